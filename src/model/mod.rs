@@ -1,0 +1,23 @@
+//! Plain data that every other module may use and that uses none of them.
+//!
+//! What a run is about: who runs tests ([`WorkerId`], [`WorkerSpec`]), what is run ([`Item`],
+//! [`Collection`], [`Suite`]), what came of it ([`Outcome`], [`PhaseReport`], [`TestEnd`]) and the
+//! public record of all that happened ([`RunEvent`]). Nothing here reads a clock, a file or a process.
+
+mod collection;
+mod event;
+mod id;
+mod outcome;
+mod report;
+mod spec;
+mod suite;
+mod worker;
+
+pub use collection::{Collection, CollectionDiff, Item, TestName};
+pub use event::{RunEvent, StopReason, Verdict};
+pub use id::{HostId, Lane, TestIndex, WorkerId};
+pub use outcome::{Outcome, Phase};
+pub use report::{CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage};
+pub use spec::{SpecError, WorkerSpec};
+pub use suite::{Deadlines, Dist, PytestSuite, Suite, SuiteInfo, WorkerInput};
+pub use worker::{Death, Ending, Stream, WorkerInfo};

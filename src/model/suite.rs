@@ -1,0 +1,186 @@
+//! What is to be run, as the controller tells an agent.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What is to be run, with its adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Suite {
+    /// A suite that pytest runs.
+    Pytest(PytestSuite),
+}
+
+/// A suite that pytest runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PytestSuite {
+    /// The project's directory; workers work in it unless their spec says `chdir`.
+    pub root: PathBuf,
+
+    /// The interpreter asked for by name or path; found by the adapter's rules if `None`.
+    pub python: Option<String>,
+
+    /// A requirements file to make (or find in the cache) a virtual environment from.
+    pub provision: Option<PathBuf>,
+
+    /// pytest's arguments: options first, then files, directories and ids.
+    pub args: Vec<String>,
+
+    /// pytest's `--basetemp` if one was given; each worker gets `popen-gwN` below it.
+    pub basetemp: Option<PathBuf>,
+}
+
+/// What an agent found out about a suite before any worker was started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SuiteInfo {
+    /// The interpreter or program that will run the tests.
+    pub executable: String,
+
+    /// Why this one: `--python`, `VIRTUAL_ENV`, `.venv`, ….
+    pub chosen_by: String,
+
+    /// Framework and runtime, for example `pytest 9.2.0, Python 3.11.7`.
+    pub framework: String,
+}
+
+/// What one worker is told of the run it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInput {
+    /// The run's id: `testrun_uid`, the same in all workers.
+    pub run_id: String,
+
+    /// How many workers the run was asked to have.
+    pub worker_count: u32,
+
+    /// The way tests are distributed, by its command-line name.
+    pub dist: String,
+
+    /// The command line that started the run, for programs that look at it.
+    pub argv: Vec<String>,
+
+    /// Whether text for people may hold escape sequences.
+    pub color: bool,
+
+    /// The width of text for people, in columns.
+    pub columns: u32,
+
+    /// pytest's verbosity: `-v` counts up, `-q` down.
+    pub verbosity: i32,
+
+    /// Whether output is shown as it comes (`-s`), hence not captured by the framework.
+    pub live_output: bool,
+
+    /// Collect only; no test will be run.
+    pub collect_only: bool,
+
+    /// A seed for the plugins that need one number that all workers share.
+    pub seed: u32,
+}
+
+/// How long each step may take before its worker is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// From the start of an agent to its readiness, without the time for provisioning.
+    pub agent: Duration,
+
+    /// From the start of a worker process to its introduction.
+    pub startup: Duration,
+
+    /// From its introduction to the end of its collection.
+    pub collect: Duration,
+
+    /// From handing an idle worker a test to the report that the test began.
+    pub begin: Duration,
+
+    /// One test, all phases; `None`: without limit.
+    pub test: Option<Duration>,
+
+    /// From the word to finish to the end of the process, session teardown included.
+    pub shutdown: Duration,
+
+    /// Silence on the link to an agent before it is taken for lost. Also how long a worker may be
+    /// stopped (`SIGSTOP`) before it is taken for lost.
+    pub silence: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            agent: Duration::from_secs(60),
+            startup: Duration::from_secs(120),
+            collect: Duration::from_secs(900),
+            begin: Duration::from_secs(60),
+            test: None,
+            shutdown: Duration::from_secs(60),
+            silence: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How tests are distributed over workers; the names are xdist's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Dist {
+    /// Every worker runs every test.
+    Each,
+    /// Tests go to whoever has the fewest left.
+    #[default]
+    Load,
+    /// As `load`, by module or class.
+    LoadScope,
+    /// As `load`, by file.
+    LoadFile,
+    /// As `load`, by the `xdist_group` mark.
+    LoadGroup,
+    /// An even split; idle workers take from the longest queue.
+    WorkSteal,
+}
+
+impl Dist {
+    /// All modes, in the order they are listed to people.
+    pub const ALL: [Self; 6] =
+        [Self::Load, Self::Each, Self::LoadScope, Self::LoadFile, Self::LoadGroup, Self::WorkSteal];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Each => "each",
+            Self::Load => "load",
+            Self::LoadScope => "loadscope",
+            Self::LoadFile => "loadfile",
+            Self::LoadGroup => "loadgroup",
+            Self::WorkSteal => "worksteal",
+        }
+    }
+
+    /// The seed's and xdist's name of the class that does it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Each => "EachScheduling",
+            Self::Load => "LoadScheduling",
+            Self::LoadScope => "LoadScopeScheduling",
+            Self::LoadFile => "LoadFileScheduling",
+            Self::LoadGroup => "LoadGroupScheduling",
+            Self::WorkSteal => "WorkStealingScheduling",
+        }
+    }
+}
+
+impl fmt::Display for Dist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Dist {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|dist| dist.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is no way to distribute tests; there are {names}")
+        })
+    }
+}
