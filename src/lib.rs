@@ -1,2 +1,8 @@
-//! tmp
+//! callsheet runs a test suite on many supervised worker processes, and never loses a result.
+
+pub mod config;
+pub mod launch;
 pub mod model;
+pub mod report;
+pub mod schedule;
+pub mod supervise;

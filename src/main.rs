@@ -1,1 +1,2 @@
-fn main(){}
+//! The `callsheet` command.
+fn main() {}

@@ -71,7 +71,9 @@ pub struct Collection {
 impl Collection {
     /// A collection of these items in this order.
     pub fn new(items: Vec<Item>) -> Self {
-        Self { items: items.into() }
+        Self {
+            items: items.into(),
+        }
     }
 
     /// A collection of ids alone; scopes are read off the ids.
@@ -98,7 +100,11 @@ impl Collection {
     pub fn same_ids(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.items, &other.items)
             || (self.len() == other.len()
-                && self.items.iter().zip(other.items.iter()).all(|(a, b)| a.id == b.id))
+                && self
+                    .items
+                    .iter()
+                    .zip(other.items.iter())
+                    .all(|(a, b)| a.id == b.id))
     }
 
     /// The name of each test: its id and which occurrence of it, in collection order.
@@ -110,7 +116,10 @@ impl Collection {
                 let count = seen.entry(&item.id).or_insert(0);
                 let occurrence = *count;
                 *count += 1;
-                TestName { id: item.id.clone(), occurrence }
+                TestName {
+                    id: item.id.clone(),
+                    occurrence,
+                }
             })
             .collect()
     }
@@ -122,7 +131,10 @@ impl Collection {
             return None;
         }
         let place: HashMap<TestName, u32> = other.names().into_iter().zip(0..).collect();
-        self.names().iter().map(|name| place.get(name).copied()).collect()
+        self.names()
+            .iter()
+            .map(|name| place.get(name).copied())
+            .collect()
     }
 
     /// How `other`, collected by `to`, differs from `self`, collected by `from`; `None` if both
@@ -134,18 +146,25 @@ impl Collection {
             return None;
         }
         let text = |collection: &Self| {
-            collection.items.iter().fold(String::new(), |mut text, item| {
-                text.push_str(&item.id);
-                text.push('\n');
-                text
-            })
+            collection
+                .items
+                .iter()
+                .fold(String::new(), |mut text, item| {
+                    text.push_str(&item.id);
+                    text.push('\n');
+                    text
+                })
         };
         let (old, new) = (text(self), text(other));
         let unified = TextDiff::from_lines(&old, &new)
             .unified_diff()
             .header(&from.to_string(), &to.to_string())
             .to_string();
-        Some(CollectionDiff { from, to, unified: unified.trim_end().to_owned() })
+        Some(CollectionDiff {
+            from,
+            to,
+            unified: unified.trim_end().to_owned(),
+        })
     }
 }
 

@@ -17,7 +17,9 @@ pub use collection::{Collection, CollectionDiff, Item, TestName};
 pub use event::{RunEvent, StopReason, Verdict};
 pub use id::{HostId, Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};
-pub use report::{CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage};
+pub use report::{
+    CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
+};
 pub use spec::{SpecError, WorkerSpec};
 pub use suite::{Deadlines, Dist, PytestSuite, Suite, SuiteInfo, WorkerInput};
 pub use worker::{Death, Ending, Stream, WorkerInfo};

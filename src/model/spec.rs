@@ -52,7 +52,15 @@ impl WorkerSpec {
         let (count, spec) = match text.split_once('*') {
             Some((count, spec)) => {
                 let wrong = || SpecError::Multiplier(count.to_owned(), text.to_owned());
-                (count.trim().parse::<u16>().ok().filter(|n| *n > 0).ok_or_else(wrong)?, spec)
+                (
+                    count
+                        .trim()
+                        .parse::<u16>()
+                        .ok()
+                        .filter(|n| *n > 0)
+                        .ok_or_else(wrong)?,
+                    spec,
+                )
             }
             None => (1, text),
         };
@@ -85,7 +93,9 @@ impl FromStr for WorkerSpec {
                 "chdir" if spec.chdir.is_some() => return twice(),
                 "chdir" => spec.chdir = Some(value()?),
                 _ => match key.strip_prefix("env:").filter(|name| !name.is_empty()) {
-                    Some(name) if spec.env.iter().any(|(known, _)| known == name) => return twice(),
+                    Some(name) if spec.env.iter().any(|(known, _)| known == name) => {
+                        return twice();
+                    }
                     Some(name) => spec.env.push((name.to_owned(), value()?)),
                     None => return Err(SpecError::Key(key.to_owned(), text.to_owned())),
                 },
@@ -105,7 +115,9 @@ impl fmt::Display for WorkerSpec {
         if let Some(chdir) = &self.chdir {
             write!(f, "//chdir={chdir}")?;
         }
-        self.env.iter().try_for_each(|(name, _)| write!(f, "//env:{name}=…"))
+        self.env
+            .iter()
+            .try_for_each(|(name, _)| write!(f, "//env:{name}=…"))
     }
 }
 

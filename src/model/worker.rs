@@ -104,7 +104,14 @@ pub struct Death {
 impl Death {
     /// The end of a worker that never ran a test, for this cause.
     pub fn early(ending: Ending) -> Self {
-        Self { ending, cause: None, running: None, timed_out: false, finished: false, tail: String::new() }
+        Self {
+            ending,
+            cause: None,
+            running: None,
+            timed_out: false,
+            finished: false,
+            tail: String::new(),
+        }
     }
 
     /// Whether the worker ended as it should: its session over and exit code 0.

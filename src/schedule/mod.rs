@@ -2,3 +2,18 @@
 //!
 //! [`Scheduler`] keeps the roster (workers, lanes, collections, who holds what) and the account of every test; a
 //! [`Policy`] alone knows how tests are shared out. The caller reports what happened and carries out, in order, what is decided.
+
+use crate::model::Dist;
+
+/// How tests are distributed, and the numbers that go with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PolicyOptions {
+    /// The mode.
+    pub dist: Dist,
+
+    /// xdist's `--maxschedchunk`: the most tests sent in one step under `load`; `None`: without limit.
+    pub max_sched_chunk: Option<u32>,
+
+    /// xdist's `--no-loadscope-reorder`: keep collection order instead of biggest scope first.
+    pub keep_scope_order: bool,
+}
