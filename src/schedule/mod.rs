@@ -3,6 +3,14 @@
 //! [`Scheduler`] keeps the roster (workers, lanes, collections, who holds what) and the account of every test; a
 //! [`Policy`] alone knows how tests are shared out. The caller reports what happened and carries out, in order, what is decided.
 
+mod decision;
+mod policy;
+mod scheduler;
+
+pub use decision::{Decision, ScheduleError};
+pub use policy::{Policy, policy};
+pub use scheduler::Scheduler;
+
 use crate::model::Dist;
 
 /// How tests are distributed, and the numbers that go with it.
