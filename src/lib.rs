@@ -6,5 +6,6 @@ pub mod launch;
 pub mod model;
 pub mod report;
 pub mod schedule;
+pub mod session;
 pub mod supervise;
 pub mod wire;
