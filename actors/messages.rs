@@ -20,6 +20,11 @@ pub struct Event(pub Arc<RunEvent>);
 #[rtype(result = "()")]
 pub struct Flush;
 
+/// Session → scheduler and supervisor, at the very end: stop, so that the run leaves nothing in the host program's system.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
 /// Anyone → scheduler: put this into the record.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -9,6 +9,7 @@
 //! | session → supervisor | [`StartFleet`](messages::StartFleet) | start the host and its workers |
 //! | session → supervisor | [`StandDown`](messages::StandDown), [`KillFleet`](messages::KillFleet) | clone no more; kill |
 //! | session → supervisor | [`RunConclusion`](messages::RunConclusion) | have the adapter's conclusion run |
+//! | session → supervisor | [`Dismiss`](messages::Dismiss) | let the agents end |
 //! | session → scheduler | [`StopRun`](messages::StopRun), [`CloseRun`](messages::CloseRun), [`ResumeWorker`](messages::ResumeWorker) | stop, close the account, go on |
 //! | supervisor → scheduler | [`ExpectWorker`](messages::ExpectWorker), [`AbandonWorker`](messages::AbandonWorker) | a worker is on its way; none will come |
 //! | supervisor → host | [`ToHost`](messages::ToHost), [`Attach`](messages::Attach) | a frame to be sent; whom to tell of a worker |
@@ -21,6 +22,10 @@
 //! | scheduler → supervisor | [`WorkerGone`](messages::WorkerGone) | a worker is dead and accounted for |
 //! | scheduler → session, reporters | [`Event`](messages::Event) | the public record, in the one order |
 //! | scheduler → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
+//! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |
+//! | session → reporters | [`Flush`](messages::Flush) | answer when all is written, and stop |
+//! | session → scheduler, supervisor | [`Retire`](messages::Retire) | the run is over, stop |
+//! | host program → session | [`Halt`](messages::Halt) | end the run |
 //! | supervisor → session | [`FleetNews`](messages::FleetNews) | the fleet is empty; the suite is refused |
 //! | anyone → scheduler | [`Publish`](messages::Publish) | an event of one's own for the record |
 //!

@@ -1,6 +1,6 @@
 //! A subscriber of the host program: hands it every event.
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, ActorContext, Context, Handler};
 
 use super::messages::{Event, Flush};
 use super::system::Subscriber;
@@ -31,5 +31,7 @@ impl Handler<Event> for ReporterActor {
 impl Handler<Flush> for ReporterActor {
     type Result = ();
 
-    fn handle(&mut self, _: Flush, _context: &mut Context<Self>) {}
+    fn handle(&mut self, _: Flush, context: &mut Context<Self>) {
+        context.stop();
+    }
 }

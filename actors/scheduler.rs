@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::{debug, error};
 
 use super::messages::{
-    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, SessionNote,
+    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire, SessionNote,
     StopRun, WorkerGone, WorkerNews, WorkerOrder,
 };
 use crate::model::{
@@ -327,5 +327,13 @@ impl Handler<Publish> for SchedulerActor {
 
     fn handle(&mut self, Publish(event): Publish, _context: &mut Context<Self>) {
         self.publish(event);
+    }
+}
+
+impl Handler<Retire> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
+        context.stop();
     }
 }

@@ -9,7 +9,7 @@ use log::error;
 use tokio::sync::oneshot;
 
 use super::messages::{
-    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, RunConclusion,
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire, RunConclusion,
     SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
@@ -30,6 +30,7 @@ pub(super) struct Neighbours {
     pub(super) conclude: Recipient<RunConclusion>,
     pub(super) dismiss: Recipient<Dismiss>,
     pub(super) flush: Vec<Recipient<Flush>>,
+    pub(super) retire: Vec<Recipient<Retire>>,
 }
 
 /// The message that gives the session its neighbours and begins the run.
@@ -88,6 +89,9 @@ impl SessionActor {
             if let Some(answer) = actor.answer.take() {
                 // The host program may no longer wait for it.
                 let _nobody = answer.send(verdict);
+            }
+            for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
+                neighbour.do_send(Retire);
             }
             context.stop();
         }));
@@ -159,8 +163,11 @@ impl Handler<FleetNews> for SessionActor {
                 self.core.fatal(code, refusal.message, None)
             }
             FleetNews::Concluded { text, failure } => {
+                let event = RunEvent::Conclusion { text, failure };
+                // Its failure counts now: the record may reach us after the agents' end.
+                self.core.event(&event);
                 if let Some(to) = &self.neighbours {
-                    to.publish.do_send(Publish(RunEvent::Conclusion { text, failure }));
+                    to.publish.do_send(Publish(event));
                 }
                 self.core.concluded()
             }

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient};
 use log::info;
 
 use super::host::{HostActor, Patience};
 use super::messages::{
     AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, HostNews, KillFleet, Publish,
-    RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerGone, WorkerNews,
+    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerGone, WorkerNews,
 };
 use super::worker::WorkerActor;
 use crate::config::Config;
@@ -364,5 +364,13 @@ impl Handler<Dismiss> for SupervisorActor {
             Host::Ready(host) | Host::Preparing(host) => host.do_send(ToHost(ToAgent::Shutdown)),
             Host::None => self.neighbours.session.do_send(FleetNews::Dismissed),
         }
+    }
+}
+
+impl Handler<Retire> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
+        context.stop();
     }
 }
