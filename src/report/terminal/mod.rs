@@ -68,7 +68,7 @@ pub struct TerminalReport<W> {
     page: Page,
     live: Option<Live>,
     began: Duration,
-    header: bool,
+    letters: Option<String>,
     shown: usize,
     passed: Vec<Arc<str>>,
 }
@@ -84,7 +84,7 @@ impl<W: io::Write> TerminalReport<W> {
             page: Page::new(options.columns, options.color),
             live: options.live.then(|| Live::new(options.columns, ROWS)),
             began: Duration::ZERO,
-            header: false,
+            letters: None,
             shown: 0,
             passed: Vec::new(),
             options,
@@ -117,6 +117,7 @@ impl<W: io::Write> TerminalReport<W> {
                 &mut self.page,
                 &self.tally,
                 &self.options,
+                self.letters.as_deref().unwrap_or("fE"),
                 &self.passed,
                 elapsed,
             );
@@ -200,9 +201,11 @@ impl<W> TerminalReport<W> {
                 suite.executable, suite.chosen_by, suite.framework
             )),
             RunEvent::WorkerReady { worker, info } => {
-                if self.is_told() && !self.header {
-                    self.header = true;
-                    status::header(&mut self.page, info);
+                if self.letters.is_none() {
+                    self.letters = Some(short::letters(&info.summary_letters));
+                    if self.is_told() {
+                        status::header(&mut self.page, info);
+                    }
                 }
                 if self.options.verbosity > 0 {
                     status::introduce(&mut self.page, *worker, info);
@@ -282,7 +285,8 @@ impl<W> TerminalReport<W> {
     }
 
     fn result(&mut self, worker: WorkerId, test: &TestName, told: &Told<'_>) {
-        if told.category == "passed" && short::letters(&self.tally).contains('p') {
+        let listed = self.letters.as_ref().is_some_and(|it| it.contains('p'));
+        if told.category == "passed" && listed {
             self.passed.push(test.id.clone());
         }
         let percent = !self.options.live_output;

@@ -10,13 +10,10 @@ use crate::model::Phase;
 use crate::report::Tally;
 use crate::report::tally::{Entry, Source};
 
-/// The kinds asked for, aliases resolved as pytest does; failures and errors if nothing is known.
-pub(super) fn letters(tally: &Tally) -> String {
-    let Some(info) = tally.first_worker() else {
-        return "fE".to_owned();
-    };
+/// The kinds asked for, with the aliases of pytest's `-r` resolved as pytest does.
+pub(super) fn letters(asked: &str) -> String {
     let mut letters = String::new();
-    for letter in info.summary_letters.chars() {
+    for letter in asked.chars() {
         match letter {
             'a' => "sxXEf".clone_into(&mut letters),
             'A' => "PpsxXEf".clone_into(&mut letters),

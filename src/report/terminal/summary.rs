@@ -20,20 +20,20 @@ pub(super) fn summary(
     page: &mut Page,
     tally: &Tally,
     options: &TerminalOptions,
+    letters: &str,
     passed: &[Arc<str>],
     elapsed: Duration,
 ) {
-    let letters = short::letters(tally);
     if !options.live {
         failures::failures(page, tally);
     }
     warnings(page, tally);
-    failures::passes(page, tally, &letters);
+    failures::passes(page, tally, letters);
     slowest(page, tally, options.slowest);
     conclusions(page, tally);
     differences(page, tally);
     crashed_workers(page, tally);
-    short::summary(page, tally, &letters, passed, options.verbosity >= 2);
+    short::summary(page, tally, letters, passed, options.verbosity >= 2);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
     let explanation = tally
