@@ -6,7 +6,7 @@ use crate::model::Section;
 use crate::report::Tally;
 use crate::report::tally::{Entry, Source};
 
-/// Errors, failures and, where a text came with them, foretold failures.
+/// Errors, failures and foretold failures, as far as a text came with them: `--tb=no` asks for none.
 pub(super) fn failures(page: &mut Page, tally: &Tally) {
     for (title, category) in [
         ("ERRORS", "error"),
@@ -17,7 +17,7 @@ pub(super) fn failures(page: &mut Page, tally: &Tally) {
             .entries()
             .iter()
             .filter(|entry| entry.category == category)
-            .filter(|entry| category != "xfailed" || !entry.text.is_empty())
+            .filter(|entry| !entry.text.is_empty())
             .collect();
         if entries.is_empty() {
             continue;

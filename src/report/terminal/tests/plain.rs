@@ -338,3 +338,18 @@ fn colour_follows_pytests_rules() {
     let last = text.lines().last().unwrap().replace('\x1b', "ESC");
     assert_snapshot!(last, @"ESC[31m==== ESC[0mESC[1mESC[31m1 failedESC[0m, ESC[32m3 passedESC[0m, ESC[33m2 skippedESC[0m, ESC[33m1 xfailedESC[0m, ESC[33m2 warningsESC[0m, ESC[1mESC[31m1 errorESC[0mESC[31m in 3.20sESC[0mESC[31m ====ESC[0m");
 }
+
+#[test]
+fn failures_without_a_text_are_in_the_short_summary_alone() {
+    let script = Script::begun(1)
+        .test(
+            0,
+            "a.py::f",
+            [report(Phase::Call, "failed")],
+            Outcome::Failed,
+        )
+        .finish(1, None);
+    let text = ending(plain(), &script);
+    assert!(text.starts_with("=========================== short test summary info"));
+    assert!(text.contains("\nFAILED a.py::f\n"), "{text}");
+}
