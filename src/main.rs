@@ -1,2 +1,12 @@
 //! The `callsheet` command.
-fn main() {}
+
+mod cli;
+
+use std::process::ExitCode;
+
+use env_logger::{Builder, Env};
+
+fn main() -> ExitCode {
+    Builder::from_env(Env::new().filter_or("CALLSHEET_LOG", "off")).init();
+    ExitCode::from(cli::main(std::env::args_os().collect()))
+}
