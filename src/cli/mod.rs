@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod list;
 mod output;
+mod overrides;
 mod run;
 mod signals;
 

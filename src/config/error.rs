@@ -21,7 +21,7 @@ pub enum ConfigError {
     },
 
     /// A configuration file is not TOML.
-    #[error("`{file}` is not valid TOML: {message}")]
+    #[error("`{file}` is not valid TOML, {message}")]
     Syntax {
         /// The file's name as shown to people.
         file: String,
@@ -75,12 +75,12 @@ pub enum ConfigError {
     NoWorkers(Origin),
 
     /// A specification of a worker is wrong.
-    #[error("{origin}")]
+    #[error("{error} (set by {origin})")]
     Spec {
         /// Where it was set.
         origin: Origin,
         /// What is wrong.
-        source: SpecError,
+        error: SpecError,
     },
 
     /// A file, directory or test id to run does not exist.

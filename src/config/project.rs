@@ -211,8 +211,21 @@ fn parse(text: &str, file: &Path, cwd: &Path) -> Result<Table, ConfigError> {
     text.parse()
         .map_err(|error: toml::de::Error| ConfigError::Syntax {
             file: shown(file, cwd),
-            message: error.to_string().trim_end().to_owned(),
+            message: syntax(&error),
         })
+}
+
+/// Place and cause on one line, and then the lines concerned.
+fn syntax(error: &toml::de::Error) -> String {
+    let whole = error.to_string();
+    let (whole, cause) = (whole.trim_end(), error.message().trim_end());
+    whole
+        .strip_prefix("TOML parse error at ")
+        .and_then(|rest| rest.strip_suffix(cause)?.split_once('\n'))
+        .map_or_else(
+            || whole.to_owned(),
+            |(place, lines)| format!("{place}: {cause}\n{}", lines.trim_end()),
+        )
 }
 
 /// The table `[tool.callsheet]`; a file without the word is not even parsed, as it is none of our business.

@@ -18,9 +18,9 @@ pub(super) fn specifications(
 ) -> Result<Vec<WorkerSpec>, ConfigError> {
     let (workers, tx) = (&settings.workers, &settings.tx);
     if !tx.value.is_empty() && tx.strength > workers.strength {
-        let wrong = |source| ConfigError::Spec {
+        let wrong = |error| ConfigError::Spec {
             origin: tx.origin(),
-            source,
+            error,
         };
         let lists = tx
             .value

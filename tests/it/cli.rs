@@ -48,35 +48,89 @@ fn stdout(output: Output) -> String {
 
 #[test]
 fn an_unknown_flag_is_a_usage_error() {
-    insta::assert_snapshot!(refusal("", &["--dits", "load"]), @"");
-    insta::assert_snapshot!(refusal("", &["--dist", "laod"]), @"");
+    insta::assert_snapshot!(refusal("", &["--dits", "load"]), @r"
+    4
+    error: unexpected argument '--dits' found
+
+      tip: a similar argument exists: '--dist'
+      tip: to pass '--dits' as a value, use '-- --dits'
+
+    Usage: callsheet --dist <MODE> [PATH]... [-- <PYTEST OPTION>...]
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refusal("", &["--dist", "laod"]), @r"
+    4
+    error: invalid value 'laod' for '--dist <MODE>'
+      [possible values: load, each, loadscope, loadfile, loadgroup, worksteal]
+
+      tip: a similar value exists: 'load'
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn an_unknown_key_is_a_usage_error_that_names_the_nearest() {
-    insta::assert_snapshot!(refusal("max_worker_restrat = 3", &[]), @"");
+    insta::assert_snapshot!(refusal("max_worker_restrat = 3", &[]), @r"
+    4
+    callsheet: error: unknown key `max_worker_restrat` in callsheet.toml; the nearest known key is `max_worker_restart`
+    ");
 }
 
 #[test]
 fn a_malformed_file_is_told_with_its_place() {
-    insta::assert_snapshot!(refusal("[deadlines]\ntest = 5m\n", &["run"]), @"");
+    insta::assert_snapshot!(refusal("[deadlines]\ntest = 5m\n", &["run"]), @r"
+    4
+    callsheet: error: `callsheet.toml` is not valid TOML, line 2, column 8: string values must be quoted, expected literal string
+      |
+    2 | test = 5m
+      |        ^^
+    ");
 }
 
 #[test]
 fn a_value_is_refused_with_the_flag_that_gave_it() {
-    insta::assert_snapshot!(refusal("", &["--timeout", "soon"]), @"");
-    insta::assert_snapshot!(refusal("", &["-n", "0"]), @"");
-    insta::assert_snapshot!(refusal("", &["-n", "-3"]), @"");
-    insta::assert_snapshot!(refusal("", &["--tx", "ssh=host"]), @"");
-    insta::assert_snapshot!(refusal("", &["-P", "nightly"]), @"");
+    insta::assert_snapshot!(refusal("", &["--timeout", "soon"]), @r#"
+    4
+    callsheet: error: --timeout: `soon` is no value for `deadlines.test`; expected a duration up to 365 days such as "30s" or "1h30m", or "none" for no limit
+    "#);
+    insta::assert_snapshot!(refusal("", &["-n", "0"]), @r"
+    4
+    callsheet: error: --workers: 0 workers cannot run tests; tests never run in the process of callsheet itself, so use `-n 1`, or `pytest` for a run without workers
+    ");
+    insta::assert_snapshot!(refusal("", &["-n", "-3"]), @r#"
+    4
+    callsheet: error: --workers: `-3` is no value for `workers`; expected "auto", "logical" or a number from 1 to 65535
+    "#);
+    insta::assert_snapshot!(refusal("", &["--tx", "ssh=host"]), @r"
+    4
+    callsheet: error: `--tx ssh=host` names no way to start a worker; local workers are `popen` (set by --tx)
+    ");
+    insta::assert_snapshot!(refusal("", &["-P", "nightly"]), @r"
+    4
+    callsheet: error: --profile: there is no profile `nightly`; there are `campaign`, `ci`
+    ");
 }
 
 #[test]
 fn a_path_that_does_not_exist_is_refused_before_anything_starts() {
-    insta::assert_snapshot!(refusal("", &["tests/test_a.py::test_b"]), @"");
-    insta::assert_snapshot!(refusal("", &["list", "nowhere"]), @"");
-    insta::assert_snapshot!(refusal("", &["-n", "2", "list"]), @"");
-    insta::assert_snapshot!(refusal("", &["./list"]), @"");
+    insta::assert_snapshot!(refusal("", &["tests/test_a.py::test_b"]), @r"
+    4
+    callsheet: error: file or directory not found: tests/test_a.py::test_b
+    ");
+    insta::assert_snapshot!(refusal("", &["list", "nowhere"]), @r"
+    4
+    callsheet: error: file or directory not found: nowhere
+    ");
+    insta::assert_snapshot!(refusal("", &["-n", "2", "list"]), @r"
+    4
+    callsheet: error: file or directory not found: list; the subcommand `list` must be the first word
+    ");
+    insta::assert_snapshot!(refusal("", &["./list"]), @r"
+    4
+    callsheet: error: file or directory not found: ./list
+    ");
 }
 
 #[test]
@@ -84,7 +138,10 @@ fn a_file_that_cannot_be_read_is_told_with_the_cause() {
     let directory = project("");
     let output = run(&directory, &["--config", "none.toml"]);
     let path = directory.path().display().to_string();
-    insta::assert_snapshot!(told(&output).replace(&path, "DIR"), @"");
+    insta::assert_snapshot!(told(&output).replace(&path, "DIR"), @r"
+    4
+    callsheet: error: failed to read `DIR/none.toml`: No such file or directory (os error 2)
+    ");
 }
 
 #[test]
@@ -118,7 +175,42 @@ fn config_show_tells_where_each_value_comes_from() {
     let shown = stdout(output);
     shown.parse::<toml::Table>().unwrap();
     let path = directory.path().display().to_string();
-    insta::assert_snapshot!(shown.replace(&path, "DIR"), @"");
+    insta::assert_snapshot!(shown.replace(&path, "DIR"), @r#"
+    # file: DIR/callsheet.toml
+    # profile: mine (--profile)
+    workers = 4                    # --workers
+    max_processes = "unlimited"    # default
+    dist = "loadfile"              # profile mine in callsheet.toml
+    tx = []                        # default
+    max_sched_chunk = "unlimited"  # default
+    loadscope_reorder = true       # default
+    maxfail = 10                   # callsheet.toml
+    max_worker_restart = "auto"    # default
+    max_restarts = "unlimited"     # default
+    restart_window = "1m"          # default
+    restart_backoff = "500ms"      # default
+    restart_backoff_max = "30s"    # default
+    worker_memory = "2048MiB"      # CALLSHEET_WORKER_MEMORY
+    durations = 10                 # profile ci (built in)
+    color = "auto"                 # default
+    verbosity = 0                  # default
+    live_output = false            # default
+
+    [deadlines]
+    agent = "1m"                   # default
+    startup = "3m"                 # profile ci (built in)
+    collect = "10m"                # profile ci (built in)
+    begin = "1m"                   # default
+    test = "10m"                   # profile ci (built in)
+    shutdown = "2m"                # profile ci (built in)
+    silence = "30s"                # default
+
+    [pytest]
+    python = ""                    # default
+    provision = ""                 # default
+    args = ["-p", "no:randomly", "-k", "a or b", "--lf"]  # callsheet.toml, -k, --
+    paths = []                     # default
+    "#);
 }
 
 #[test]
