@@ -1,6 +1,8 @@
 //! One agent: its process, its link, its heartbeat. Frames in and out; it decides nothing.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
@@ -36,6 +38,7 @@ pub(super) struct HostActor {
     greeted: bool,
     silent: Duration,
     lost: bool,
+    last_words: Rc<RefCell<String>>,
 }
 
 /// The time limits of a host's link.
@@ -62,6 +65,7 @@ impl HostActor {
             greeted: false,
             silent: Duration::ZERO,
             lost: false,
+            last_words: Rc::default(),
         }
     }
 
@@ -78,6 +82,8 @@ impl HostActor {
         if std::mem::replace(&mut self.lost, true) {
             return;
         }
+        let last_words = self.last_words.take();
+        let why = &if last_words.is_empty() { why.to_owned() } else { format!("{why}; it said: {last_words}") };
         debug!("agent lost: {why}");
         if let Some(child) = &mut self.child {
             // It may be gone already.
@@ -124,7 +130,7 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-        context.spawn(wrap_future(log_stderr(stderr)));
+        context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
     }
 }
@@ -200,9 +206,12 @@ async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<
 }
 
 /// An agent says nothing on stderr but its log and a panic.
-async fn log_stderr(stderr: ChildStderr) {
+async fn log_stderr(stderr: ChildStderr, last_words: Rc<RefCell<String>>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         warn!(target: "callsheet::agent", "{line}");
+        if !line.trim().is_empty() {
+            *last_words.borrow_mut() = line;
+        }
     }
 }

@@ -41,18 +41,20 @@ pub(super) struct SchedulerActor {
     workers: HashMap<WorkerId, Worker>,
     collect_reports: HashMap<String, u32>,
     deselected: u32,
+    collect_only: bool,
     stopping: bool,
     killed: HashSet<WorkerId>,
     neighbours: Neighbours,
 }
 
 impl SchedulerActor {
-    pub(super) fn new(core: Scheduler, neighbours: Neighbours) -> Self {
+    pub(super) fn new(core: Scheduler, collect_only: bool, neighbours: Neighbours) -> Self {
         Self {
             core,
             workers: HashMap::new(),
             collect_reports: HashMap::new(),
             deselected: 0,
+            collect_only,
             stopping: false,
             killed: HashSet::new(),
             neighbours,
@@ -166,6 +168,10 @@ impl SchedulerActor {
         self.workers.entry(worker).or_default().collected = true;
         self.deselected = self.deselected.max(deselected);
         self.publish(RunEvent::WorkerCollected { worker, tests, deselected });
+        if self.collect_only {
+            self.publish(RunEvent::Collected { worker, collection });
+            return self.carry_out(vec![Decision::Finish { worker }], None);
+        }
         let decisions = self.core.collected(worker, collection);
         self.carry_out(decisions, None);
     }

@@ -109,7 +109,7 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
             supervisor: context.address().recipient(),
             subscribers: recipients,
         };
-        let address = SchedulerActor::new(core, neighbours).start();
+        let address = SchedulerActor::new(core, config.collect_only, neighbours).start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,

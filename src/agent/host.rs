@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::descriptor::Descriptor;
 use super::link::{Receiver, Sender};
 use super::worker::{self, Limits, Order};
 use crate::adapters::Adapter;
+use crate::exit::ExitCode;
 use crate::launch::{ROLE_VARIABLE, kill_leftovers};
 use crate::model::{Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::wire::{FromAgent, PrepareRefusal, ToAgent, WireError, WorkerEvent};
@@ -52,8 +53,9 @@ pub fn serve_if_asked() {
         let code = match serve() {
             Ok(()) => 0,
             Err(error) => {
-                log::error!("{error}");
-                7
+                // The controller keeps what an agent says here; nobody is left to hear that it failed.
+                let _ = writeln!(io::stderr(), "callsheet agent: {error}");
+                i32::from(ExitCode::Infrastructure.number())
             }
         };
         std::process::exit(code);

@@ -87,6 +87,7 @@ pub(super) async fn serve(
         sender,
         line: Vec::new(),
         condemned: None,
+        silent_until: None,
     };
 
     let follow = async {
@@ -120,6 +121,7 @@ struct Worker {
     sender: Sender,
     line: Vec<u8>,
     condemned: Option<Condemned>,
+    silent_until: Option<Instant>,
 }
 
 impl Worker {
@@ -173,7 +175,7 @@ impl Worker {
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
             Some(condemned) => condemned.kill_at,
-            None => self.watch.due().map(|due| due.at),
+            None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
         }
     }
 
@@ -181,6 +183,8 @@ impl Worker {
         if let Some(condemned) = &mut self.condemned {
             condemned.kill_at = None;
             self.process.kill();
+        } else if self.silent_until.is_some_and(|until| until <= Instant::now()) {
+            self.condemn("it closed the descriptor of the worker protocol".to_owned());
         } else if let Some(due) = self.watch.due() {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
@@ -197,11 +201,8 @@ impl Worker {
 
     /// The worker has closed the descriptor on which it speaks.
     fn fell_silent(&mut self) {
-        if self.conversation.stage() != Stage::Finished && self.condemned.is_none() {
-            let cause = "it closed the descriptor of the worker protocol".to_owned();
-            let kill_at = Some(Instant::now() + CLOSED_GRACE);
-            self.condemned = Some(Condemned { cause, is_test: false, kill_at });
-        }
+        // A process that ends closes it too, a moment before its end is known.
+        self.silent_until = Some(Instant::now() + CLOSED_GRACE);
     }
 
     fn obey(&mut self, order: Order) {

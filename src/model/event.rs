@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectReport, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream, SuiteInfo,
+    CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream, SuiteInfo,
     TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
 };
 
@@ -104,6 +104,14 @@ pub enum RunEvent {
         tests: u32,
         /// How many were deselected.
         deselected: u32,
+    },
+
+    /// What was collected, in a run that collects only.
+    Collected {
+        /// The worker.
+        worker: WorkerId,
+        /// Its collection.
+        collection: Collection,
     },
 
     /// A worker's collection differs from the one in force.
