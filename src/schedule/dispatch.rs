@@ -78,15 +78,15 @@ impl Scheduler {
         takers: &[(WorkerId, usize, usize)],
         out: &mut Vec<Decision>,
     ) -> bool {
+        if takers.iter().all(|(_, _, own)| *own == class) {
+            return false;
+        }
         let right = &self.classes[class];
         out.extend(takers.iter().filter_map(|(worker, _, own)| {
             right
                 .diff(first, &self.classes[*own], *worker)
                 .map(Decision::Differs)
         }));
-        if out.is_empty() {
-            return false;
-        }
         out.push(Decision::Abort(StopReason::CollectionsDiffer));
         self.phase = Phase::Stopped("the workers collected different tests".into());
         self.classes.clear();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Collection, TestIndex, WorkerId, WorkerSpec};
+use crate::model::{Collection, TestIndex, WorkerId};
 
 /// Where a worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,6 @@ impl Places {
 /// One worker.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) spec: WorkerSpec,
     /// The lane it works in; `None`: there is nothing for it to do.
     pub(super) lane: Option<usize>,
     pub(super) stage: Stage,
@@ -105,12 +104,11 @@ pub(super) struct Roster {
 
 impl Roster {
     /// Adds a worker; `false` if its id is taken.
-    pub(super) fn add(&mut self, worker: WorkerId, spec: &WorkerSpec, lane: Option<usize>) -> bool {
+    pub(super) fn add(&mut self, worker: WorkerId, lane: Option<usize>) -> bool {
         if self.members.contains_key(&worker) {
             return false;
         }
         let member = Member {
-            spec: spec.clone(),
             lane,
             stage: Stage::Expected,
             class: None,

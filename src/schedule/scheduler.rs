@@ -54,13 +54,13 @@ impl Scheduler {
         match lanes {
             Lanes::Shared => {
                 tracks.push(Track::default());
-                for (worker, spec) in expected {
-                    roster.add(*worker, spec, Some(0));
+                for (worker, _) in expected {
+                    roster.add(*worker, Some(0));
                 }
             }
             Lanes::Own => {
                 for (worker, spec) in expected {
-                    if roster.add(*worker, spec, Some(tracks.len())) {
+                    if roster.add(*worker, Some(tracks.len())) {
                         tracks.push(Track {
                             owner: Some((*worker, spec.clone())),
                             ..Track::default()
@@ -117,7 +117,7 @@ impl Scheduler {
             Lanes::Shared => Some(0),
             Lanes::Own => self.orphaned_lane(spec, replaces),
         };
-        if !self.roster.add(worker, spec, lane) {
+        if !self.roster.add(worker, lane) {
             return vec![Decision::Fault(ScheduleError::KnownWorker(worker))];
         }
         if let (Lanes::Own, Some(lane)) = (self.lanes, lane) {
