@@ -1,4 +1,6 @@
 //! The end-to-end tests.
 
 mod cli;
+mod crashes;
 mod exit_table;
+mod support;
