@@ -186,10 +186,10 @@ impl Scheduler {
     }
 
     /// Does what the policy says as far as the account allows. `false` if nothing was moved.
-    fn obey(&mut self, lane: usize, moves: Vec<Move>, out: &mut Vec<Decision>) -> bool {
+    fn obey(&mut self, lane: usize, orders: Vec<Move>, out: &mut Vec<Decision>) -> bool {
         let mut moved = false;
         let policy = self.policy.name();
-        for order in moves {
+        for order in orders {
             let (worker, tests) = match &order {
                 Move::Give { worker, tests } | Move::TakeBack { worker, tests } => (*worker, tests),
             };
