@@ -11,8 +11,9 @@ use super::scheduler::Phase;
 use super::{Decision, Lanes, Scheduler};
 
 impl Scheduler {
-    /// Dispatch ends (`maxfail`, an interrupt): what has not begun is withdrawn and becomes [`Decision::NotRun`] with this reason, nothing
-    /// lost; running tests end as usual. Every worker is told to finish, one that comes later at once. Only the first reason counts.
+    /// Dispatch ends (`maxfail`, an interrupt): what has not begun is withdrawn and becomes
+    /// [`Decision::NotRun`] with this reason, nothing lost; running tests end as usual. Every
+    /// worker is told to finish, one that comes later at once. Only the first reason counts.
     pub fn stop(&mut self, reason: Arc<str>) -> Vec<Decision> {
         let mut out = Vec::new();
         match self.phase {
@@ -56,9 +57,9 @@ impl Scheduler {
         }
     }
 
-    /// No worker is left, or none will answer any more: whatever has no terminal state becomes [`Decision::NotRun`]. It is lost, for this
-    /// reason, unless it had not begun when the run was stopped. After that
-    /// nothing is decided but `Finish` for a worker that arrives.
+    /// No worker is left, or none will answer any more: whatever has no terminal state becomes
+    /// [`Decision::NotRun`]. It is lost, for this reason, unless it had not begun when the run was
+    /// stopped. After that nothing is decided but `Finish` for a worker that arrives.
     pub fn close(&mut self, reason: Arc<str>) -> Vec<Decision> {
         let unbegun = match &self.phase {
             Phase::Stopped(why) => (why.clone(), false),

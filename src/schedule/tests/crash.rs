@@ -1,6 +1,8 @@
-//! Deaths while tests are out; each fault of xdist in this field has a script that shows it is not here.
+//! Deaths while tests are out; each fault of xdist in this field has a script that shows it is not
+//! here.
 
-use crate::model::Dist;
+use crate::model::{Dist, WorkerId};
+use crate::schedule::policy;
 
 use super::script::{Script, ids_of, options, tests};
 
@@ -130,7 +132,8 @@ fn a_replacement_that_collects_in_another_order_runs_the_right_tests() {
     script.begins(0, 1);
     script.dies(0, Some(1));
     script.expected(1, Some(0));
-    // Left are `c` and, given back, the second `a`; the replacement has `c` first and its second `a` last.
+    // Left are `c` and, given back, the second `a`; the replacement has `c` first and its second
+    // `a` last.
     let order = ids_of(&["c", "a", "b", "a"]);
     assert_eq!(script.joins(1, &order), ["run gw1 [0, 3]"]);
     assert_eq!(script.runs(1, 0), ["finish gw1"; 0]);
@@ -166,6 +169,31 @@ fn survivors_take_over_before_the_replacement_is_up() {
         script.dies(0, Some(0)),
         ["crashed t0 on gw0", "run gw1 [1, 2]"]
     );
+}
+
+#[test]
+fn a_replacement_is_of_use_as_long_as_a_test_has_not_begun() {
+    let gw = WorkerId;
+    for (dist, then) in [(Dist::Load, true), (Dist::Each, false)] {
+        let mut script = Script::new(policy(&options(dist)), 2);
+        assert!(
+            script.scheduler().has_use_for_replacement_of(gw(0)),
+            "collecting"
+        );
+        script.start(2, &tests(2));
+        script.begins(0, 0);
+        if dist == Dist::Each {
+            script.ended(0, 0);
+            script.begins(0, 1);
+            script.dies(0, Some(1));
+        } else {
+            script.dies(0, Some(0));
+        }
+        let useful = script.scheduler().has_use_for_replacement_of(gw(0));
+        assert_eq!(useful, then, "{dist}: gw1 has tests that have not begun");
+        script.stop();
+        assert!(!script.scheduler().has_use_for_replacement_of(gw(0)));
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody idles
-//! beside work, and the run ends.
+//! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody
+//! idles beside work, and the run ends.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Scripts (calls in, decisions out) for every rule, and random histories for what must hold in all of them.
+//! Scripts (calls in, decisions out) for every rule, and random histories for what must hold in all
+//! of them.
 
 mod crash;
 mod each;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::model::{TestIndex, WorkerId};
-use crate::schedule::{Move, Policy, View};
+use crate::schedule::{Lanes, Move, Policy, View};
 
 use super::script::{Script, tests};
 
@@ -65,6 +65,45 @@ impl Policy for Pinned {
             .into_iter()
             .collect()
     }
+}
+
+/// Every worker runs all, and at first has its last test taken back again.
+struct Fickle;
+
+impl Policy for Fickle {
+    fn name(&self) -> &'static str {
+        "Fickle"
+    }
+
+    fn lanes(&self) -> Lanes {
+        Lanes::Own
+    }
+
+    fn begin(&mut self, view: &View<'_>) -> Vec<Move> {
+        let worker = view.workers().next();
+        let last = view.waiting().last();
+        worker.map_or_else(Vec::new, |worker| {
+            vec![
+                Move::give(worker, view.waiting()),
+                Move::take_back(worker, last),
+            ]
+        })
+    }
+
+    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
+        vec![Move::give(worker, view.waiting())]
+    }
+}
+
+#[test]
+fn a_worker_with_a_lane_of_its_own_is_not_finished_while_tests_come_back() {
+    let mut script = Script::new(Box::new(Fickle), 1);
+    let said = script.start(1, &tests(2));
+    assert_eq!(
+        said,
+        ["scheduling 2 on 1", "run gw0 [0, 1]", "withdraw gw0 [1]"]
+    );
+    assert_eq!(script.withdrawn(0, &[1]), ["run gw0 [1]", "finish gw0"]);
 }
 
 #[test]

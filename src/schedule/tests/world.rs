@@ -1,4 +1,5 @@
-//! A model of agents and workers around a scheduler: messages travel in order, each way, and may be under way for long.
+//! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
+//! under way for long.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -174,7 +175,8 @@ impl World {
         true
     }
 
-    /// A worker dies; what it has said before still arrives. A lost agent can not tell what was running.
+    /// A worker dies; what it has said before still arrives. A lost agent can not tell what was
+    /// running.
     pub(super) fn kill(&mut self, id: WorkerId, verdict: Outcome, agent_lost: bool) {
         let worker = self.workers.get_mut(&id).unwrap();
         if worker.stage != Stage::Dead {
@@ -358,7 +360,8 @@ impl World {
         self.deliver();
     }
 
-    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the sums must add up.
+    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the
+    /// sums must add up.
     pub(super) fn finish(mut self) {
         while self.supervise(Verdict::Abandon, Collection::default()) {}
         let mut steps = 0_usize;
