@@ -83,21 +83,21 @@ def main():
     parser.add_argument("--suite", action="append", choices=sorted(SUITES))
     parser.add_argument("--dist", action="append", choices=MODES)
     parser.add_argument("--workers", action="append", type=int)
-    parser.add_argument("--callsheet", default=str(HOME / "target/release/callsheet"))
+    parser.add_argument("--callsheet", type=Path, default=HOME / "target/release/callsheet")
     parser.add_argument("--cache", type=Path, default=HOME / "target/parity")
     options = parser.parse_args()
     equal = True
     print("| suite | mode | workers | plain pytest | callsheet | equal |\n|---|---|---|---|---|---|")
     for name in options.suite or SUITES:
-        project, python, path = prepare(name, options.cache)
+        project, python, path = prepare(name, options.cache.resolve())
         environment = dict(os.environ, PYTHONPATH=path, CALLSHEET_PYTEST_PYTHON=str(python), COLUMNS="400")
         environment.pop("PYTEST_ADDOPTS", None)
         common = ["-p", "no:cacheprovider"]
-        plain = outcome(call([str(python), "-m", "pytest", "-q", "-rfE", *common, *SUITES[name]["args"]],
+        plain = outcome(call([str(python), "-m", "pytest", "-rfE", *common, *SUITES[name]["args"]],
                              cwd=project, env=environment).stdout)
         for mode in options.dist or MODES:
             for workers in options.workers or [1, 2, 8]:
-                result = call([options.callsheet, "-n", str(workers), "--dist", mode, "--", "-rfE", *common, *SUITES[name]["args"]],
+                result = call([str(options.callsheet.resolve()), "-n", str(workers), "--dist", mode, "--", "-rfE", *common, *SUITES[name]["args"]],
                               cwd=project, env=environment)
                 ours = outcome(result.stdout)
                 same = multiplied(*ours, 1) == multiplied(*plain, workers if mode == "each" else 1)
