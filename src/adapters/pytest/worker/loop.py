@@ -7,6 +7,7 @@ what the next item does not share is torn down before its set-up, and an error t
 import time
 
 from _pytest import runner
+from _pytest.outcomes import Exit
 from _pytest.reports import TestReport
 
 from . import compat
@@ -171,24 +172,26 @@ class Loop:
             return
         if stack and nextitem in state.stack:
             nextitem = None
-        item = running.item if running is not None else self._session
-        capture = self._config.pluginmanager.getplugin("capturemanager")
-
-        def teardown():
-            __tracebackhide__ = True
-            if capture is None or running is None:
-                state.teardown_exact(nextitem)
-            else:
-                with capture.item_capture("teardown", item):
-                    state.teardown_exact(nextitem)
-
-        call = runner.CallInfo.from_call(teardown, when="teardown", reraise=runner.get_reraise_exceptions(self._config))
+        call = self._teardown_call(running.item if running is not None else None, lambda: state.teardown_exact(nextitem))
         if running is not None:
             if call.excinfo is not None:
+                item = running.item
                 report = item.ihook.pytest_runtest_makereport(item=item, call=call)
                 item.ihook.pytest_runtest_logreport(report=report)
             else:
                 running.seconds["teardown"] += call.duration
+
+    def _teardown_call(self, item, teardown):
+        """The late teardown as a phase of `item`, its output captured for it."""
+
+        def run():
+            return runner.CallInfo.from_call(teardown, when="teardown", reraise=(Exit, KeyboardInterrupt))
+
+        capture = self._config.pluginmanager.getplugin("capturemanager")
+        if capture is None or item is None:
+            return run()
+        with capture.item_capture("teardown", item):
+            return run()
 
     def report(self, report):
         """Take a phase's report into the account of its item and send it if it has something to say."""
