@@ -172,14 +172,16 @@ class Loop:
             return
         if stack and nextitem in state.stack:
             nextitem = None
-        call = self._teardown_call(running.item if running is not None else None, lambda: state.teardown_exact(nextitem))
-        if running is not None:
-            if call.excinfo is not None:
-                item = running.item
-                report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-                item.ihook.pytest_runtest_logreport(report=report)
-            else:
-                running.seconds["teardown"] += call.duration
+        if running is None:
+            state.teardown_exact(nextitem)
+            return
+        item = running.item
+        call = self._teardown_call(item, lambda: state.teardown_exact(nextitem))
+        if call.excinfo is None:
+            running.seconds["teardown"] += call.duration
+        else:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
 
     def _teardown_call(self, item, teardown):
         """The late teardown as a phase of `item`, its output captured for it."""
@@ -188,7 +190,7 @@ class Loop:
             return runner.CallInfo.from_call(teardown, when="teardown", reraise=(Exit, KeyboardInterrupt))
 
         capture = self._config.pluginmanager.getplugin("capturemanager")
-        if capture is None or item is None:
+        if capture is None:
             return run()
         with capture.item_capture("teardown", item):
             return run()
