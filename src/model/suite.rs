@@ -76,6 +76,9 @@ pub struct WorkerInput {
     /// Collect only; no test will be run.
     pub collect_only: bool,
 
+    /// After a failed report, wait for the word to go on: the run may have reached its `maxfail`.
+    pub halt_on_failure: bool,
+
     /// A seed for the plugins that need one number that all workers share.
     pub seed: u32,
 }

@@ -33,6 +33,10 @@ pub struct WorkerInfo {
     /// `maxfail` as the project's own framework configuration asks for it; 0 for none.
     pub maxfail: u32,
 
+    /// Whether tests are run although something could not be collected
+    /// (`--continue-on-collection-errors`).
+    pub continue_on_collection_errors: bool,
+
     /// The kinds of result that the short summary lists, as pytest's `-r` letters.
     pub summary_letters: String,
 

@@ -3,6 +3,23 @@
 //! [`Scheduler`] keeps the roster (workers, lanes, collections, who holds what) and the account of every test; a
 //! [`Policy`] alone knows how tests are shared out. The caller reports what happened and carries out, in order, what is decided.
 
+mod account;
+mod chain;
+mod decision;
+mod dispatch;
+mod ending;
+mod lane;
+mod policies;
+mod policy;
+mod roster;
+mod scheduler;
+#[cfg(test)]
+mod tests;
+
+pub use decision::{Decision, ScheduleError};
+pub use policy::{Lanes, Move, Policy, View, policy};
+pub use scheduler::Scheduler;
+
 use crate::model::Dist;
 
 /// How tests are distributed, and the numbers that go with it.

@@ -1,5 +1,9 @@
 //! Whether a dead worker is replaced: a pure rule. Deaths go in with the time they happened, a verdict comes out.
 
+mod policy;
+
+pub use policy::{Restart, RestartPolicy};
+
 use std::time::Duration;
 
 /// How often dead workers are replaced.

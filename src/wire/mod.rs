@@ -9,7 +9,7 @@ mod frame;
 mod preamble;
 mod protocol;
 
-pub use codec::FrameCodec;
+pub use codec::{FrameCodec, Outbox};
 pub use error::WireError;
 pub use frame::{MAX_FRAME, decode, encode};
 pub use preamble::{Preamble, fingerprint};

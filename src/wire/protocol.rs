@@ -50,6 +50,12 @@ pub enum ToAgent {
         items: Vec<u32>,
     },
 
+    /// Let a worker that halted after a failure go on.
+    Resume {
+        /// The worker.
+        worker: WorkerId,
+    },
+
     /// Nothing more comes for this worker: end the session when the queue is empty.
     Finish {
         /// The worker.
@@ -171,6 +177,12 @@ pub enum WorkerEvent {
         item: u32,
         /// Seconds of set-up and call.
         duration: f64,
+    },
+
+    /// After a failure, and because the run has a `maxfail`, the worker begins nothing before it is told to go on.
+    Halted {
+        /// The item that failed.
+        item: u32,
     },
 
     /// The running item is over.

@@ -1,1 +1,4 @@
 //! The end-to-end tests.
+
+mod cli;
+mod exit_table;

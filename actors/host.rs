@@ -1,0 +1,208 @@
+//! One agent: its process, its link, its heartbeat. Frames in and out; it decides nothing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use log::{debug, error, warn};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin};
+use tokio::sync::mpsc;
+use tokio_util::codec::FramedRead;
+
+use super::messages::{Attach, FromHost, HostNews, ToHost};
+use crate::launch::kill_leftovers;
+use crate::model::{Death, Ending, WorkerId};
+use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
+
+/// How many heartbeats go into the time of silence after which an agent is taken for lost.
+const BEATS: u32 = 6;
+
+/// How long an agent may take to end after its link is closed: it kills its workers first.
+const ENDING: Duration = Duration::from_secs(30);
+
+/// One agent and its link.
+#[derive(Debug)]
+pub(super) struct HostActor {
+    child: Option<Child>,
+    outbox: Outbox,
+    to_agent: mpsc::UnboundedSender<Vec<u8>>,
+    inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
+    workers: HashMap<WorkerId, Recipient<FromHost>>,
+    supervisor: Recipient<HostNews>,
+    run_id: String,
+    patience: Patience,
+    greeted: bool,
+    silent: Duration,
+    lost: bool,
+}
+
+/// The time limits of a host's link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the start of the agent to its first message.
+    pub(super) greeting: Duration,
+    /// Silence after that.
+    pub(super) silence: Duration,
+}
+
+impl HostActor {
+    pub(super) fn new(child: Child, run_id: String, patience: Patience, supervisor: Recipient<HostNews>) -> Self {
+        let (to_agent, inbox) = mpsc::unbounded_channel();
+        Self {
+            child: Some(child),
+            outbox: Outbox::default(),
+            to_agent,
+            inbox: Some(inbox),
+            workers: HashMap::new(),
+            supervisor,
+            run_id,
+            patience,
+            greeted: false,
+            silent: Duration::ZERO,
+            lost: false,
+        }
+    }
+
+    fn send(&mut self, message: &ToAgent) {
+        match self.outbox.push(message) {
+            // A closed channel means that the agent is gone, which the read side tells.
+            Ok(()) => drop(self.to_agent.send(self.outbox.take())),
+            Err(problem) => error!("{problem}"),
+        }
+    }
+
+    /// The agent is gone or as good as gone: every worker of its is dead, then the host is.
+    fn lose(&mut self, why: &str, context: &mut Context<Self>) {
+        if std::mem::replace(&mut self.lost, true) {
+            return;
+        }
+        debug!("agent lost: {why}");
+        if let Some(child) = &mut self.child {
+            // It may be gone already.
+            let _gone = child.start_kill();
+        }
+        // Its workers have died with it; what their tests had started may have not.
+        kill_leftovers(&self.run_id);
+        for (_, worker) in self.workers.drain() {
+            let death = Death::early(Ending::AgentLost(why.to_owned()));
+            worker.do_send(FromHost(WorkerEvent::Exited(death)));
+        }
+        self.supervisor.do_send(HostNews::Lost(why.to_owned()));
+        context.stop();
+    }
+
+    fn interval(&self) -> Duration {
+        self.patience.silence / BEATS
+    }
+
+    fn beat(&mut self, context: &mut Context<Self>) {
+        // Counted in beats, not by the clock: if this process was suspended, the agent is not to blame.
+        self.silent += self.interval();
+        let (limit, what) = if self.greeted {
+            (self.patience.silence, "said nothing")
+        } else {
+            (self.patience.greeting, "did not answer")
+        };
+        if self.silent > limit {
+            self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
+        } else {
+            self.send(&ToAgent::Ping(0));
+        }
+    }
+}
+
+impl Actor for HostActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        let child = self.child.as_mut().expect("the agent is taken only when the actor stops");
+        let stdin = child.stdin.take().expect("agents are launched with stdin piped");
+        let stdout = child.stdout.take().expect("agents are launched with stdout piped");
+        let stderr = child.stderr.take().expect("agents are launched with stderr piped");
+        let inbox = self.inbox.take().expect("an actor is started once");
+        context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
+        context.spawn(wrap_future(write_frames(stdin, inbox)));
+        context.spawn(wrap_future(log_stderr(stderr)));
+        context.run_interval(self.interval(), Self::beat);
+    }
+}
+
+impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
+    fn handle(&mut self, frame: Result<FromAgent, WireError>, context: &mut Context<Self>) {
+        self.silent = Duration::ZERO;
+        self.greeted = true;
+        match frame {
+            Ok(FromAgent::Worker(id, event)) => {
+                let last = matches!(event, WorkerEvent::Exited(_));
+                match self.workers.get(&id) {
+                    Some(worker) => worker.do_send(FromHost(event)),
+                    None => warn!("the agent speaks of {id}, which is not its worker"),
+                }
+                if last {
+                    self.workers.remove(&id);
+                }
+            }
+            Ok(FromAgent::Progress(step)) => self.supervisor.do_send(HostNews::Progress(step)),
+            Ok(FromAgent::Prepared(info)) => self.supervisor.do_send(HostNews::Prepared(info)),
+            Ok(FromAgent::Refused(refusal)) => self.supervisor.do_send(HostNews::Refused(refusal)),
+            Ok(FromAgent::Concluded { text, failure }) => {
+                self.supervisor.do_send(HostNews::Concluded { text, failure });
+            }
+            Ok(FromAgent::Pong(_)) => {}
+            Err(problem) => self.lose(&problem.to_string(), context),
+        }
+    }
+
+    /// The agent has closed its end: how did it end?
+    fn finished(&mut self, context: &mut Context<Self>) {
+        let Some(mut child) = self.child.take() else { return };
+        let waited = async move {
+            match tokio::time::timeout(ENDING, child.wait()).await {
+                Ok(Ok(status)) => format!("its agent ended: {status}"),
+                Ok(Err(problem)) => format!("its agent ended: {problem}"),
+                Err(_) => "its agent closed the link".to_owned(),
+            }
+        };
+        let lose = |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        context.wait(wrap_future(waited).map(lose));
+    }
+}
+
+impl Handler<ToHost> for HostActor {
+    type Result = ();
+
+    fn handle(&mut self, ToHost(message): ToHost, _context: &mut Context<Self>) {
+        self.send(&message);
+    }
+}
+
+impl Handler<Attach> for HostActor {
+    type Result = ();
+
+    fn handle(&mut self, Attach { worker, recipient }: Attach, _context: &mut Context<Self>) {
+        self.workers.insert(worker, recipient);
+    }
+}
+
+async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(mut bytes) = inbox.recv().await {
+        // Whatever else is there joins the same write.
+        while let Ok(more) = inbox.try_recv() {
+            bytes.extend(more);
+        }
+        if let Err(problem) = stdin.write_all(&bytes).await {
+            debug!("the agent no longer listens: {problem}");
+            return;
+        }
+    }
+}
+
+/// An agent says nothing on stderr but its log and a panic.
+async fn log_stderr(stderr: ChildStderr) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        warn!(target: "callsheet::agent", "{line}");
+    }
+}

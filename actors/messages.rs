@@ -1,0 +1,288 @@
+//! Every message of the actor system, with who sends it to whom.
+
+use std::sync::Arc;
+
+use actix::{Message, Recipient};
+
+use crate::model::{
+    Collection, CollectReport, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo, TestEnd,
+    WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+};
+use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
+
+/// Scheduler → session and reporters: the next entry of the public record.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Event(pub Arc<RunEvent>);
+
+/// Session → reporters, after the last event: answer when all is written.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+/// Session → scheduler and supervisor, at the very end: stop, so that the run leaves nothing in the host program's system.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+/// Anyone → scheduler: put this into the record.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Publish(pub RunEvent);
+
+/// Session → supervisor: start the host and its workers.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StartFleet;
+
+/// Session → supervisor: clone no more; with `interrupt`, cut short what still collects.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct StandDown {
+    /// Whether workers that have not collected are interrupted.
+    pub interrupt: bool,
+}
+
+/// Session → supervisor: kill every worker now.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct KillFleet;
+
+/// Session → supervisor: the run is over, let the agents end. Answered by [`FleetNews::Dismissed`].
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Dismiss;
+
+/// Session → supervisor: have the adapter's conclusion run. Answered by [`FleetNews::Concluded`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RunConclusion(pub Vec<String>);
+
+/// Session → scheduler: begin nothing new, for this reason.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopRun(pub StopReason);
+
+/// Session → scheduler: no worker is left. Answered by [`SessionNote::Closed`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseRun(pub String);
+
+/// Session → scheduler: let a halted worker go on.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ResumeWorker(pub WorkerId);
+
+/// Supervisor → scheduler: a worker is on its way.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ExpectWorker {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its specification.
+    pub spec: WorkerSpec,
+    /// The dead worker it replaces.
+    pub replaces: Option<WorkerId>,
+}
+
+/// Supervisor → scheduler: the actor of an expected worker, to send orders to.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Enlist {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Where its orders go.
+    pub orders: Recipient<WorkerOrder>,
+}
+
+/// Supervisor → scheduler: this dead worker is not replaced.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AbandonWorker {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Why.
+    pub reason: String,
+}
+
+/// Supervisor and worker → host: a message for the agent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ToHost(pub ToAgent);
+
+/// Supervisor → host: whom to tell what the agent says of this worker.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Attach {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its actor.
+    pub recipient: Recipient<FromHost>,
+}
+
+/// Host → worker: something of its process.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FromHost(pub WorkerEvent);
+
+/// Host → supervisor: something of the host itself.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum HostNews {
+    /// A step that takes time.
+    Progress(String),
+    /// The suite can be run.
+    Prepared(SuiteInfo),
+    /// The suite can not be run.
+    Refused(PrepareRefusal),
+    /// The conclusion was run.
+    Concluded {
+        /// What it printed.
+        text: String,
+        /// Why it fails the run.
+        failure: Option<String>,
+    },
+    /// The agent is gone or silent; all its workers have been reported dead.
+    Lost(String),
+}
+
+/// Supervisor → worker: end before your time.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct StopWorker(pub StopMode);
+
+/// Scheduler → worker: what to do next, in items of the worker's own collection.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum WorkerOrder {
+    /// Add to the end of the queue.
+    Run(Vec<u32>),
+    /// Take back; answered by [`News::Withdrawn`].
+    Withdraw(Vec<u32>),
+    /// Go on after a failure.
+    Resume,
+    /// Nothing more comes.
+    Finish,
+}
+
+/// Worker → scheduler: something of a worker.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WorkerNews {
+    /// The worker.
+    pub worker: WorkerId,
+    /// What.
+    pub news: News,
+}
+
+/// What a worker tells the scheduler; items count in the worker's own collection.
+#[derive(Debug)]
+pub enum News {
+    /// Its process is there.
+    Spawned(u32),
+    /// Its framework is up (seed: `slaveready`).
+    Ready(WorkerInfo),
+    /// A collector did not pass (seed: `collectreport`).
+    CollectReport(CollectReport),
+    /// It has collected (seed: `collectionfinish`); how many items were deselected.
+    Collected(Collection, u32),
+    /// An item begins (seed: `logstart`).
+    Started(u32),
+    /// A phase has something to say (seed: `testreport`).
+    Report(u32, PhaseReport),
+    /// The call is over; seconds of set-up and call.
+    Ran(u32, f64),
+    /// It waits after a failure.
+    Halted,
+    /// All phases are over.
+    Ended(u32, TestEnd),
+    /// A warning.
+    Warning(WarningReport),
+    /// Live output.
+    Output(Stream, String),
+    /// Taken back.
+    Withdrawn(Vec<u32>),
+    /// The session ends by itself.
+    Stopping {
+        /// Why.
+        reason: String,
+        /// The exit code asked for.
+        exit_code: Option<i32>,
+        /// What kind of stop.
+        kind: StopKind,
+    },
+    /// The session is over (seed: `slavefinished`), with a request for the conclusion.
+    Finished(Option<String>),
+    /// The process is gone (seed: `errordown`, or the end after `slavefinished`). Always the last.
+    Down(Death),
+}
+
+/// Scheduler → supervisor: a worker is dead and its tests are accounted for.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WorkerGone {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Whether it ended as the run wanted.
+    pub expected: bool,
+    /// Whether there may be work for a replacement.
+    pub wanted: bool,
+    /// Whether it died before its collection was in.
+    pub collecting: bool,
+}
+
+/// Scheduler → session: what concerns the session and not the public.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum SessionNote {
+    /// A worker waits after a failure; the failure is in the record already.
+    Halted(WorkerId),
+    /// A worker's session ends by itself.
+    WorkerStops {
+        /// The worker.
+        worker: WorkerId,
+        /// Why.
+        reason: String,
+        /// The exit code asked for.
+        exit_code: Option<i32>,
+        /// What kind of stop.
+        kind: StopKind,
+    },
+    /// A worker leaves this for the conclusion.
+    Conclusion(String),
+    /// Every test has its terminal state.
+    Closed,
+    /// The scheduler can not go on.
+    Broken(String),
+}
+
+/// Supervisor → session: something of the fleet as a whole.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum FleetNews {
+    /// No worker is left and none will come; the sentence says why.
+    Empty(String),
+    /// The suite can not be run on the host.
+    Refused(PrepareRefusal),
+    /// The conclusion has been run, or can not be.
+    Concluded {
+        /// What it printed.
+        text: String,
+        /// Why it fails the run.
+        failure: Option<String>,
+    },
+    /// Every agent is gone.
+    Dismissed,
+    /// The supervisor can not go on.
+    Broken(String),
+}
+
+/// Handle → session: end the run. The first is kind, every further one, or `kill`, is not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Halt {
+    /// Who asks, for people: `SIGINT`, `stop()`.
+    pub by: String,
+    /// Whether workers are killed.
+    pub kill: bool,
+}

@@ -1,0 +1,47 @@
+//! The actor system: session, supervisor, scheduler, one actor a host, one actor a worker generation, and reporters.
+//!
+//! Actors are thin: they translate a message, call a pure core (`session`, `schedule`, `supervise`, `report`) and send what it
+//! answered. All run on one arbiter. Neighbours are `Recipient`s given at birth; there is no registry and nothing
+//! global, so two runs in one process share nothing.
+//!
+//! | from → to | message | meaning |
+//! |---|---|---|
+//! | session → supervisor | [`StartFleet`](messages::StartFleet) | start the host and its workers |
+//! | session → supervisor | [`StandDown`](messages::StandDown), [`KillFleet`](messages::KillFleet) | clone no more; kill |
+//! | session → supervisor | [`RunConclusion`](messages::RunConclusion) | have the adapter's conclusion run |
+//! | session → supervisor | [`Dismiss`](messages::Dismiss) | let the agents end |
+//! | session → scheduler | [`StopRun`](messages::StopRun), [`CloseRun`](messages::CloseRun), [`ResumeWorker`](messages::ResumeWorker) | stop, close the account, go on |
+//! | supervisor → scheduler | [`ExpectWorker`](messages::ExpectWorker), [`AbandonWorker`](messages::AbandonWorker) | a worker is on its way; none will come |
+//! | supervisor → host | [`ToHost`](messages::ToHost), [`Attach`](messages::Attach) | a frame to be sent; whom to tell of a worker |
+//! | supervisor → worker | [`StopWorker`](messages::StopWorker) | end before your time |
+//! | host → supervisor | [`HostNews`](messages::HostNews) | the suite is ready, refused, the link is lost |
+//! | host → worker | [`FromHost`](messages::FromHost) | something of its process |
+//! | worker → host | [`ToHost`](messages::ToHost) | a frame to be sent |
+//! | worker → scheduler | [`WorkerNews`](messages::WorkerNews) | ready, collected, test events, its death notice |
+//! | scheduler → worker | [`WorkerOrder`](messages::WorkerOrder) | run, withdraw, resume, finish |
+//! | scheduler → supervisor | [`WorkerGone`](messages::WorkerGone) | a worker is dead and accounted for |
+//! | scheduler → session, reporters | [`Event`](messages::Event) | the public record, in the one order |
+//! | scheduler → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
+//! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |
+//! | session → reporters | [`Flush`](messages::Flush) | answer when all is written, and stop |
+//! | session → scheduler, supervisor | [`Retire`](messages::Retire) | the run is over, stop |
+//! | host program → session | [`Halt`](messages::Halt) | end the run |
+//! | supervisor → session | [`FleetNews`](messages::FleetNews) | the fleet is empty; the suite is refused |
+//! | anyone → scheduler | [`Publish`](messages::Publish) | an event of one's own for the record |
+//!
+//! Mailboxes are no back-pressure: what bounds memory is the cap on captured output a test and the few small events a test
+//! has. A worker actor that panics still sends its death notice, from `stopped()`, so the release profile must
+//! unwind. The top of the tree is the session: when it goes, the run's answer is an error, and when the host actors go, agents
+//! see the end of their link and end their workers.
+
+mod host;
+pub mod messages;
+mod reporter;
+mod scheduler;
+mod session;
+mod supervisor;
+mod system;
+mod terminal;
+mod worker;
+
+pub use system::{Parts, SessionHandle, Subscriber, start};

@@ -1,0 +1,339 @@
+//! Hosts the pure scheduler: worker news in, orders and the public record out. The one place that fixes the order of events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use log::{debug, error};
+
+use super::messages::{
+    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire, SessionNote,
+    StopRun, WorkerGone, WorkerNews, WorkerOrder,
+};
+use crate::model::{
+    Collection, CollectReport, Death, Durations, Lane, Outcome, RunEvent, StopReason, TestEnd, TestIndex,
+    TestName, WorkerId,
+};
+use crate::schedule::{Decision, Scheduler};
+
+/// Where messages go.
+#[derive(Debug)]
+pub(super) struct Neighbours {
+    pub(super) session: Recipient<SessionNote>,
+    pub(super) supervisor: Recipient<WorkerGone>,
+    pub(super) subscribers: Vec<Recipient<Event>>,
+}
+
+/// What is known of a worker beside its tests.
+#[derive(Debug, Default)]
+struct Worker {
+    orders: Option<Recipient<WorkerOrder>>,
+    collected: bool,
+    told_to_finish: bool,
+    leaves_by_itself: bool,
+    runs_despite_collection_errors: bool,
+    collect_reports: HashMap<String, u32>,
+}
+
+/// The scheduler and the record.
+pub(super) struct SchedulerActor {
+    core: Scheduler,
+    workers: HashMap<WorkerId, Worker>,
+    collect_reports: HashMap<String, u32>,
+    deselected: u32,
+    stopping: bool,
+    killed: HashSet<WorkerId>,
+    neighbours: Neighbours,
+}
+
+impl SchedulerActor {
+    pub(super) fn new(core: Scheduler, neighbours: Neighbours) -> Self {
+        Self {
+            core,
+            workers: HashMap::new(),
+            collect_reports: HashMap::new(),
+            deselected: 0,
+            stopping: false,
+            killed: HashSet::new(),
+            neighbours,
+        }
+    }
+
+    fn publish(&self, event: RunEvent) {
+        let event = Arc::new(event);
+        for subscriber in &self.neighbours.subscribers {
+            subscriber.do_send(Event(event.clone()));
+        }
+    }
+
+    fn order(&self, worker: WorkerId, order: WorkerOrder) {
+        if let Some(orders) = self.workers.get(&worker).and_then(|worker| worker.orders.as_ref()) {
+            orders.do_send(order);
+        }
+    }
+
+    /// Carries out what the core decided. `end` is the report of the test that the decisions are about.
+    fn carry_out(&mut self, decisions: Vec<Decision>, end: Option<TestEnd>) {
+        for decision in decisions {
+            match decision {
+                Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
+                Decision::Withdraw { worker, items } => self.order(worker, WorkerOrder::Withdraw(items)),
+                Decision::Finish { worker } => {
+                    self.workers.entry(worker).or_default().told_to_finish = true;
+                    self.order(worker, WorkerOrder::Finish);
+                }
+                Decision::Scheduling { tests, workers } => self.publish(RunEvent::SchedulingStarted {
+                    tests,
+                    workers,
+                    policy: self.core.policy_name().to_owned(),
+                    deselected: self.deselected,
+                }),
+                Decision::Started { worker, lane, index, test } => {
+                    self.publish(RunEvent::TestStarted { worker, lane, index, test });
+                }
+                Decision::Finished { worker, lane, index, test, outcome } => {
+                    let end = end.unwrap_or_else(|| without_times(outcome));
+                    self.publish(RunEvent::TestFinished { worker, lane, index, test, end });
+                }
+                Decision::Crashed { worker, lane, index, test, outcome } => {
+                    self.crashed(worker, lane, index, test, outcome);
+                }
+                Decision::NotRun { lane, index, test, reason, lost } => {
+                    self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost });
+                }
+                Decision::Differs(diff) => self.publish(RunEvent::CollectionDiffers(diff)),
+                Decision::Rejected { worker } => {
+                    let text = format!("worker '{worker}' is sent away, because it collected other tests");
+                    self.publish(RunEvent::Notice(text));
+                }
+                Decision::Abort(reason) => {
+                    self.stopping = true;
+                    self.publish(RunEvent::Stopping(reason));
+                }
+                Decision::Fault(fault) => {
+                    error!("{fault}");
+                    self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
+                }
+            }
+        }
+    }
+
+    /// A test that its worker took with it when it died; one that we killed on purpose is no crash.
+    fn crashed(&self, worker: WorkerId, lane: Lane, index: TestIndex, test: TestName, outcome: Outcome) {
+        if self.killed.contains(&worker) {
+            let reason: Arc<str> = "it was running when the run was killed".into();
+            self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost: false });
+        } else {
+            let end = without_times(outcome);
+            self.publish(RunEvent::TestFinished { worker, lane, index, test, end });
+        }
+    }
+
+    fn collect_report(&mut self, worker: WorkerId, report: CollectReport) {
+        let member = self.workers.entry(worker).or_default();
+        let by_worker = member.collect_reports.entry(report.id.clone()).or_default();
+        *by_worker += 1;
+        let known = self.collect_reports.entry(report.id.clone()).or_default();
+        if *by_worker <= *known {
+            return;
+        }
+        *known += 1;
+        let stops = report.failed && !member.runs_despite_collection_errors;
+        self.publish(RunEvent::CollectReported { worker, report });
+        if stops {
+            self.stop(StopReason::CollectionFailed);
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        let text: Arc<str> = match &reason {
+            StopReason::MaxFail(count) => format!("the run stopped after {count} failures").into(),
+            StopReason::Requested(by) => format!("the run was interrupted by {by}").into(),
+            StopReason::Worker { reason, .. } => format!("the run was stopped: {reason}").into(),
+            StopReason::CollectionsDiffer => "workers collected different tests".into(),
+            StopReason::CollectionFailed => "there were errors during collection".into(),
+        };
+        self.publish(RunEvent::Stopping(reason));
+        let decisions = self.core.stop(text);
+        self.carry_out(decisions, None);
+    }
+
+    fn collected(&mut self, worker: WorkerId, collection: Collection, deselected: u32) {
+        let tests = u32::try_from(collection.len()).unwrap_or(u32::MAX);
+        self.workers.entry(worker).or_default().collected = true;
+        self.deselected = self.deselected.max(deselected);
+        self.publish(RunEvent::WorkerCollected { worker, tests, deselected });
+        let decisions = self.core.collected(worker, collection);
+        self.carry_out(decisions, None);
+    }
+
+    fn down(&mut self, worker: WorkerId, death: Death) {
+        let known = self.workers.remove(&worker).unwrap_or_default();
+        let running = death.running.map(|(item, _phase)| item);
+        let announced = known.told_to_finish || known.leaves_by_itself || self.stopping;
+        let killed = self.stopping && !death.is_clean();
+        if killed {
+            self.killed.insert(worker);
+        }
+        let expected = announced && (death.is_clean() || killed);
+        let crashed = running.filter(|_| !killed).and_then(|item| self.core.name(worker, item));
+        let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
+        debug!("{worker} down: {death}");
+        self.publish(RunEvent::WorkerDown {
+            worker,
+            death,
+            crashed: crashed.map(|(_, _, name)| name),
+            expected,
+        });
+        let decisions = self.core.worker_down(worker, running, verdict);
+        self.carry_out(decisions, None);
+        self.neighbours.supervisor.do_send(WorkerGone {
+            worker,
+            expected,
+            wanted: !self.core.is_complete(),
+            collecting: !known.collected,
+        });
+    }
+}
+
+/// The end of a test whose times nobody can tell any more.
+fn without_times(outcome: Outcome) -> TestEnd {
+    TestEnd { outcome, durations: Durations::default(), started: 0.0 }
+}
+
+impl Actor for SchedulerActor {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _context: &mut Context<Self>) {
+        if std::thread::panicking() {
+            self.neighbours.session.do_send(SessionNote::Broken("the scheduler failed".to_owned()));
+        }
+    }
+}
+
+impl Handler<WorkerNews> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, _context: &mut Context<Self>) {
+        match news {
+            News::Spawned(pid) => self.publish(RunEvent::WorkerSpawned { worker, pid }),
+            News::Ready(info) => {
+                self.workers.entry(worker).or_default().runs_despite_collection_errors =
+                    info.continue_on_collection_errors;
+                self.publish(RunEvent::WorkerReady { worker, info });
+                let decisions = self.core.worker_ready(worker);
+                self.carry_out(decisions, None);
+            }
+            News::CollectReport(report) => self.collect_report(worker, report),
+            News::Collected(collection, deselected) => self.collected(worker, collection, deselected),
+            News::Started(item) => {
+                let decisions = self.core.test_started(worker, item);
+                self.carry_out(decisions, None);
+            }
+            News::Report(item, report) => {
+                if let Some((_, _, test)) = self.core.name(worker, item) {
+                    self.publish(RunEvent::TestReported { worker, test, report });
+                }
+            }
+            News::Ran(item, duration) => {
+                let decisions = self.core.test_ran(worker, item, duration);
+                self.carry_out(decisions, None);
+            }
+            News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
+            News::Ended(item, end) => {
+                let decisions = self.core.test_ended(worker, item, end.outcome, end.durations.total());
+                self.carry_out(decisions, Some(end));
+            }
+            News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
+            News::Output(stream, text) => self.publish(RunEvent::Output { worker, stream, text }),
+            News::Withdrawn(items) => {
+                let decisions = self.core.withdrawn(worker, &items);
+                self.carry_out(decisions, None);
+            }
+            News::Stopping { reason, exit_code, kind } => {
+                self.workers.entry(worker).or_default().leaves_by_itself = true;
+                let note = SessionNote::WorkerStops { worker, reason, exit_code, kind };
+                self.neighbours.session.do_send(note);
+            }
+            News::Finished(conclusion) => {
+                if let Some(conclusion) = conclusion {
+                    self.neighbours.session.do_send(SessionNote::Conclusion(conclusion));
+                }
+            }
+            News::Down(death) => self.down(worker, death),
+        }
+    }
+}
+
+impl Handler<ExpectWorker> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
+        let ExpectWorker { worker, spec, replaces } = expect;
+        self.publish(RunEvent::WorkerStarting { worker, replaces });
+        let decisions = self.core.worker_expected(worker, &spec, replaces);
+        self.carry_out(decisions, None);
+    }
+}
+
+impl Handler<Enlist> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, Enlist { worker, orders }: Enlist, _context: &mut Context<Self>) {
+        self.workers.entry(worker).or_default().orders = Some(orders);
+    }
+}
+
+impl Handler<AbandonWorker> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, AbandonWorker { worker, reason }: AbandonWorker, _context: &mut Context<Self>) {
+        let decisions = self.core.worker_abandoned(worker, &reason);
+        self.carry_out(decisions, None);
+    }
+}
+
+impl Handler<StopRun> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, StopRun(reason): StopRun, _context: &mut Context<Self>) {
+        self.stop(reason);
+    }
+}
+
+impl Handler<CloseRun> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, CloseRun(reason): CloseRun, _context: &mut Context<Self>) {
+        let decisions = self.core.close(reason.into());
+        self.carry_out(decisions, None);
+        self.neighbours.session.do_send(SessionNote::Closed);
+    }
+}
+
+impl Handler<ResumeWorker> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, ResumeWorker(worker): ResumeWorker, _context: &mut Context<Self>) {
+        self.order(worker, WorkerOrder::Resume);
+    }
+}
+
+impl Handler<Publish> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, Publish(event): Publish, _context: &mut Context<Self>) {
+        self.publish(event);
+    }
+}
+
+impl Handler<Retire> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
+        context.stop();
+    }
+}

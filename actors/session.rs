@@ -1,0 +1,194 @@
+//! The session: hosts the pure `session` core, resolves the run's answer.
+
+use std::sync::Arc;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
+use futures_util::future::join_all;
+use log::error;
+use tokio::sync::oneshot;
+
+use super::messages::{
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire, RunConclusion,
+    SessionNote, StandDown, StartFleet, StopRun,
+};
+use crate::exit::ExitCode;
+use crate::model::{RunEvent, Verdict};
+use crate::session::{Session, Step};
+use crate::wire::StopKind;
+
+/// Where messages go; known once the other actors exist.
+#[derive(Debug)]
+pub(super) struct Neighbours {
+    pub(super) stop: Recipient<StopRun>,
+    pub(super) close: Recipient<CloseRun>,
+    pub(super) resume: Recipient<ResumeWorker>,
+    pub(super) publish: Recipient<Publish>,
+    pub(super) start_fleet: Recipient<StartFleet>,
+    pub(super) stand_down: Recipient<StandDown>,
+    pub(super) kill: Recipient<KillFleet>,
+    pub(super) conclude: Recipient<RunConclusion>,
+    pub(super) dismiss: Recipient<Dismiss>,
+    pub(super) flush: Vec<Recipient<Flush>>,
+    pub(super) retire: Vec<Recipient<Retire>>,
+}
+
+/// The message that gives the session its neighbours and begins the run.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub(super) struct Begin {
+    pub(super) neighbours: Neighbours,
+    pub(super) first: RunEvent,
+}
+
+/// The run as a whole.
+#[derive(Debug)]
+pub(super) struct SessionActor {
+    core: Session,
+    neighbours: Option<Neighbours>,
+    answer: Option<oneshot::Sender<Verdict>>,
+    asked: bool,
+}
+
+impl SessionActor {
+    pub(super) fn new(core: Session, answer: oneshot::Sender<Verdict>) -> Self {
+        Self { core, neighbours: None, answer: Some(answer), asked: false }
+    }
+
+    fn carry_out(&self, steps: Vec<Step>) {
+        let Some(to) = &self.neighbours else { return };
+        for step in steps {
+            match step {
+                Step::Stop { reason, interrupt } => {
+                    to.stop.do_send(StopRun(reason));
+                    to.stand_down.do_send(StandDown { interrupt });
+                }
+                Step::Kill => to.kill.do_send(KillFleet),
+                Step::Resume(worker) => to.resume.do_send(ResumeWorker(worker)),
+                Step::Notice(text) => to.publish.do_send(Publish(RunEvent::Notice(text))),
+                Step::Close(reason) => to.close.do_send(CloseRun(reason)),
+                Step::Conclude(requests) => to.conclude.do_send(RunConclusion(requests)),
+                Step::Done => to.dismiss.do_send(Dismiss),
+            }
+        }
+    }
+
+    /// An actor of ours has failed: nothing can be relied on any more.
+    fn broken(&mut self, what: String) {
+        error!("{what}");
+        let mut steps = self.core.fatal(ExitCode::Internal, what, None);
+        steps.extend(self.core.killed("an internal error".to_owned()));
+        self.carry_out(steps);
+    }
+
+    /// The record is complete; answers once every reporter has written it.
+    fn answer(&mut self, verdict: Verdict, context: &mut Context<Self>) {
+        let Some(to) = &self.neighbours else { return };
+        let written = join_all(to.flush.iter().map(|reporter| reporter.send(Flush)));
+        context.spawn(wrap_future(written).map(move |_, actor: &mut Self, context: &mut Context<Self>| {
+            if let Some(answer) = actor.answer.take() {
+                // The host program may no longer wait for it.
+                let _nobody = answer.send(verdict);
+            }
+            for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
+                neighbour.do_send(Retire);
+            }
+            context.stop();
+        }));
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Begin> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Begin { neighbours, first }: Begin, _context: &mut Context<Self>) {
+        neighbours.publish.do_send(Publish(first));
+        neighbours.start_fleet.do_send(StartFleet);
+        self.neighbours = Some(neighbours);
+    }
+}
+
+impl Handler<Event> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Event(event): Event, context: &mut Context<Self>) {
+        if let RunEvent::RunFinished(verdict) = &*event {
+            return self.answer(verdict.clone(), context);
+        }
+        let steps = self.core.event(&event);
+        self.carry_out(steps);
+    }
+}
+
+impl Handler<SessionNote> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, note: SessionNote, _context: &mut Context<Self>) {
+        let steps = match note {
+            SessionNote::Halted(worker) => self.core.halted(worker),
+            SessionNote::WorkerStops { worker, reason, exit_code, kind } => match kind {
+                StopKind::Interrupt | StopKind::Exit | StopKind::Stop => {
+                    self.core.worker_stops(worker, reason, exit_code)
+                }
+                StopKind::Fail => {
+                    let code = exit_code.or(Some(i32::from(ExitCode::Failed.number())));
+                    self.core.worker_stops(worker, reason, code)
+                }
+                StopKind::Internal => self.core.fatal(ExitCode::Internal, reason, Some(worker)),
+                StopKind::Usage => self.core.fatal(ExitCode::Usage, reason, Some(worker)),
+            },
+            SessionNote::Conclusion(request) => {
+                self.core.leaves(request);
+                Vec::new()
+            }
+            SessionNote::Closed => self.core.closed(),
+            SessionNote::Broken(what) => return self.broken(what),
+        };
+        self.carry_out(steps);
+    }
+}
+
+impl Handler<FleetNews> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, news: FleetNews, _context: &mut Context<Self>) {
+        let steps = match news {
+            FleetNews::Empty(reason) => self.core.fleet_is_empty(&reason),
+            FleetNews::Refused(refusal) => {
+                let code = if refusal.usage { ExitCode::Usage } else { ExitCode::Infrastructure };
+                self.core.fatal(code, refusal.message, None)
+            }
+            FleetNews::Concluded { text, failure } => {
+                let event = RunEvent::Conclusion { text, failure };
+                // Its failure counts now: the record may reach us after the agents' end.
+                self.core.event(&event);
+                if let Some(to) = &self.neighbours {
+                    to.publish.do_send(Publish(event));
+                }
+                self.core.concluded()
+            }
+            FleetNews::Dismissed => {
+                if let Some(to) = &self.neighbours {
+                    to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
+                }
+                Vec::new()
+            }
+            FleetNews::Broken(what) => return self.broken(what),
+        };
+        self.carry_out(steps);
+    }
+}
+
+impl Handler<Halt> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Halt { by, kill }: Halt, _context: &mut Context<Self>) {
+        let again = std::mem::replace(&mut self.asked, true);
+        let steps = if kill || again { self.core.killed(by) } else { self.core.requested(by) };
+        self.carry_out(steps);
+    }
+}

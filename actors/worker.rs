@@ -1,0 +1,135 @@
+//! One worker generation: translates between its process, as the host tells of it, and the scheduler.
+
+use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use log::debug;
+
+use super::messages::{FromHost, News, StopWorker, ToHost, WorkerNews, WorkerOrder};
+use crate::model::{Collection, Death, Ending, Item, WorkerId};
+use crate::wire::{StopMode, ToAgent, WorkerEvent};
+
+/// Where the worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Starting,
+    Collecting,
+    Ready,
+    Running(u32),
+    Stopping,
+    Gone,
+}
+
+/// One worker generation. It lives until its death notice is sent.
+#[derive(Debug)]
+pub(super) struct WorkerActor {
+    id: WorkerId,
+    state: State,
+    items: Vec<Item>,
+    host: Recipient<ToHost>,
+    scheduler: Recipient<WorkerNews>,
+}
+
+impl WorkerActor {
+    pub(super) fn new(id: WorkerId, host: Recipient<ToHost>, scheduler: Recipient<WorkerNews>) -> Self {
+        Self { id, state: State::Starting, items: Vec::new(), host, scheduler }
+    }
+
+    fn tell(&self, news: News) {
+        self.scheduler.do_send(WorkerNews { worker: self.id, news });
+    }
+
+    fn become_(&mut self, state: State) {
+        debug!("{}: {:?} → {state:?}", self.id, self.state);
+        self.state = state;
+    }
+}
+
+impl Actor for WorkerActor {
+    type Context = Context<Self>;
+
+    /// The death notice of last resort: the actor ends without one, because it panicked.
+    fn stopped(&mut self, _context: &mut Context<Self>) {
+        if self.state != State::Gone {
+            self.state = State::Gone;
+            let why = "its actor ended".to_owned();
+            self.tell(News::Down(Death::early(Ending::AgentLost(why))));
+            self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode: StopMode::Kill }));
+        }
+    }
+}
+
+impl Handler<FromHost> for WorkerActor {
+    type Result = ();
+
+    fn handle(&mut self, FromHost(event): FromHost, context: &mut Context<Self>) {
+        let news = match event {
+            WorkerEvent::Spawned { pid } => News::Spawned(pid),
+            WorkerEvent::Ready(info) => {
+                self.become_(State::Collecting);
+                News::Ready(info)
+            }
+            WorkerEvent::CollectReport(report) => News::CollectReport(report),
+            WorkerEvent::Items(mut items) => {
+                self.items.append(&mut items);
+                return;
+            }
+            WorkerEvent::Collected { count: _, deselected } => {
+                self.become_(State::Ready);
+                News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected)
+            }
+            WorkerEvent::Started { item } => {
+                self.state = State::Running(item);
+                News::Started(item)
+            }
+            WorkerEvent::Report { item, report } => News::Report(item, report),
+            WorkerEvent::Ran { item, duration } => News::Ran(item, duration),
+            WorkerEvent::Halted { .. } => News::Halted,
+            WorkerEvent::Ended { item, end } => {
+                self.state = State::Ready;
+                News::Ended(item, end)
+            }
+            WorkerEvent::Warning(warning) => News::Warning(warning),
+            WorkerEvent::Output { stream, text } => News::Output(stream, text),
+            WorkerEvent::Withdrawn { items } => News::Withdrawn(items),
+            WorkerEvent::Stopping { reason, exit_code, kind } => {
+                self.become_(State::Stopping);
+                News::Stopping { reason, exit_code, kind }
+            }
+            WorkerEvent::Finished { exit_code: _, conclude } => {
+                self.become_(State::Stopping);
+                News::Finished(conclude)
+            }
+            WorkerEvent::Exited(death) => {
+                self.become_(State::Gone);
+                context.stop();
+                News::Down(death)
+            }
+        };
+        self.tell(news);
+    }
+}
+
+impl Handler<WorkerOrder> for WorkerActor {
+    type Result = ();
+
+    fn handle(&mut self, order: WorkerOrder, _context: &mut Context<Self>) {
+        let worker = self.id;
+        self.host.do_send(ToHost(match order {
+            WorkerOrder::Run(items) => ToAgent::Run { worker, items },
+            WorkerOrder::Withdraw(items) => ToAgent::Withdraw { worker, items },
+            WorkerOrder::Resume => ToAgent::Resume { worker },
+            WorkerOrder::Finish => ToAgent::Finish { worker },
+        }));
+    }
+}
+
+impl Handler<StopWorker> for WorkerActor {
+    type Result = ();
+
+    fn handle(&mut self, StopWorker(mode): StopWorker, _context: &mut Context<Self>) {
+        // A worker that has collected ends by the scheduler's word, which also takes back its queue.
+        let collected = !matches!(self.state, State::Starting | State::Collecting);
+        if mode == StopMode::Kill || !collected {
+            self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode }));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The agent of one host: takes the controller's messages and has them carried out.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::debug;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::descriptor::Descriptor;
+use super::link::{Receiver, Sender};
+use super::worker::{self, Limits, Order};
+use crate::adapters::Adapter;
+use crate::launch::{ROLE_VARIABLE, kill_leftovers};
+use crate::model::{Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::wire::{FromAgent, PrepareRefusal, ToAgent, WireError, WorkerEvent};
+
+/// How long the conclusion may take: combining and reporting the coverage of a large project.
+const CONCLUSION: Duration = Duration::from_secs(600);
+
+/// How long killed processes may take to be gone: long enough for the kernel to free 100 GiB.
+const ENDING: Duration = Duration::from_secs(20);
+
+/// Why an agent ended otherwise than it was told to.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The runtime or the standard streams can not be used.
+    #[error("failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets")]
+    Streams(io::Error),
+
+    /// The link broke.
+    #[error(transparent)]
+    Link(#[from] WireError),
+}
+
+/// Whether this process was started to serve as an agent.
+pub fn is_asked() -> bool {
+    std::env::var_os(ROLE_VARIABLE).is_some_and(|role| role == "agent")
+}
+
+/// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.
+///
+/// A program that embeds callsheet calls this first in its `main`, before it starts a thread or reads stdin.
+#[expect(clippy::exit, reason = "an agent has no other work than serving")]
+pub fn serve_if_asked() {
+    if is_asked() {
+        let code = match serve() {
+            Ok(()) => 0,
+            Err(error) => {
+                log::error!("{error}");
+                7
+            }
+        };
+        std::process::exit(code);
+    }
+}
+
+/// Serves as an agent over stdin and stdout until the controller closes the link or says so.
+///
+/// Every worker and everything its tests have started is gone when it returns.
+///
+/// # Errors
+/// [`AgentError`]
+pub fn serve() -> Result<(), AgentError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AgentError::Streams)?;
+    let tasks = LocalSet::new();
+    let run_ids = Rc::new(RefCell::new(Vec::new()));
+    let result = tasks.block_on(&runtime, converse(run_ids.clone()));
+    // Workers die with the tasks that own their processes.
+    drop(tasks);
+    drop(runtime);
+    for run_id in run_ids.borrow().iter() {
+        let count = kill_leftovers(run_id);
+        debug!("killed {count} processes that tests had left behind");
+    }
+    result
+}
+
+async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(Descriptor::new);
+    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(Descriptor::new);
+    let (stdin, stdout) = (stdin.map_err(AgentError::Streams)?, stdout.map_err(AgentError::Streams)?);
+    let sender = Sender::default();
+    let mut receiver = Receiver::new(stdin);
+    let mut host = Host::new(sender.clone(), run_ids);
+    let orders = async {
+        loop {
+            match receiver.next().await? {
+                Some(ToAgent::Shutdown) | None => return Ok(()),
+                Some(message) => host.take(message),
+            }
+        }
+    };
+    let result = tokio::select! {
+        result = orders => result,
+        // The controller no longer listens: it is gone.
+        error = sender.write_to(&stdout) => Err(AgentError::Link(error.into())),
+    };
+    host.end().await;
+    // At the end of a run the controller may have stopped listening already.
+    let _gone = sender.flush_to(&stdout).await;
+    result
+}
+
+#[derive(Debug)]
+struct Host {
+    sender: Sender,
+    state: Rc<RefCell<State>>,
+    tasks: JoinSet<()>,
+    run_ids: Rc<RefCell<Vec<String>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    adapter: Option<Rc<Adapter>>,
+    limits: Limits,
+    workers: HashMap<WorkerId, mpsc::UnboundedSender<Order>>,
+}
+
+impl Host {
+    fn new(sender: Sender, run_ids: Rc<RefCell<Vec<String>>>) -> Self {
+        Self { sender, state: Rc::default(), tasks: JoinSet::new(), run_ids }
+    }
+
+    fn take(&mut self, message: ToAgent) {
+        match message {
+            ToAgent::Prepare { suite, deadlines, worker_memory } => {
+                self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
+                self.tasks.spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
+            }
+            ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
+            ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
+            ToAgent::Withdraw { worker, items } => self.order(worker, Order::Withdraw(items)),
+            ToAgent::Resume { worker } => self.order(worker, Order::Resume),
+            ToAgent::Finish { worker } => self.order(worker, Order::Finish),
+            ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
+            ToAgent::Conclude { requests, input } => {
+                self.tasks.spawn_local(conclude(self.sender.clone(), self.state.clone(), requests, input));
+            }
+            ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
+            ToAgent::Shutdown => {}
+        }
+        // Forget the tasks that have ended.
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Orders for a worker that has just died are void: its death notice is on its way.
+    fn order(&self, worker: WorkerId, order: Order) {
+        if let Some(orders) = self.state.borrow().workers.get(&worker) {
+            let _dead = orders.send(order);
+        }
+    }
+
+    fn start(&mut self, worker: WorkerId, spec: WorkerSpec, input: WorkerInput) {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        self.state.borrow_mut().workers.insert(worker, orders);
+        if !self.run_ids.borrow().contains(&input.run_id) {
+            self.run_ids.borrow_mut().push(input.run_id.clone());
+        }
+        let (sender, state) = (self.sender.clone(), self.state.clone());
+        self.tasks.spawn_local(async move {
+            let (adapter, limits) = {
+                let state = state.borrow();
+                (state.adapter.clone(), state.limits)
+            };
+            let command = match adapter {
+                Some(adapter) => adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string()),
+                None => Err("its suite was not prepared on this host".to_owned()),
+            };
+            match command {
+                Ok(command) => worker::serve(worker, &command, &input, limits, sender, inbox).await,
+                Err(why) => sender
+                    .worker(worker, WorkerEvent::Exited(Death::early(Ending::NotStarted(why)))),
+            }
+            state.borrow_mut().workers.remove(&worker);
+        });
+    }
+
+    /// Ends every worker and waits until each has told of its death.
+    async fn end(&mut self) {
+        // A worker whose orders end kills its process.
+        self.state.borrow_mut().workers.clear();
+        let all_gone = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(ENDING, all_gone).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite) {
+    let progress = |step: String| sender.send(&FromAgent::Progress(step));
+    let answer = match Adapter::prepare(&suite, progress).await {
+        Ok((adapter, info)) => {
+            state.borrow_mut().adapter = Some(Rc::new(adapter));
+            FromAgent::Prepared(info)
+        }
+        Err(error) => FromAgent::Refused(PrepareRefusal { message: error.to_string(), usage: error.is_usage() }),
+    };
+    sender.send(&answer);
+}
+
+async fn conclude(sender: Sender, state: Rc<RefCell<State>>, requests: Vec<String>, input: WorkerInput) {
+    let adapter = state.borrow().adapter.clone();
+    let concluded = async {
+        match adapter {
+            Some(adapter) => adapter.conclude(&requests, &input).await.map_err(|error| error.to_string()),
+            None => Err("no suite was prepared on this host".to_owned()),
+        }
+    };
+    let result = tokio::time::timeout(CONCLUSION, concluded)
+        .await
+        .unwrap_or_else(|_| Err(format!("it did not end within {} s", CONCLUSION.as_secs())));
+    let (text, failure) = result.unwrap_or_else(|error| {
+        (String::new(), Some(format!("the conclusion of the run failed: {error}")))
+    });
+    sender.send(&FromAgent::Concluded { text, failure });
+}

@@ -1,0 +1,224 @@
+//! The lines a worker writes, as serde sees them, and what they become.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use serde_json::Value;
+
+use crate::model::{CollectReport, Item, Outcome, Phase, PhaseReport, Section, WorkerInfo};
+use crate::wire::StopKind;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub(super) enum Message {
+    Ready(Ready),
+    Collect(Collect),
+    Items { items: Vec<ItemLine> },
+    Collected { count: u32, deselected: u32 },
+    Start { i: u32 },
+    Report(Report),
+    Ran { i: u32, d: f64 },
+    Halted { i: u32 },
+    End { i: u32, o: OutcomeWord, d: [f64; 3], s: f64 },
+    Warning { stage: StageWord, id: String, location: String, text: String },
+    Stopping { reason: String, exit_code: Option<i32>, kind: KindWord },
+    Finished { exit_code: i32, #[serde(default)] output: Value, #[serde(default)] conclude: Option<Value> },
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Ready {
+    pub(super) protocol: u32,
+    pid: u32,
+    executable: String,
+    runtime: String,
+    framework: String,
+    platform: String,
+    cwd: String,
+    #[serde(default)]
+    header: Vec<String>,
+    #[serde(default)]
+    maxfail: u32,
+    #[serde(default)]
+    continue_on_collection_errors: bool,
+    #[serde(default)]
+    summary_letters: String,
+    #[serde(default)]
+    unserved: Vec<String>,
+}
+
+impl From<Ready> for WorkerInfo {
+    fn from(ready: Ready) -> Self {
+        Self {
+            pid: ready.pid,
+            executable: ready.executable,
+            runtime: ready.runtime,
+            framework: ready.framework,
+            platform: ready.platform,
+            cwd: ready.cwd,
+            header: ready.header,
+            maxfail: ready.maxfail,
+            continue_on_collection_errors: ready.continue_on_collection_errors,
+            summary_letters: ready.summary_letters,
+            unserved: ready.unserved,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Collect {
+    id: String,
+    failed: bool,
+    text: String,
+    #[serde(default)]
+    brief: String,
+    #[serde(default)]
+    location: String,
+}
+
+impl From<Collect> for CollectReport {
+    fn from(line: Collect) -> Self {
+        Self {
+            id: line.id,
+            failed: line.failed,
+            text: line.text,
+            brief: line.brief,
+            location: line.location,
+        }
+    }
+}
+
+/// `[id, scope_len]` or `[id, scope_len, group]`.
+#[derive(Debug)]
+pub(super) struct ItemLine(pub(super) Item);
+
+impl<'de> Deserialize<'de> for ItemLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Parts {
+            Plain(Arc<str>, u32),
+            Grouped(Arc<str>, u32, Option<Arc<str>>),
+        }
+        let (id, scope_len, group) = match Parts::deserialize(deserializer)? {
+            Parts::Plain(id, scope_len) => (id, scope_len, None),
+            Parts::Grouped(id, scope_len, group) => (id, scope_len, group),
+        };
+        if !id.is_char_boundary(scope_len as usize) {
+            return Err(D::Error::custom(format!("no scope of {scope_len} bytes in `{id}`")));
+        }
+        Ok(Self(Item { id, scope_len, group }))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Report {
+    pub(super) i: u32,
+    phase: PhaseWord,
+    category: String,
+    letter: String,
+    word: String,
+    failed: bool,
+    #[serde(default)]
+    headline: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    brief: String,
+    #[serde(default)]
+    location: String,
+    #[serde(default)]
+    sections: Vec<(String, String)>,
+    #[serde(default)]
+    d: f64,
+}
+
+impl From<Report> for PhaseReport {
+    fn from(line: Report) -> Self {
+        let phase = match line.phase {
+            PhaseWord::Setup => Phase::Setup,
+            PhaseWord::Call => Phase::Call,
+            PhaseWord::Teardown => Phase::Teardown,
+        };
+        let sections =
+            line.sections.into_iter().map(|(title, text)| Section { title, text }).collect();
+        Self {
+            phase,
+            category: line.category,
+            letter: line.letter,
+            word: line.word,
+            failed: line.failed,
+            headline: line.headline,
+            text: line.text,
+            brief: line.brief,
+            location: line.location,
+            sections,
+            duration: line.d,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PhaseWord {
+    Setup,
+    Call,
+    Teardown,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StageWord {
+    Config,
+    Collect,
+    Run,
+}
+
+/// The outcomes that a worker can tell; the others are for those who watch it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OutcomeWord {
+    Passed,
+    Failed,
+    Error,
+    Skipped,
+    XFailed,
+    XPassed,
+}
+
+impl From<OutcomeWord> for Outcome {
+    fn from(word: OutcomeWord) -> Self {
+        match word {
+            OutcomeWord::Passed => Self::Passed,
+            OutcomeWord::Failed => Self::Failed,
+            OutcomeWord::Error => Self::Error,
+            OutcomeWord::Skipped => Self::Skipped,
+            OutcomeWord::XFailed => Self::XFailed,
+            OutcomeWord::XPassed => Self::XPassed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KindWord {
+    Interrupt,
+    Exit,
+    Stop,
+    Fail,
+    Internal,
+    Usage,
+}
+
+impl From<KindWord> for StopKind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Interrupt => Self::Interrupt,
+            KindWord::Exit => Self::Exit,
+            KindWord::Stop => Self::Stop,
+            KindWord::Fail => Self::Fail,
+            KindWord::Internal => Self::Internal,
+            KindWord::Usage => Self::Usage,
+        }
+    }
+}

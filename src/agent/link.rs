@@ -1,0 +1,124 @@
+//! The agent's end of the link: frames in from stdin, frames out to stdout.
+//!
+//! What is sent is collected and written in one go by [`Writer::run`], so that a burst of small events costs one
+//! system call and a single one is not held back.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use log::error;
+use tokio::sync::Notify;
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::Decoder;
+
+use super::descriptor::Descriptor;
+use crate::model::WorkerId;
+use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
+
+/// How many bytes may wait for a slow controller before workers' output is no longer read.
+/// 8 MiB are some 100,000 passing tests, or eight capped failures.
+const HIGH_WATER: usize = 8 * 1024 * 1024;
+
+/// Where everything of this agent that is meant for the controller goes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sender {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    outbox: RefCell<Outbox>,
+    filled: Notify,
+    drained: Notify,
+}
+
+impl Sender {
+    /// Queues a message.
+    pub(super) fn send(&self, message: &FromAgent) {
+        // A message that fits no frame is told, not sent: the reports are capped by the worker, so
+        // only a broken worker gets here, and its own deadline ends it.
+        if let Err(problem) = self.shared.outbox.borrow_mut().push(message) {
+            error!("{problem}");
+            return;
+        }
+        self.shared.filled.notify_one();
+    }
+
+    /// Queues something of a worker.
+    pub(super) fn worker(&self, worker: WorkerId, event: WorkerEvent) {
+        self.send(&FromAgent::Worker(worker, event));
+    }
+
+    /// Waits until the controller has taken enough: back-pressure on what workers write.
+    pub(super) async fn has_room(&self) {
+        loop {
+            let drained = self.shared.drained.notified();
+            if self.shared.outbox.borrow().len() < HIGH_WATER {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Writes what is queued to stdout, until the link breaks.
+    pub(super) async fn write_to(&self, stdout: &Descriptor) -> io::Error {
+        loop {
+            let bytes = self.shared.outbox.borrow_mut().take();
+            if bytes.is_empty() {
+                self.shared.filled.notified().await;
+                // Whatever else is ready now joins the same write.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if let Err(error) = stdout.write_all(&bytes).await {
+                return error;
+            }
+            self.shared.drained.notify_waiters();
+        }
+    }
+
+    /// Writes what is left, at the end.
+    pub(super) async fn flush_to(&self, stdout: &Descriptor) -> io::Result<()> {
+        let bytes = self.shared.outbox.borrow_mut().take();
+        stdout.write_all(&bytes).await
+    }
+}
+
+/// What the controller says, frame by frame.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    stdin: Descriptor,
+    codec: FrameCodec<ToAgent>,
+    bytes: BytesMut,
+    chunk: Vec<u8>,
+}
+
+impl Receiver {
+    /// Reads from this descriptor.
+    pub(super) fn new(stdin: Descriptor) -> Self {
+        Self {
+            stdin,
+            codec: FrameCodec::default(),
+            bytes: BytesMut::new(),
+            chunk: vec![0; 64 * 1024],
+        }
+    }
+
+    /// The next message; `None` when the controller has closed its end.
+    ///
+    /// # Errors
+    /// What came is no message of this build's controller.
+    pub(super) async fn next(&mut self) -> Result<Option<ToAgent>, WireError> {
+        loop {
+            if let Some(message) = self.codec.decode(&mut self.bytes)? {
+                return Ok(Some(message));
+            }
+            let count = self.stdin.read(&mut self.chunk).await?;
+            if count == 0 {
+                return self.codec.decode_eof(&mut self.bytes);
+            }
+            self.bytes.extend_from_slice(&self.chunk[..count]);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The agent: the process on a host that starts workers, hands them tests, watches their clocks and tells of their deaths.
+//!
+//! It speaks frames over stdin and stdout with the controller (`wire`) and the worker protocol with the workers
+//! (`docs/worker-protocol.md`). It decides nothing about tests. When the controller goes, it ends its workers and itself.
+
+mod conversation;
+mod descriptor;
+mod host;
+mod line;
+mod link;
+mod output;
+mod process;
+mod queue;
+mod sampler;
+mod watch;
+mod worker;
+
+pub use host::{AgentError, is_asked, serve, serve_if_asked};

@@ -1,0 +1,72 @@
+//! Looks at a worker's process now and then: how much memory it uses, and whether somebody has suspended it.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+/// How often a worker with a memory limit is looked at: a process fills about 1 GiB in this time at worst.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often a worker without one is looked at.
+const STATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks at one worker process.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    pid: i32,
+    memory_limit: Option<u64>,
+    silence: Duration,
+    stopped: Duration,
+}
+
+impl Sampler {
+    /// `memory_limit` in bytes; `silence` is how long the process may be suspended.
+    pub(super) fn new(pid: i32, memory_limit: Option<u64>, silence: Duration) -> Self {
+        Self { pid, memory_limit, silence, stopped: Duration::ZERO }
+    }
+
+    /// The time between two looks.
+    pub(super) fn interval(&self) -> Duration {
+        if self.memory_limit.is_some() { MEMORY_INTERVAL } else { STATE_INTERVAL }
+    }
+
+    /// Looks; `Some` with the cause if the worker must be ended.
+    pub(super) fn look(&mut self) -> Option<String> {
+        if let Some(limit) = self.memory_limit
+            && let Some(used) = resident(self.pid)
+            && used > limit
+        {
+            const MIB: u64 = 1024 * 1024;
+            return Some(format!(
+                "it used {} MiB of memory, more than the {} MiB a worker may use",
+                used / MIB,
+                limit / MIB
+            ));
+        }
+        if !is_stopped(self.pid) {
+            self.stopped = Duration::ZERO;
+            return None;
+        }
+        // Counted by looks, not by the clock: when the agent is suspended too, nobody is to blame.
+        self.stopped += self.interval();
+        (self.stopped >= self.silence)
+            .then(|| format!("it stopped answering: it was suspended for {} s", self.silence.as_secs()))
+    }
+}
+
+/// Bytes of memory in use, from `/proc/PID/statm`.
+fn resident(pid: i32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
+    Some(pages * u64::try_from(page).ok()?)
+}
+
+/// Whether the process is in state `T`, from `/proc/PID/stat`. A debugger's stop is `t` and is left alone.
+fn is_stopped(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        // The name may hold anything, also brackets and blanks: the state follows the last bracket.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
+}

@@ -1,0 +1,167 @@
+//! Which deadline a worker is under: a pure rule over what it does and since when.
+
+use std::time::{Duration, Instant};
+
+use super::conversation::Stage;
+use crate::model::Deadlines;
+
+/// A point in time after which the worker is ended, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Due {
+    /// The point in time.
+    pub(super) at: Instant,
+
+    /// The sentence for its death notice.
+    pub(super) cause: String,
+
+    /// Whether a test ran past its deadline.
+    pub(super) is_test: bool,
+}
+
+/// Since when things are as they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch {
+    deadlines: Deadlines,
+    stage: Stage,
+    stage_since: Instant,
+    test_since: Instant,
+    work_since: Option<Instant>,
+    close_since: Option<Instant>,
+}
+
+impl Watch {
+    /// A worker whose process starts now.
+    pub(super) fn new(deadlines: Deadlines, now: Instant) -> Self {
+        Self {
+            deadlines,
+            stage: Stage::Starting,
+            stage_since: now,
+            test_since: now,
+            work_since: None,
+            close_since: None,
+        }
+    }
+
+    /// How long the worker has been in its present stage.
+    pub(super) fn stage_age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.stage_since)
+    }
+
+    /// Takes note of how things are now: the worker's stage, whether it has work it has not begun, and whether it
+    /// was told to end.
+    pub(super) fn note(&mut self, stage: Stage, has_work: bool, closed: bool, now: Instant) {
+        if stage != self.stage {
+            if let (Stage::Running(_), false) = (stage, matches!(self.stage, Stage::Waiting(_))) {
+                self.test_since = now;
+            }
+            self.stage = stage;
+            self.stage_since = now;
+        }
+        keep(&mut self.work_since, has_work, now);
+        keep(&mut self.close_since, closed, now);
+    }
+
+    /// The deadline in force.
+    pub(super) fn due(&self) -> Option<Due> {
+        let due = |since: Instant, limit: Duration, cause: &str| {
+            let cause = format!("{cause} within {}", seconds(limit));
+            Some(Due { at: since + limit, cause, is_test: false })
+        };
+        let limits = &self.deadlines;
+        let test = |since: Instant| {
+            limits.test.map(|limit| Due {
+                at: since + limit,
+                cause: format!("the test ran past its deadline of {}", seconds(limit)),
+                is_test: true,
+            })
+        };
+        match self.stage {
+            Stage::Starting => due(self.stage_since, limits.startup, "it did not introduce itself"),
+            Stage::Collecting => due(self.stage_since, limits.collect, "it did not finish collecting"),
+            Stage::Idle => match (self.work_since, self.close_since) {
+                (Some(since), _) => {
+                    due(since.max(self.stage_since), limits.begin, "it did not begin the test it was given")
+                }
+                (None, Some(since)) => {
+                    due(since.max(self.stage_since), limits.shutdown, "it did not end its session")
+                }
+                (None, None) => None,
+            },
+            Stage::Running(_) => test(self.test_since),
+            // It waits for us until there is work or an end; then its teardown runs on the test's clock anew.
+            Stage::Waiting(_) => {
+                let woken = self.work_since.or(self.close_since)?;
+                test(woken.max(self.stage_since))
+            }
+            Stage::Finished => due(self.stage_since, limits.shutdown, "its process did not end"),
+        }
+    }
+}
+
+fn keep(since: &mut Option<Instant>, holds: bool, now: Instant) {
+    if holds {
+        since.get_or_insert(now);
+    } else {
+        *since = None;
+    }
+}
+
+/// A duration as people write it.
+fn seconds(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Deadlines {
+        Deadlines { test: Some(Duration::from_secs(5)), ..Deadlines::default() }
+    }
+
+    #[test]
+    fn each_stage_has_its_own_deadline() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = Watch::new(limits(), start);
+        assert_eq!(watch.due().unwrap().at, start + limits().startup);
+
+        watch.note(Stage::Collecting, false, false, after(1));
+        assert_eq!(watch.due().unwrap().at, after(1) + limits().collect);
+
+        watch.note(Stage::Idle, false, false, after(2));
+        assert_eq!(watch.due(), None, "an idle worker without work may wait for ever");
+
+        watch.note(Stage::Idle, true, false, after(3));
+        assert_eq!(watch.due().unwrap().at, after(3) + limits().begin);
+
+        watch.note(Stage::Running(0), true, false, after(4));
+        let due = watch.due().unwrap();
+        assert_eq!((due.at, due.is_test), (after(9), true));
+    }
+
+    #[test]
+    fn the_wait_for_the_next_test_does_not_count() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = Watch::new(limits(), start);
+        watch.note(Stage::Running(0), false, false, after(1));
+        watch.note(Stage::Waiting(0), false, false, after(2));
+        assert_eq!(watch.due(), None);
+        watch.note(Stage::Waiting(0), false, true, after(100));
+        assert_eq!(watch.due().unwrap().at, after(105));
+    }
+
+    #[test]
+    fn a_closed_idle_worker_has_to_end() {
+        let start = Instant::now();
+        let mut watch = Watch::new(limits(), start);
+        watch.note(Stage::Idle, false, true, start);
+        let due = watch.due().unwrap();
+        assert_eq!(due.cause, "it did not end its session within 60 s");
+    }
+}

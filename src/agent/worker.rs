@@ -1,0 +1,327 @@
+//! One worker under the agent: its process, its queue, its conversation and its deadlines, until its death notice.
+
+use std::time::{Duration, Instant};
+
+use log::debug;
+use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
+use super::descriptor::Descriptor;
+use super::link::Sender;
+use super::output::{Output, Tail};
+use super::process::Process;
+use super::queue::Close;
+use super::sampler::Sampler;
+use super::watch::Watch;
+use crate::adapters::WorkerCommand;
+use crate::model::{Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
+use crate::wire::{StopMode, WorkerEvent};
+
+/// How long a worker has for its stack dump between `SIGABRT` and `SIGKILL`. faulthandler writes at once; a core
+/// dump of a big process may take about a second.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
+const CLOSED_GRACE: Duration = Duration::from_secs(3);
+
+/// What a worker is told to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Add items to the end of its queue.
+    Run(Vec<u32>),
+    /// Take items back.
+    Withdraw(Vec<u32>),
+    /// Go on after a halt.
+    Resume,
+    /// Nothing more comes.
+    Finish,
+    /// End before its time.
+    Stop(StopMode),
+}
+
+/// The limits a worker lives under.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits {
+    /// The clock's.
+    pub(super) deadlines: Deadlines,
+    /// The most memory, in bytes.
+    pub(super) memory: Option<u64>,
+}
+
+/// Starts the worker and serves it until its death notice is sent.
+pub(super) async fn serve(
+    id: WorkerId,
+    command: &WorkerCommand,
+    input: &WorkerInput,
+    limits: Limits,
+    sender: Sender,
+    orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let (process, pipes) = match Process::start(command, input) {
+        Ok(started) => started,
+        Err(error) => {
+            let why = format!(
+                "failed to start `{}` in `{}`: {error}",
+                command.program.display(),
+                command.cwd.display()
+            );
+            sender.worker(id, WorkerEvent::Exited(Death::early(Ending::NotStarted(why))));
+            return;
+        }
+    };
+    let pid = process.pid.as_raw();
+    sender.worker(id, WorkerEvent::Spawned { pid: pid.unsigned_abs() });
+
+    let tail = Tail::default();
+    let live = input.live_output.then(|| sender.clone());
+    let mut stdout = Output::new(id, Stream::Stdout, tail.clone(), live.clone());
+    let mut stderr = Output::new(id, Stream::Stderr, tail.clone(), live);
+    let mut worker = Worker {
+        id,
+        watch: Watch::new(limits.deadlines, Instant::now()),
+        sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
+        process,
+        conversation: Conversation::default(),
+        sender,
+        line: Vec::new(),
+        condemned: None,
+    };
+
+    let follow = async {
+        tokio::join!(stdout.follow(&pipes.stdout), stderr.follow(&pipes.stderr));
+    };
+    let ending = worker.live(orders, &pipes.events, follow).await;
+
+    // The rest of its process group goes first, so that nobody writes any more.
+    worker.process.kill();
+    worker.drain(&pipes.events);
+    stdout.drain(&pipes.stdout);
+    stderr.drain(&pipes.stderr);
+    worker.report_death(ending, &tail);
+}
+
+/// Why and since when a worker is being ended.
+#[derive(Debug)]
+struct Condemned {
+    cause: String,
+    is_test: bool,
+    kill_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    id: WorkerId,
+    process: Process,
+    conversation: Conversation,
+    watch: Watch,
+    sampler: Sampler,
+    sender: Sender,
+    line: Vec<u8>,
+    condemned: Option<Condemned>,
+}
+
+impl Worker {
+    /// Serves the worker until its process ends.
+    async fn live(
+        &mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+        events: &Descriptor,
+        follow_output: impl Future<Output = ()>,
+    ) -> Ending {
+        let mut chunk = vec![0; 64 * 1024];
+        let (mut ordered, mut speaks, mut prints) = (true, true, true);
+        let mut look = tokio::time::interval(self.sampler.interval());
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::pin!(follow_output);
+        loop {
+            self.note(Instant::now());
+            let wake_at = self.wake_at();
+            tokio::select! {
+                biased;
+                order = orders.recv(), if ordered => match order {
+                    Some(order) => self.obey(order),
+                    // The agent is ending.
+                    None => {
+                        ordered = false;
+                        self.process.kill();
+                    }
+                },
+                read = events.read(&mut chunk), if speaks => match read {
+                    Ok(count) if count > 0 => self.hear(&chunk[..count]),
+                    Ok(_) | Err(_) => {
+                        speaks = false;
+                        self.fell_silent();
+                    }
+                },
+                status = self.process.child.wait() => return ending(status),
+                () = &mut follow_output, if prints => prints = false,
+                () = sleep_until(wake_at) => self.overdue(),
+                _ = look.tick() => if let Some(cause) = self.sampler.look() {
+                    self.condemn(cause);
+                },
+            }
+        }
+    }
+
+    fn note(&mut self, now: Instant) {
+        let queue = &self.process.queue;
+        self.watch.note(self.conversation.stage(), queue.has_work(), queue.is_closed(), now);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        match &self.condemned {
+            Some(condemned) => condemned.kill_at,
+            None => self.watch.due().map(|due| due.at),
+        }
+    }
+
+    fn overdue(&mut self) {
+        if let Some(condemned) = &mut self.condemned {
+            condemned.kill_at = None;
+            self.process.kill();
+        } else if let Some(due) = self.watch.due() {
+            // A stack dump first, where the framework has one.
+            self.process.signal(Signal::SIGABRT);
+            let kill_at = Some(Instant::now() + LAST_WORDS);
+            self.condemned = Some(Condemned { cause: due.cause, is_test: due.is_test, kill_at });
+        }
+    }
+
+    /// The worker is to be killed at once, for this cause.
+    fn condemn(&mut self, cause: String) {
+        self.condemned.get_or_insert(Condemned { cause, is_test: false, kill_at: None });
+        self.process.kill();
+    }
+
+    /// The worker has closed the descriptor on which it speaks.
+    fn fell_silent(&mut self) {
+        if self.conversation.stage() != Stage::Finished && self.condemned.is_none() {
+            let cause = "it closed the descriptor of the worker protocol".to_owned();
+            let kill_at = Some(Instant::now() + CLOSED_GRACE);
+            self.condemned = Some(Condemned { cause, is_test: false, kill_at });
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        let queue = &mut self.process.queue;
+        let done = match order {
+            Order::Run(items) => queue.push(items),
+            Order::Resume => queue.resume(),
+            Order::Finish => queue.close(Close::Finish),
+            Order::Withdraw(items) => queue.withdraw(&items).map(|items| {
+                self.sender.worker(self.id, WorkerEvent::Withdrawn { items });
+            }),
+            Order::Stop(StopMode::AfterTest) => {
+                let done = queue.close(Close::Interrupt);
+                if matches!(self.conversation.stage(), Stage::Starting | Stage::Collecting) {
+                    self.process.signal(Signal::SIGINT);
+                }
+                done
+            }
+            Order::Stop(StopMode::Kill) => {
+                self.condemn("killed because the run was told to end at once".to_owned());
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            self.condemn(format!("its queue is broken: {error}"));
+        }
+    }
+
+    /// Takes bytes of the event stream and acts on every whole line.
+    fn hear(&mut self, mut bytes: &[u8]) {
+        while let Some(newline) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = bytes.split_at(newline);
+            bytes = &rest[1..];
+            if self.line.is_empty() {
+                self.accept(line);
+            } else {
+                let mut whole = std::mem::take(&mut self.line);
+                whole.extend_from_slice(line);
+                self.accept(&whole);
+            }
+        }
+        if self.line.len() + bytes.len() > LONGEST_LINE {
+            self.line = Vec::new();
+            self.condemn(ProtocolError::TooLong.to_string());
+        } else {
+            self.line.extend_from_slice(bytes);
+        }
+    }
+
+    fn accept(&mut self, line: &[u8]) {
+        let event = match self.conversation.accept(line) {
+            Ok(event) => event,
+            // A worker that was killed while it wrote leaves half a line; it is ended already.
+            Err(_) if self.condemned.is_some() => return,
+            Err(error) => return self.condemn(error.to_string()),
+        };
+        let followed = match &event {
+            WorkerEvent::Started { item } => self.process.queue.began(*item),
+            WorkerEvent::Halted { .. } => self.process.queue.halt().map(|()| true),
+            _other => Ok(true),
+        };
+        match followed {
+            Ok(true) => self.sender.worker(self.id, event),
+            Ok(false) => self.condemn(
+                "it broke the worker protocol: it began an item that was not the next of its queue".to_owned(),
+            ),
+            Err(error) => self.condemn(format!("its queue is broken: {error}")),
+        }
+    }
+
+    /// Hears what the process had still to say when it ended.
+    fn drain(&mut self, events: &Descriptor) {
+        let mut chunk = vec![0; 64 * 1024];
+        while let Some(Ok(count)) = events.read_now(&mut chunk) {
+            if count == 0 {
+                break;
+            }
+            self.hear(&chunk[..count]);
+        }
+    }
+
+    fn report_death(&self, ending: Ending, tail: &Tail) {
+        let stage = self.conversation.stage();
+        debug!("{} {ending} after {:?} in {stage:?}", self.id, self.watch.stage_age(Instant::now()));
+        let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
+        let cause = match &self.condemned {
+            Some(condemned) => Some(condemned.cause.clone()),
+            None if ending == Ending::Signal(Signal::SIGKILL as i32) => self
+                .process
+                .may_be_out_of_memory()
+                .then(|| "out of memory: the kernel killed it".to_owned()),
+            None => None,
+        };
+        let death = Death {
+            ending,
+            cause,
+            running,
+            timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
+            finished: stage == Stage::Finished,
+            tail: tail.text(),
+        };
+        self.sender.worker(self.id, WorkerEvent::Exited(death));
+    }
+}
+
+async fn sleep_until(wake_at: Option<Instant>) {
+    match wake_at {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
+    use std::os::unix::process::ExitStatusExt;
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Ending::Code(code),
+            (None, Some(signal)) => Ending::Signal(signal),
+            (None, None) => Ending::AgentLost("its exit status is neither a code nor a signal".to_owned()),
+        },
+        Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
+    }
+}

@@ -1,0 +1,154 @@
+//! Text on its way to the terminal: knows the width, the column and whether colour is wanted, writes nothing.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+pub(super) const PLAIN: Style = Style::new();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Collected text.
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    column: usize,
+    columns: usize,
+    color: bool,
+}
+
+impl Page {
+    pub(super) fn new(columns: u16, color: bool) -> Self {
+        Self {
+            text: String::new(),
+            column: 0,
+            columns: usize::from(columns),
+            color,
+        }
+    }
+
+    /// The width in columns.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub(super) fn set_columns(&mut self, columns: u16) {
+        self.columns = usize::from(columns);
+    }
+
+    /// How many columns of the current line are taken.
+    pub(super) fn column(&self) -> usize {
+        self.column
+    }
+
+    /// What was written since the last call.
+    pub(super) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// `text` in a style, if colour is wanted.
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
+        if self.color && style != PLAIN && !text.is_empty() {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Adds to the current line.
+    pub(super) fn write(&mut self, style: Style, text: &str) {
+        self.column += text.width();
+        self.text.push_str(&self.paint(style, text));
+    }
+
+    /// Ends the current line.
+    pub(super) fn end_line(&mut self) {
+        self.text.push('\n');
+        self.column = 0;
+    }
+
+    /// Ends the current line if anything is on it.
+    pub(super) fn fresh_line(&mut self) {
+        if self.column > 0 {
+            self.end_line();
+        }
+    }
+
+    /// One line, or several, of its own.
+    pub(super) fn line(&mut self, style: Style, text: &str) {
+        self.fresh_line();
+        self.text.push_str(&self.paint(style, text));
+        self.end_line();
+    }
+
+    /// Text of a worker, which brings its own escapes and perhaps its own end of line.
+    pub(super) fn block(&mut self, text: &str) {
+        self.fresh_line();
+        self.text.push_str(text.strip_suffix('\n').unwrap_or(text));
+        self.end_line();
+    }
+
+    /// A line across the page with a title in its middle, as wide as pytest makes it.
+    pub(super) fn separator(&mut self, fill: char, style: Style, title: &str) {
+        self.fresh_line();
+        let (left, right) = fill_around(fill, title.width(), self.columns);
+        self.line(style, &format!("{left} {title} {right}"));
+    }
+
+    /// A separator whose title is in several styles, each with its text.
+    pub(super) fn separator_of(&mut self, fill: char, style: Style, parts: &[(Style, String)]) {
+        self.fresh_line();
+        let width = parts.iter().map(|(_, text)| text.width()).sum();
+        let (left, right) = fill_around(fill, width, self.columns);
+        self.write(style, &format!("{left} "));
+        for (style, text) in parts {
+            self.write(*style, text);
+        }
+        self.write(style, &format!(" {right}"));
+        self.end_line();
+    }
+
+    /// Formatted text in one line.
+    pub(super) fn say(&mut self, text: std::fmt::Arguments<'_>) {
+        self.fresh_line();
+        // Writing to a string does not fail.
+        let _ = self.text.write_fmt(text);
+        self.end_line();
+    }
+}
+
+/// pytest's rule: both sides equally long, one more on the right where there is room.
+fn fill_around(fill: char, title: usize, columns: usize) -> (String, String) {
+    let each = (columns.saturating_sub(title + 2) / 2).max(1);
+    let spare = usize::from(2 * each + title + 2 < columns);
+    let side = |count| std::iter::repeat_n(fill, count).collect();
+    (side(each), side(each + spare))
+}
+
+/// `text` cut to `width` columns with an ellipsis; `None` if not even the ellipsis fits.
+pub(super) fn trimmed(text: &str, width: usize) -> Option<String> {
+    let line = text.lines().next().unwrap_or_default();
+    if line.width() <= width {
+        return Some(line.to_owned());
+    }
+    let room = width.checked_sub("...".len())?;
+    let mut used = 0;
+    let mut cut: String = line
+        .chars()
+        .take_while(|char| {
+            used += char.width().unwrap_or(0);
+            used <= room
+        })
+        .collect();
+    cut.push_str("...");
+    Some(cut)
+}

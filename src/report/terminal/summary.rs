@@ -1,0 +1,271 @@
+//! The end of a run: its sections in pytest's order, ours beside them, and the last line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::TerminalOptions;
+use super::failures;
+use super::page::{PLAIN, Page, RED, YELLOW};
+use super::palette::{self, KNOWN};
+use super::short;
+use crate::model::{Outcome, StopReason};
+use crate::report::Tally;
+use crate::report::tally::Down;
+
+/// How many tests that were left out on purpose are named for each reason, without `-v`.
+const NAMED: usize = 10;
+
+/// Everything after the last result.
+pub(super) fn summary(
+    page: &mut Page,
+    tally: &Tally,
+    options: &TerminalOptions,
+    letters: &str,
+    passed: &[Arc<str>],
+    elapsed: Duration,
+) {
+    if !options.live {
+        failures::failures(page, tally);
+    }
+    warnings(page, tally);
+    failures::passes(page, tally, letters);
+    slowest(page, tally, options.slowest);
+    conclusions(page, tally);
+    differences(page, tally);
+    crashed_workers(page, tally);
+    short::summary(page, tally, letters, passed, options.verbosity >= 2);
+    not_run(page, tally, options.verbosity);
+    stopped(page, tally);
+    let explanation = tally
+        .verdict()
+        .and_then(|verdict| verdict.explanation.as_deref());
+    if let Some(explanation) = explanation {
+        page.line(palette::of_run(tally), explanation);
+    }
+    if options.verbosity >= -1 {
+        last_line(page, tally, elapsed, options.verbosity >= 0);
+    }
+}
+
+fn warnings(page: &mut Page, tally: &Tally) {
+    if tally.warnings().groups().is_empty() {
+        return;
+    }
+    page.separator('=', YELLOW, "warnings summary");
+    for group in tally.warnings().groups() {
+        let places = group.places();
+        for place in &places {
+            page.line(PLAIN, place);
+        }
+        let indent = if places.is_empty() { "" } else { "  " };
+        for line in group.text.trim_end().lines() {
+            page.line(PLAIN, format!("{indent}{line}").trim_end());
+        }
+        page.end_line();
+    }
+    page.line(
+        PLAIN,
+        "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html",
+    );
+}
+
+fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
+    let list = tally.slowest().list();
+    if list.is_empty() {
+        return;
+    }
+    page.separator('=', PLAIN, &format!("slowest {asked} tests"));
+    for slow in list {
+        let durations = slow.durations;
+        let around = [("setup", durations.setup), ("teardown", durations.teardown)]
+            .into_iter()
+            .filter(|(_, seconds)| *seconds >= durations.total() / 4.0)
+            .map(|(phase, seconds)| format!("{phase} {seconds:.2}s"))
+            .collect::<Vec<_>>();
+        let around = if around.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", around.join(", "))
+        };
+        page.say(format_args!(
+            "{:.2}s {}{around}",
+            durations.total(),
+            slow.test.id
+        ));
+    }
+}
+
+fn conclusions(page: &mut Page, tally: &Tally) {
+    for conclusion in tally.conclusions() {
+        if !conclusion.text.trim().is_empty() {
+            page.block(&conclusion.text);
+        }
+        if let Some(failure) = &conclusion.failure
+            && !conclusion.text.contains(failure)
+        {
+            page.line(RED, failure);
+        }
+    }
+}
+
+fn differences(page: &mut Page, tally: &Tally) {
+    if tally.diffs().is_empty() {
+        return;
+    }
+    page.separator('=', PLAIN, "different collections");
+    for diff in tally.diffs() {
+        page.block(&diff.to_string());
+    }
+}
+
+fn crashed_workers(page: &mut Page, tally: &Tally) {
+    if tally.downs().is_empty() {
+        return;
+    }
+    page.separator('=', PLAIN, "crashed workers");
+    for down in tally.downs() {
+        let Down {
+            worker,
+            why,
+            crashed,
+            replacement,
+            denied,
+        } = down;
+        let test = crashed
+            .as_ref()
+            .map_or(String::new(), |test| format!(" while running {test}"));
+        let then = match (replacement, denied) {
+            (Some(new), _) => format!("replaced by {new}"),
+            (None, Some(reason)) => format!("not replaced: {reason}"),
+            (None, None) => "not replaced".to_owned(),
+        };
+        page.say(format_args!("{worker} {why}{test}; {then}"));
+    }
+}
+
+fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
+    if tally.not_run().is_empty() {
+        return;
+    }
+    page.separator('=', YELLOW.bold(), "tests not run");
+    for group in tally.not_run() {
+        let count = group.tests.len();
+        let (style, word) = if group.lost {
+            (RED, "lost")
+        } else {
+            (YELLOW, "not run")
+        };
+        page.line(style, &format!("{count} {word}: {}", group.reason));
+        let named = if group.lost || verbosity > 0 {
+            count
+        } else if verbosity < 0 {
+            0
+        } else {
+            count.min(NAMED)
+        };
+        for test in &group.tests[..named] {
+            page.say(format_args!("    {test}"));
+        }
+        if named > 0 && named < count {
+            page.say(format_args!(
+                "    … and {} more (-v names all)",
+                count - named
+            ));
+        }
+    }
+}
+
+fn stopped(page: &mut Page, tally: &Tally) {
+    let (style, why) = match tally.stop() {
+        None => return,
+        Some(StopReason::MaxFail(count)) => (RED, format!("stopping after {count} failures")),
+        Some(StopReason::Requested(by)) => (PLAIN, format!("Interrupted: {by}")),
+        Some(StopReason::Worker { reason, .. }) => (PLAIN, reason.clone()),
+        Some(StopReason::CollectionsDiffer) => {
+            (PLAIN, "Interrupted: collections differ".to_owned())
+        }
+        Some(StopReason::CollectionFailed) => {
+            let errors = tally.counted("error");
+            let plural = if errors == 1 { "" } else { "s" };
+            (
+                PLAIN,
+                format!("Interrupted: {errors} error{plural} during collection"),
+            )
+        }
+    };
+    page.separator('!', style, &why);
+}
+
+/// The counts in pytest's order, words and colours.
+pub(super) fn counts(tally: &Tally) -> Vec<(anstyle::Style, String)> {
+    let main = palette::of_run(tally);
+    let unknown = tally.categories().filter(|(name, _)| !KNOWN.contains(name));
+    let mut parts: Vec<(anstyle::Style, String)> = KNOWN
+        .into_iter()
+        .map(|name| (name, tally.counted(name)))
+        .chain(unknown)
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| {
+            let word = match (name, count) {
+                ("warnings", 1) => "warning",
+                ("error", 2..) => "errors",
+                _ => name,
+            };
+            (palette::of_category(name), format!("{count} {word}"))
+        })
+        .collect();
+    if let Some(count) = tally.outcomes().get(&Outcome::NotRun) {
+        let style = if tally.lost() > 0 { RED } else { YELLOW };
+        parts.push((style, format!("{count} not run")));
+    }
+    for (style, _) in &mut parts {
+        if *style == main {
+            *style = style.bold();
+        }
+    }
+    parts
+}
+
+fn last_line(page: &mut Page, tally: &Tally, elapsed: Duration, framed: bool) {
+    let main = palette::of_run(tally);
+    let mut counts = counts(tally);
+    if counts.is_empty() {
+        counts.push((YELLOW, "no tests ran".to_owned()));
+    }
+    let mut parts = Vec::new();
+    for (place, part) in counts.into_iter().enumerate() {
+        if place > 0 {
+            parts.push((PLAIN, ", ".to_owned()));
+        }
+        parts.push(part);
+    }
+    parts.push((main, format!(" in {}", duration(elapsed))));
+    if framed {
+        page.separator_of('=', main, &parts);
+    } else {
+        page.fresh_line();
+        for (style, text) in parts {
+            page.write(style, &text);
+        }
+        page.end_line();
+    }
+}
+
+/// pytest's form of a session's duration: `3.20s`, past a minute `67.01s (0:01:07)`.
+fn duration(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    if seconds < 60.0 {
+        return format!("{seconds:.2}s");
+    }
+    let whole = elapsed.as_secs();
+    let days = match whole / 86_400 {
+        0 => String::new(),
+        1 => "1 day, ".to_owned(),
+        days => format!("{days} days, "),
+    };
+    let (hours, minutes) = (whole / 3600 % 24, whole / 60 % 60);
+    format!(
+        "{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})",
+        whole % 60
+    )
+}

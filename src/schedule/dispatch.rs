@@ -1,0 +1,305 @@
+//! From the last collection to the last test: how distribution begins, and how the policy is asked and obeyed.
+
+use std::sync::Arc;
+
+use crate::model::{Collection, StopReason, TestIndex, WorkerId};
+
+use super::lane::{Catalog, Force};
+use super::roster::{Places, Stage};
+use super::scheduler::Phase;
+use super::{Decision, Lanes, Move, ScheduleError, Scheduler};
+
+impl Scheduler {
+    /// Begins the distribution when the last collection that was awaited is in, or will not come.
+    pub(super) fn try_begin(&mut self, out: &mut Vec<Decision>) {
+        if self.phase != Phase::Collecting || self.roster.awaited() > 0 {
+            return;
+        }
+        let takers: Vec<(WorkerId, usize, usize)> = self
+            .roster
+            .iter()
+            .filter(|(_, member)| member.stage == Stage::Collected)
+            .filter_map(|(worker, member)| Some((worker, member.lane?, member.class?)))
+            .collect();
+        let Some((first, _, class)) = takers.first().copied() else {
+            return;
+        };
+        match self.lanes {
+            Lanes::Shared => {
+                if self.abort_if_different(first, class, &takers, out) {
+                    return;
+                }
+                let catalog = Catalog::new(self.classes[class].clone());
+                self.tracks[0].force = Some(Force::new(first, catalog));
+            }
+            Lanes::Own => {
+                let catalogs: Vec<Arc<Catalog>> =
+                    self.classes.iter().cloned().map(Catalog::new).collect();
+                for track in &mut self.tracks {
+                    if let (Some((owner, _)), Some(class)) = (&track.owner, track.class) {
+                        track.force = Some(Force::new(*owner, catalogs[class].clone()));
+                    }
+                }
+            }
+        }
+        self.classes.clear();
+        self.phase = Phase::Running;
+        let forces = self.tracks.iter().filter_map(|track| track.force.as_ref());
+        self.remaining = forces.map(|force| force.account.len()).sum();
+        for (worker, lane, _) in &takers {
+            self.join(*worker, *lane, Places::Same);
+        }
+        out.push(Decision::Scheduling {
+            tests: u32::try_from(self.remaining).unwrap_or(u32::MAX),
+            workers: u32::try_from(takers.len()).unwrap_or(u32::MAX),
+        });
+        for lane in 0..self.tracks.len() {
+            self.begin_lane(lane, out);
+        }
+    }
+
+    fn begin_lane(&mut self, lane: usize, out: &mut Vec<Decision>) {
+        if let Some(force) = &self.tracks[lane].force {
+            let moves = self.policy.begin(&force.view(lane));
+            self.obey(lane, moves, out);
+            self.spread(lane, true, out);
+            self.settle(lane, out);
+        }
+        if let Some((owner, _)) = &self.tracks[lane].owner {
+            self.give_up_lane(*owner, lane, out);
+        }
+    }
+
+    /// The seed's `_check_nodes_have_same_collection`: each worker is compared with the first one.
+    fn abort_if_different(
+        &mut self,
+        first: WorkerId,
+        class: usize,
+        takers: &[(WorkerId, usize, usize)],
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let right = &self.classes[class];
+        out.extend(takers.iter().filter_map(|(worker, _, own)| {
+            right
+                .diff(first, &self.classes[*own], *worker)
+                .map(Decision::Differs)
+        }));
+        if out.is_empty() {
+            return false;
+        }
+        out.push(Decision::Abort(StopReason::CollectionsDiffer));
+        self.phase = Phase::Stopped("the workers collected different tests".into());
+        self.classes.clear();
+        self.finish_all(out);
+        true
+    }
+
+    /// A worker that collected after distribution began takes part if it has the same tests.
+    pub(super) fn admit(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        collection: &Collection,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(force) = &self.tracks[lane].force else {
+            self.finish(worker, out);
+            return;
+        };
+        let right = &force.catalog.collection;
+        if let Some(places) = Places::of(right, collection) {
+            self.join(worker, lane, places);
+            self.refill(lane, worker, None, out);
+            self.settle(lane, out);
+            return;
+        }
+        let diff = right.diff(force.from, collection, worker);
+        out.extend(diff.map(Decision::Differs));
+        out.push(Decision::Rejected { worker });
+        self.roster
+            .change(worker, |member| member.stage = Stage::TurnedAway);
+        self.finish(worker, out);
+        self.give_up_lane(worker, lane, out);
+    }
+
+    fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
+        self.roster
+            .change(worker, |member| member.places = Some(places));
+        if let Some(account) = self.account(lane) {
+            account.join(worker);
+        }
+    }
+
+    /// Asks the policy what a worker gets next. `false` if nothing was moved.
+    pub(super) fn refill(
+        &mut self,
+        lane: usize,
+        worker: WorkerId,
+        last: Option<f64>,
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let Some(force) = &self.tracks[lane].force else {
+            return false;
+        };
+        // Where nothing waits to begin there is nothing to move either: spares the last events the question.
+        if self.phase != Phase::Running || force.account.unbegun() == 0 {
+            return false;
+        }
+        let moves = self.policy.refill(worker, last, &force.view(lane));
+        self.obey(lane, moves, out)
+    }
+
+    /// Asks for every worker that could want something, the least loaded first. A loaded one that wants nothing ends it, since those after it have
+    /// more; an idle one only when nothing waits.
+    fn spread(&mut self, lane: usize, only_idle: bool, out: &mut Vec<Decision>) {
+        let mut last = None;
+        while let Some(account) = self.account(lane)
+            && let Some((load, worker)) = account.next_by_load(last)
+        {
+            let waiting = account.waiting_len() > 0;
+            if only_idle && load > 0 {
+                return;
+            }
+            if !self.refill(lane, worker, None, out) && (load > 0 || !waiting) {
+                return;
+            }
+            last = Some((load, worker));
+        }
+    }
+
+    /// These wait again, or a worker's answer changed what could be moved.
+    pub(super) fn came_back(&mut self, lane: usize, tests: &[TestIndex], out: &mut Vec<Decision>) {
+        match &self.phase {
+            Phase::Running => {
+                if let (Some(force), false) = (&self.tracks[lane].force, tests.is_empty()) {
+                    self.policy.returned(tests, &force.view(lane));
+                }
+                self.spread(lane, false, out);
+                self.settle(lane, out);
+            }
+            Phase::Stopped(reason) => {
+                let reason = reason.clone();
+                self.write_off(lane, &reason, false, out);
+            }
+            Phase::Collecting | Phase::Closed => {}
+        }
+    }
+
+    /// Does what the policy says as far as the account allows. `false` if nothing was moved.
+    fn obey(&mut self, lane: usize, moves: Vec<Move>, out: &mut Vec<Decision>) -> bool {
+        let mut moved = false;
+        let policy = self.policy.name();
+        for order in moves {
+            let (worker, tests) = match &order {
+                Move::Give { worker, tests } | Move::TakeBack { worker, tests } => (*worker, tests),
+            };
+            let open = self.roster.get(worker).filter(|member| !member.finished);
+            let places = open.and_then(|member| member.places.as_ref());
+            let force = self.tracks[lane].force.as_mut();
+            let (Some(places), Some(force)) = (places, force) else {
+                out.extend(tests.iter().map(|test| refused(policy, worker, *test)));
+                continue;
+            };
+            let mut done = Vec::with_capacity(tests.len());
+            let mut items = Vec::with_capacity(tests.len());
+            for test in tests {
+                let fits = match order {
+                    Move::Give { .. } => force.account.give(worker, test.0),
+                    Move::TakeBack { .. } => force.account.recall(worker, test.0),
+                };
+                if fits {
+                    done.push(*test);
+                    items.push(places.item(*test));
+                } else {
+                    out.push(refused(policy, worker, *test));
+                }
+            }
+            if items.is_empty() {
+                continue;
+            }
+            moved = true;
+            match order {
+                Move::Give { .. } => out.push(Decision::Run { worker, items }),
+                Move::TakeBack { .. } => {
+                    self.roster
+                        .change(worker, |member| member.recalls.push_back(done));
+                    out.push(Decision::Withdraw { worker, items });
+                }
+            }
+        }
+        moved
+    }
+
+    /// After every event: a lane that stands still goes on, one with nothing left to begin is told so.
+    pub(super) fn settle(&mut self, lane: usize, out: &mut Vec<Decision>) {
+        let track = &self.tracks[lane];
+        let (Phase::Running, Some(force)) = (&self.phase, &track.force) else {
+            return;
+        };
+        let account = &force.account;
+        let (oldest, idlest) = (account.waiting().next(), account.next_by_load(None));
+        if let (true, Some(test), Some((_, worker))) = (account.is_still(), oldest, idlest) {
+            self.obey(lane, vec![Move::give(worker, [TestIndex(test)])], out);
+            return;
+        }
+        match self.lanes {
+            Lanes::Shared => {
+                if !track.done && account.unbegun() == 0 {
+                    self.tracks[lane].done = true;
+                    self.finish_all(out);
+                }
+            }
+            Lanes::Own => {
+                if let Some((owner, _)) = track.owner
+                    && account.waiting_len() == 0
+                    && account.recalled() == 0
+                {
+                    self.finish(owner, out);
+                }
+            }
+        }
+    }
+
+    /// Whether a worker that comes to a lane now has nothing to begin there.
+    pub(super) fn has_nothing_for(&self, lane: usize) -> bool {
+        let track = &self.tracks[lane];
+        match self.lanes {
+            Lanes::Shared => track.done,
+            Lanes::Own => {
+                let force = track.force.as_ref();
+                force.is_none_or(|force| force.account.waiting_len() == 0)
+            }
+        }
+    }
+
+    /// Tells a worker that is there, once, that nothing more comes.
+    pub(super) fn finish(&mut self, worker: WorkerId, out: &mut Vec<Decision>) {
+        let told = self.roster.change(worker, |member| {
+            let there = match member.stage {
+                Stage::Collecting | Stage::Collected | Stage::TurnedAway => true,
+                Stage::Expected | Stage::Down => false,
+            };
+            let first = there && !member.finished;
+            member.finished |= first;
+            first
+        });
+        if told == Some(true) {
+            out.push(Decision::Finish { worker });
+        }
+    }
+
+    pub(super) fn finish_all(&mut self, out: &mut Vec<Decision>) {
+        let workers: Vec<WorkerId> = self.roster.iter().map(|(worker, _)| worker).collect();
+        for worker in workers {
+            self.finish(worker, out);
+        }
+    }
+}
+
+fn refused(policy: &str, worker: WorkerId, test: TestIndex) -> Decision {
+    Decision::Fault(ScheduleError::Move {
+        policy: policy.to_owned(),
+        worker,
+        test,
+    })
+}

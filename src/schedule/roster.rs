@@ -1,0 +1,155 @@
+//! Who takes part: every worker ever announced, where it stands, and how its items map to the lane's tests.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::model::{Collection, TestIndex, WorkerId, WorkerSpec};
+
+/// Where a worker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Announced.
+    Expected,
+    /// Its framework is up.
+    Collecting,
+    /// Its collection is in.
+    Collected,
+    /// It collected other tests than those in force.
+    TurnedAway,
+    /// Its process is gone.
+    Down,
+}
+
+/// How a worker's items map to the tests in force.
+#[derive(Debug)]
+pub(super) enum Places {
+    /// It collected them in the same order.
+    Same,
+    /// It collected them in another order.
+    Other {
+        /// By test, its item.
+        item_of: Vec<u32>,
+        /// By item, its test.
+        test_of: Vec<u32>,
+    },
+}
+
+impl Places {
+    /// `None` if the worker collected other tests.
+    pub(super) fn of(in_force: &Collection, own: &Collection) -> Option<Self> {
+        if in_force.same_ids(own) {
+            return Some(Self::Same);
+        }
+        let item_of = in_force.order_in(own)?;
+        let mut test_of = vec![0; item_of.len()];
+        for (item, test) in item_of.iter().zip(0..) {
+            test_of[*item as usize] = test;
+        }
+        Some(Self::Other { item_of, test_of })
+    }
+
+    /// The test that an item is; one beyond the collection may give a test that is not in the account.
+    pub(super) fn test(&self, item: u32) -> Option<u32> {
+        match self {
+            Self::Same => Some(item),
+            Self::Other { test_of, .. } => test_of.get(item as usize).copied(),
+        }
+    }
+
+    pub(super) fn item(&self, test: TestIndex) -> u32 {
+        match self {
+            Self::Same => test.0,
+            Self::Other { item_of, .. } => item_of[test.0 as usize],
+        }
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) spec: WorkerSpec,
+    /// The lane it works in; `None`: there is nothing for it to do.
+    pub(super) lane: Option<usize>,
+    pub(super) stage: Stage,
+    /// Which of the different collections it has, while the start waits for the others.
+    pub(super) class: Option<usize>,
+    pub(super) places: Option<Places>,
+    /// It was told to finish.
+    pub(super) finished: bool,
+    /// No replacement will come, and why.
+    pub(super) abandoned: Option<Arc<str>>,
+    /// Its replacement was announced.
+    pub(super) replaced: bool,
+    /// Withdrawals without an answer, the oldest first.
+    pub(super) recalls: VecDeque<Vec<TestIndex>>,
+}
+
+impl Member {
+    /// Whether the start has to wait for this worker or for one in its place.
+    fn is_awaited(&self) -> bool {
+        self.lane.is_some()
+            && match self.stage {
+                Stage::Expected | Stage::Down => self.abandoned.is_none() && !self.replaced,
+                Stage::Collecting => true,
+                Stage::Collected | Stage::TurnedAway => false,
+            }
+    }
+}
+
+/// All workers.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    members: BTreeMap<WorkerId, Member>,
+    awaited: usize,
+}
+
+impl Roster {
+    /// Adds a worker; `false` if its id is taken.
+    pub(super) fn add(&mut self, worker: WorkerId, spec: &WorkerSpec, lane: Option<usize>) -> bool {
+        if self.members.contains_key(&worker) {
+            return false;
+        }
+        let member = Member {
+            spec: spec.clone(),
+            lane,
+            stage: Stage::Expected,
+            class: None,
+            places: None,
+            finished: false,
+            abandoned: None,
+            replaced: false,
+            recalls: VecDeque::new(),
+        };
+        self.awaited += usize::from(member.is_awaited());
+        self.members.insert(worker, member);
+        true
+    }
+
+    pub(super) fn get(&self, worker: WorkerId) -> Option<&Member> {
+        self.members.get(&worker)
+    }
+
+    /// Changes a worker; `None` if it is not known.
+    pub(super) fn change<T>(
+        &mut self,
+        worker: WorkerId,
+        act: impl FnOnce(&mut Member) -> T,
+    ) -> Option<T> {
+        let member = self.members.get_mut(&worker)?;
+        self.awaited -= usize::from(member.is_awaited());
+        let answer = act(member);
+        self.awaited += usize::from(member.is_awaited());
+        Some(answer)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
+        self.members
+            .iter()
+            .map(|(worker, member)| (*worker, member))
+    }
+
+    /// How many workers the start has to wait for.
+    pub(super) fn awaited(&self) -> usize {
+        self.awaited
+    }
+}

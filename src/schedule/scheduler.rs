@@ -1,0 +1,453 @@
+//! The state machine of a run's tests: what happened to workers and tests goes in, decisions come out.
+//!
+//! This file takes the messages; `dispatch` begins the distribution and asks the policy, `ending` stops and closes.
+
+use std::sync::Arc;
+
+use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
+
+use super::account::Account;
+use super::lane::{Track, lane_id};
+use super::roster::{Member, Roster, Stage};
+use super::{Decision, Lanes, Policy, ScheduleError};
+
+/// How far the run has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waiting for the collections of all that were asked for.
+    Collecting,
+    /// Tests are out.
+    Running,
+    /// Dispatch has ended; running tests end.
+    Stopped(Arc<str>),
+    /// Every test has its terminal state.
+    Closed,
+}
+
+/// Who runs what.
+///
+/// The caller reports each message of a worker in the order that the worker sent them, and carries out the decisions in the order given.
+/// Items are places in the worker's *own* collection, in calls and in commands. Messages of a worker that is down are passed over without a
+/// word, since they may have been on their way; every other message that does not fit gives a [`Decision::Fault`] and changes nothing.
+///
+/// Each [`worker_down`](Self::worker_down) of a worker that was not told to finish is to be followed, at any time, by
+/// [`worker_expected`](Self::worker_expected) for its replacement or by [`worker_abandoned`](Self::worker_abandoned): until then the start
+/// (and its lane, under `each`) waits for it.
+pub struct Scheduler {
+    pub(super) policy: Box<dyn Policy>,
+    pub(super) lanes: Lanes,
+    pub(super) roster: Roster,
+    pub(super) tracks: Vec<Track>,
+    pub(super) phase: Phase,
+    /// The different collections that came in while the start waits.
+    pub(super) classes: Vec<Collection>,
+    /// Tests in force without a terminal state.
+    pub(super) remaining: usize,
+}
+
+impl Scheduler {
+    /// A scheduler that waits for the collections of these workers (under `each`: with a lane for each of them).
+    pub fn new(policy: Box<dyn Policy>, expected: &[(WorkerId, WorkerSpec)]) -> Self {
+        let lanes = policy.lanes();
+        let mut roster = Roster::default();
+        let mut tracks = Vec::new();
+        match lanes {
+            Lanes::Shared => {
+                tracks.push(Track::default());
+                for (worker, spec) in expected {
+                    roster.add(*worker, spec, Some(0));
+                }
+            }
+            Lanes::Own => {
+                for (worker, spec) in expected {
+                    if roster.add(*worker, spec, Some(tracks.len())) {
+                        tracks.push(Track {
+                            owner: Some((*worker, spec.clone())),
+                            ..Track::default()
+                        });
+                    }
+                }
+            }
+        }
+        Self {
+            policy,
+            lanes,
+            roster,
+            tracks,
+            phase: Phase::Collecting,
+            classes: Vec::new(),
+            remaining: 0,
+        }
+    }
+
+    /// The policy's name (seed: `LoadScheduling`).
+    pub fn policy_name(&self) -> &str {
+        self.policy.name()
+    }
+
+    /// Whether every test in force has its terminal state and no more can come into force.
+    pub fn is_complete(&self) -> bool {
+        self.phase != Phase::Collecting && self.remaining == 0
+    }
+
+    /// Tests in force without a terminal state.
+    pub fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// Which test a worker's item is; `None` before distribution, after the worker's end, and for what it did not collect.
+    pub fn name(&self, worker: WorkerId, item: u32) -> Option<(Lane, TestIndex, TestName)> {
+        let (lane, test) = self.locate(worker, item)?;
+        let names = &self.tracks[lane].force.as_ref()?.catalog.names;
+        let name = names.get(test as usize)?.clone();
+        Some((lane_id(lane), TestIndex(test), name))
+    }
+
+    /// A worker is on its way: a replacement, or one more.
+    ///
+    /// Under `each` it takes over the lane of the worker that it replaces, or of any other dead one, if the specifications are equal
+    /// (seed: `_removed2pending`); without such a lane it will be told to finish.
+    pub fn worker_expected(
+        &mut self,
+        worker: WorkerId,
+        spec: &WorkerSpec,
+        replaces: Option<WorkerId>,
+    ) -> Vec<Decision> {
+        let lane = match self.lanes {
+            Lanes::Shared => Some(0),
+            Lanes::Own => self.orphaned_lane(spec, replaces),
+        };
+        if !self.roster.add(worker, spec, lane) {
+            return vec![Decision::Fault(ScheduleError::KnownWorker(worker))];
+        }
+        if let (Lanes::Own, Some(lane)) = (self.lanes, lane) {
+            if let Some((owner, _)) = self.tracks[lane].owner.take() {
+                self.roster.change(owner, |old| old.replaced = true);
+            }
+            self.tracks[lane].owner = Some((worker, spec.clone()));
+        }
+        if let Some(old) = replaces {
+            self.roster.change(old, |old| old.replaced = true);
+        }
+        let mut out = Vec::new();
+        self.try_begin(&mut out);
+        out
+    }
+
+    fn orphaned_lane(&self, spec: &WorkerSpec, replaces: Option<WorkerId>) -> Option<usize> {
+        let orphaned = |lane: &usize| {
+            self.tracks[*lane]
+                .owner
+                .as_ref()
+                .is_some_and(|(owner, wanted)| {
+                    wanted == spec
+                        && (self.phase == Phase::Collecting || !self.has_nothing_for(*lane))
+                        && self.roster.get(*owner).is_none_or(|member| {
+                            matches!(member.stage, Stage::Down | Stage::TurnedAway)
+                        })
+                })
+        };
+        replaces
+            .and_then(|old| self.roster.get(old)?.lane)
+            .filter(orphaned)
+            .or_else(|| (0..self.tracks.len()).find(orphaned))
+    }
+
+    /// A worker's framework is up (seed: `addnode`). It collects without further word; one that comes when nothing is left to begin
+    /// is told to finish at once.
+    pub fn worker_ready(&mut self, worker: WorkerId) -> Vec<Decision> {
+        if let Err(fault) = self.expect_stage(worker, Stage::Expected, "ready") {
+            return fault;
+        }
+        let mut out = Vec::new();
+        let lane = self.roster.change(worker, |member| {
+            member.stage = Stage::Collecting;
+            member.lane
+        });
+        let over = match self.phase {
+            Phase::Collecting => false,
+            Phase::Running => lane.flatten().is_none_or(|lane| self.has_nothing_for(lane)),
+            Phase::Stopped(_) | Phase::Closed => true,
+        };
+        if over || lane == Some(None) {
+            self.finish(worker, &mut out);
+        }
+        out
+    }
+
+    /// A worker has collected (seed: `addnode_collection`, `init_distribute`).
+    ///
+    /// When all that were asked for have, they must hold the same ids in the same order, or the run is aborted; then the tests go out. A worker that comes later may
+    /// have collected the same tests in another order; one with other tests is turned away.
+    pub fn collected(&mut self, worker: WorkerId, collection: Collection) -> Vec<Decision> {
+        if let Err(fault) = self.expect_stage(worker, Stage::Collecting, "collected") {
+            return fault;
+        }
+        let mut out = Vec::new();
+        let Some((lane, finished)) = self.roster.change(worker, |member| {
+            member.stage = Stage::Collected;
+            (member.lane, member.finished)
+        }) else {
+            return out;
+        };
+        let Some(lane) = lane.filter(|_| !finished) else {
+            return out;
+        };
+        match self.phase {
+            Phase::Collecting => {
+                let class = self.class_of(collection);
+                self.tracks[lane].class = Some(class);
+                self.roster
+                    .change(worker, |member| member.class = Some(class));
+                self.try_begin(&mut out);
+            }
+            Phase::Running => self.admit(worker, lane, &collection, &mut out),
+            Phase::Stopped(_) | Phase::Closed => {}
+        }
+        out
+    }
+
+    fn class_of(&mut self, collection: Collection) -> usize {
+        let known = self
+            .classes
+            .iter()
+            .position(|class| class.same_ids(&collection));
+        known.unwrap_or_else(|| {
+            self.classes.push(collection);
+            self.classes.len() - 1
+        })
+    }
+
+    /// A worker began an item.
+    pub fn test_started(&mut self, worker: WorkerId, item: u32) -> Vec<Decision> {
+        self.step(worker, item, "started", |scheduler, lane, test, out| {
+            if !scheduler.account(lane)?.start(worker, test) {
+                return None;
+            }
+            let (lane_id, index, name) = scheduler.name(worker, item)?;
+            out.push(Decision::Started {
+                worker,
+                lane: lane_id,
+                index,
+                test: name,
+            });
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// The call of an item is over after `duration` seconds, its teardown may wait to know what comes next (seed: `remove_item`). At
+    /// most once a test; [`test_ended`](Self::test_ended) implies it.
+    pub fn test_ran(&mut self, worker: WorkerId, item: u32, duration: f64) -> Vec<Decision> {
+        self.step(worker, item, "ran", |scheduler, lane, test, out| {
+            if !scheduler.account(lane)?.ran(worker, test) {
+                return None;
+            }
+            scheduler.refill(lane, worker, Some(duration), out);
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// All phases of an item are over; `duration` is the seconds of its set-up and call.
+    pub fn test_ended(
+        &mut self,
+        worker: WorkerId,
+        item: u32,
+        outcome: Outcome,
+        duration: f64,
+    ) -> Vec<Decision> {
+        self.step(worker, item, "ended", |scheduler, lane, test, out| {
+            let account = scheduler.account(lane)?;
+            let first_word = account.ran(worker, test);
+            if !account.end(worker, test) {
+                return None;
+            }
+            let (lane_id, index, name) = scheduler.name(worker, item)?;
+            scheduler.remaining -= 1;
+            out.push(Decision::Finished {
+                worker,
+                lane: lane_id,
+                index,
+                test: name,
+                outcome,
+            });
+            if first_word {
+                scheduler.refill(lane, worker, Some(duration), out);
+            }
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// The answer to the oldest [`Decision::Withdraw`] of a worker: these items were taken back; what else was asked for has begun or will
+    /// begin there.
+    pub fn withdrawn(&mut self, worker: WorkerId, items: &[u32]) -> Vec<Decision> {
+        let lane = match self.roster.get(worker) {
+            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
+            Some(member) if self.is_late(member) => return Vec::new(),
+            Some(member) => member.lane.filter(|_| member.places.is_some()),
+        };
+        let mut out = Vec::new();
+        let Some(lane) = lane else {
+            out.push(Decision::Fault(ScheduleError::OutOfTurn {
+                worker,
+                step: "withdrawn",
+            }));
+            return out;
+        };
+        let mut returned = Vec::new();
+        for item in items {
+            let test = self.locate(worker, *item).map(|(_, test)| test);
+            let account = self.account(lane);
+            if let (Some(test), Some(account)) = (test, account)
+                && account.put_back(worker, test)
+            {
+                returned.push(TestIndex(test));
+            } else {
+                out.push(Decision::Fault(ScheduleError::NotFollowing {
+                    worker,
+                    item: *item,
+                    step: "withdrawn",
+                }));
+            }
+        }
+        let asked = self
+            .roster
+            .change(worker, |member| member.recalls.pop_front());
+        if let Some(account) = self.account(lane) {
+            for test in asked.flatten().unwrap_or_default() {
+                account.keep(worker, test.0);
+            }
+        }
+        self.came_back(lane, &returned, &mut out);
+        out
+    }
+
+    /// A worker's process is gone. `running` is the item that was begun and is not over, as its agent tells: the crash item. It is never
+    /// run again; what the worker held beyond it goes back and to the survivors first.
+    ///
+    /// `verdict` is [`Outcome::Crashed`] or [`Outcome::TimedOut`].
+    pub fn worker_down(
+        &mut self,
+        worker: WorkerId,
+        running: Option<u32>,
+        verdict: Outcome,
+    ) -> Vec<Decision> {
+        let told = running.and_then(|item| self.locate(worker, item));
+        let Some((before, lane)) = self.roster.change(worker, |member| {
+            let before = member.stage;
+            member.stage = Stage::Down;
+            member.class = None;
+            member.places = None;
+            member.recalls.clear();
+            (before, member.lane)
+        }) else {
+            return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))];
+        };
+        let mut out = Vec::new();
+        let Some(lane) = lane.filter(|_| before != Stage::Down) else {
+            return out;
+        };
+        if let Some(account) = self.account(lane) {
+            let left = account.leave(worker, told.map(|(_, test)| test));
+            for test in left.begun {
+                self.remaining -= 1;
+                out.push(Decision::Crashed {
+                    worker,
+                    lane: lane_id(lane),
+                    index: TestIndex(test),
+                    test: self.test_name(lane, test),
+                    outcome: verdict,
+                });
+            }
+            let returned: Vec<TestIndex> = left.returned.into_iter().map(TestIndex).collect();
+            self.came_back(lane, &returned, &mut out);
+        }
+        self.give_up_lane(worker, lane, &mut out);
+        self.try_begin(&mut out);
+        out
+    }
+
+    /// No replacement will come for a worker that is down or could not be started. Under `each` what is left in its lane is lost now; else
+    /// survivors run it.
+    pub fn worker_abandoned(&mut self, worker: WorkerId, reason: &str) -> Vec<Decision> {
+        let Some(lane) = self.roster.change(worker, |member| {
+            member.abandoned.get_or_insert_with(|| reason.into());
+            member.lane
+        }) else {
+            return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))];
+        };
+        let mut out = Vec::new();
+        if let Some(lane) = lane {
+            self.give_up_lane(worker, lane, &mut out);
+            self.try_begin(&mut out);
+        }
+        out
+    }
+
+    fn step(
+        &mut self,
+        worker: WorkerId,
+        item: u32,
+        step: &'static str,
+        act: impl FnOnce(&mut Self, usize, u32, &mut Vec<Decision>) -> Option<()>,
+    ) -> Vec<Decision> {
+        match self.roster.get(worker) {
+            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
+            Some(member) if self.is_late(member) => return Vec::new(),
+            Some(_) => {}
+        }
+        let Some((lane, test)) = self.locate(worker, item) else {
+            return vec![Decision::Fault(ScheduleError::UnknownItem { worker, item })];
+        };
+        let mut out = Vec::new();
+        if act(self, lane, test, &mut out).is_none() {
+            out.push(Decision::Fault(ScheduleError::NotFollowing {
+                worker,
+                item,
+                step,
+            }));
+        }
+        out
+    }
+
+    /// `Err` with what to answer if the worker is not at this stage.
+    fn expect_stage(
+        &self,
+        worker: WorkerId,
+        stage: Stage,
+        step: &'static str,
+    ) -> Result<(), Vec<Decision>> {
+        match self.roster.get(worker) {
+            None => Err(vec![Decision::Fault(ScheduleError::UnknownWorker(worker))]),
+            Some(member) if member.stage == stage => Ok(()),
+            Some(member) if member.stage == Stage::Down => Err(Vec::new()),
+            Some(_) => Err(vec![Decision::Fault(ScheduleError::OutOfTurn {
+                worker,
+                step,
+            })]),
+        }
+    }
+
+    /// Whether a worker's message about a test has come too late to matter.
+    fn is_late(&self, member: &Member) -> bool {
+        member.stage == Stage::Down || self.phase == Phase::Closed
+    }
+
+    fn locate(&self, worker: WorkerId, item: u32) -> Option<(usize, u32)> {
+        let member = self.roster.get(worker)?;
+        let (lane, test) = (member.lane?, member.places.as_ref()?.test(item)?);
+        let force = self.tracks[lane].force.as_ref()?;
+        force.account.state(test).map(|_| (lane, test))
+    }
+
+    pub(super) fn account(&mut self, lane: usize) -> Option<&mut Account> {
+        Some(&mut self.tracks.get_mut(lane)?.force.as_mut()?.account)
+    }
+
+    pub(super) fn test_name(&self, lane: usize, test: u32) -> TestName {
+        let force = self.tracks[lane].force.as_ref();
+        force.expect("a test that ends is in force").catalog.names[test as usize].clone()
+    }
+}

@@ -1,0 +1,178 @@
+//! Scripts: what happens in a run ⇒ what the session does, and the verdict.
+
+use super::*;
+use crate::model::{
+    CollectReport, Death, Durations, Ending, Lane, Outcome, Phase as TestPhase, PhaseReport, TestEnd, TestIndex,
+    TestName, WorkerInfo,
+};
+
+const GW0: WorkerId = WorkerId(0);
+
+fn name() -> TestName {
+    TestName { id: "test_a.py::test_x".into(), occurrence: 0 }
+}
+
+fn finished(outcome: Outcome) -> RunEvent {
+    let end = TestEnd { outcome, durations: Durations::default(), started: 0.0 };
+    RunEvent::TestFinished { worker: GW0, lane: Lane(0), index: TestIndex(0), test: name(), end }
+}
+
+fn not_run(lost: bool) -> RunEvent {
+    RunEvent::TestNotRun { lane: Lane(0), index: TestIndex(0), test: name(), reason: "why".into(), lost }
+}
+
+fn failed_report() -> RunEvent {
+    let report = PhaseReport {
+        phase: TestPhase::Call,
+        category: "failed".into(),
+        letter: "F".into(),
+        word: "FAILED".into(),
+        failed: true,
+        headline: String::new(),
+        text: String::new(),
+        brief: String::new(),
+        location: String::new(),
+        sections: Vec::new(),
+        duration: 0.0,
+    };
+    RunEvent::TestReported { worker: GW0, test: name(), report }
+}
+
+fn collect_error() -> RunEvent {
+    let report = CollectReport {
+        id: "test_a.py".into(),
+        failed: true,
+        text: String::new(),
+        brief: String::new(),
+        location: String::new(),
+    };
+    RunEvent::CollectReported { worker: GW0, report }
+}
+
+fn down(ending: Ending, crashed: bool) -> RunEvent {
+    RunEvent::WorkerDown {
+        worker: GW0,
+        death: Death::early(ending),
+        crashed: crashed.then(name),
+        expected: false,
+    }
+}
+
+fn started() -> RunEvent {
+    RunEvent::TestStarted { worker: GW0, lane: Lane(0), index: TestIndex(0), test: name() }
+}
+
+fn scheduling() -> RunEvent {
+    RunEvent::SchedulingStarted { tests: 1, workers: 1, policy: "LoadScheduling".into(), deselected: 0 }
+}
+
+/// The exit code of a run in which this happens and then the last worker ends.
+fn exit_of(events: &[RunEvent]) -> i32 {
+    let mut session = Session::new(None);
+    session.event(&scheduling());
+    for event in events {
+        session.event(event);
+    }
+    session.fleet_is_empty("all workers ended");
+    session.closed();
+    session.verdict().exit_code
+}
+
+#[test]
+fn the_exit_code_follows_from_what_happened() {
+    assert_eq!(exit_of(&[]), 5, "nothing collected");
+    assert_eq!(exit_of(&[finished(Outcome::Passed)]), 0);
+    for outcome in [Outcome::Skipped, Outcome::XFailed, Outcome::XPassed] {
+        assert_eq!(exit_of(&[finished(outcome)]), 0, "{outcome}");
+    }
+    for outcome in [Outcome::Failed, Outcome::Error, Outcome::Crashed, Outcome::TimedOut] {
+        assert_eq!(exit_of(&[finished(Outcome::Passed), finished(outcome)]), 1, "{outcome}");
+    }
+    assert_eq!(exit_of(&[finished(Outcome::Passed), not_run(true)]), 7, "a lost test");
+    assert_eq!(exit_of(&[finished(Outcome::Failed), not_run(true)]), 7, "lost weighs more than failed");
+    assert_eq!(exit_of(&[collect_error(), finished(Outcome::Passed)]), 1);
+    let interrupted = RunEvent::Stopping(StopReason::Requested("SIGINT".into()));
+    assert_eq!(exit_of(&[finished(Outcome::Passed), interrupted, not_run(false)]), 2);
+    let max_fail = RunEvent::Stopping(StopReason::MaxFail(1));
+    assert_eq!(exit_of(&[max_fail, not_run(false)]), 1);
+}
+
+#[test]
+fn a_worker_that_dies_outside_of_any_test_is_not_exit_0() {
+    let dead = down(Ending::Code(3), false);
+    assert_eq!(exit_of(&[started(), finished(Outcome::Passed), dead.clone()]), 7);
+    assert_eq!(exit_of(&[dead, finished(Outcome::Passed)]), 0, "it had run nothing, others ran all");
+}
+
+#[test]
+fn an_exit_code_asked_for_by_a_test_is_given_unless_it_hides_the_stop() {
+    let asks = |exit_code| {
+        RunEvent::Stopping(StopReason::Worker { worker: GW0, reason: "bye".into(), exit_code })
+    };
+    assert_eq!(exit_of(&[asks(Some(42))]), 42);
+    assert_eq!(exit_of(&[asks(None)]), 2);
+    assert_eq!(exit_of(&[asks(Some(0))]), 2);
+}
+
+#[test]
+fn failures_are_counted_over_tests_collection_and_crashes() {
+    let mut session = Session::new(NonZeroU32::new(3));
+    assert_eq!(session.event(&failed_report()), []);
+    assert_eq!(session.event(&collect_error()), []);
+    let steps = session.event(&down(Ending::Signal(11), true));
+    assert_eq!(steps, [Step::Stop { reason: StopReason::MaxFail(3), interrupt: false }]);
+    assert_eq!(session.event(&failed_report()), [], "a run stops once");
+}
+
+#[test]
+fn a_halted_worker_goes_on_unless_the_run_stops() {
+    let mut session = Session::new(NonZeroU32::new(2));
+    session.event(&failed_report());
+    assert_eq!(session.halted(GW0), [Step::Resume(GW0)]);
+    session.event(&failed_report());
+    assert_eq!(session.halted(GW0), []);
+}
+
+#[test]
+fn the_projects_own_maxfail_holds_where_none_was_asked_for() {
+    let info = WorkerInfo { maxfail: 1, ..WorkerInfo::default() };
+    let ready = RunEvent::WorkerReady { worker: GW0, info };
+    let mut session = Session::new(None);
+    session.event(&ready);
+    assert_eq!(session.event(&failed_report()).len(), 1);
+    let mut session = Session::new(NonZeroU32::new(2));
+    session.event(&ready);
+    assert_eq!(session.event(&failed_report()), []);
+}
+
+#[test]
+fn a_fleet_that_never_ran_a_test_is_an_infrastructure_failure() {
+    let mut session = Session::new(None);
+    session.event(&down(Ending::Code(70), false));
+    session.fleet_is_empty("the last worker is gone");
+    session.closed();
+    let verdict = session.verdict();
+    assert_eq!(verdict.exit_code, 7);
+    assert!(verdict.explanation.unwrap().contains("exited with code 70"));
+}
+
+#[test]
+fn the_conclusion_runs_once_all_tests_have_their_state() {
+    let mut session = Session::new(None);
+    session.event(&scheduling());
+    session.leaves("{}".into());
+    assert_eq!(session.fleet_is_empty("done").len(), 1);
+    assert_eq!(session.fleet_is_empty("done"), []);
+    assert_eq!(session.closed(), [Step::Conclude(vec!["{}".into()])]);
+    session.event(&finished(Outcome::Passed));
+    session.event(&RunEvent::Conclusion { text: String::new(), failure: Some("coverage 40 % is below 90 %".into()) });
+    assert_eq!(session.concluded(), [Step::Done]);
+    assert_eq!(session.verdict().exit_code, 1);
+}
+
+#[test]
+fn the_second_request_kills() {
+    let mut session = Session::new(None);
+    assert_eq!(session.requested("SIGINT".into()).len(), 1);
+    assert_eq!(session.killed("SIGINT".into()), [Step::Kill]);
+}

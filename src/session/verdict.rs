@@ -1,0 +1,129 @@
+//! From all that happened to the exit code and the sentence that explains it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::Phase;
+use crate::exit::ExitCode;
+use crate::model::{Outcome, RunEvent, StopReason, Verdict, WorkerId};
+
+/// What the verdict is made of.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    outcomes: BTreeMap<Outcome, u32>,
+    lost: u32,
+    collect_failures: u32,
+    stop: Option<StopReason>,
+    fatal: Option<(ExitCode, String)>,
+    abnormal: Option<String>,
+    unserved: Option<String>,
+    conclusion: Option<String>,
+    worked: HashSet<WorkerId>,
+    last_denial: Option<String>,
+}
+
+impl Account {
+    pub(super) fn event(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::TestStarted { worker, .. } => {
+                self.worked.insert(*worker);
+            }
+            RunEvent::TestFinished { end, .. } => *self.outcomes.entry(end.outcome).or_default() += 1,
+            RunEvent::TestNotRun { lost, .. } => {
+                *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
+                self.lost += u32::from(*lost);
+            }
+            RunEvent::CollectReported { report, .. } => {
+                self.collect_failures += u32::from(report.failed);
+            }
+            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+                // A worker that ran tests and then died outside of any took its session's teardown with it.
+                if !expected && crashed.is_none() && self.worked.contains(worker) {
+                    self.abnormal
+                        .get_or_insert_with(|| format!("worker '{worker}' died outside of any test: {death}"));
+                }
+                if !expected {
+                    self.last_denial.get_or_insert_with(|| format!("worker '{worker}': {death}"));
+                }
+            }
+            RunEvent::Stopping(reason) => {
+                self.stop.get_or_insert_with(|| reason.clone());
+            }
+            RunEvent::Conclusion { failure, .. } => self.conclusion.clone_from(failure),
+            _ => {}
+        }
+    }
+
+    pub(super) fn fatal(&mut self, code: ExitCode, message: String) {
+        self.fatal.get_or_insert((code, message));
+    }
+
+    pub(super) fn fleet_is_empty(&mut self, reason: &str, phase: Phase) {
+        if phase < Phase::Running && self.fatal.is_none() {
+            let why = self.last_denial.as_deref().unwrap_or(reason);
+            self.unserved = Some(format!("no worker came as far as running tests; {why}"));
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let (exit_code, explanation) = self.exit();
+        Verdict {
+            exit_code,
+            explanation,
+            tests: self.outcomes.values().sum(),
+            outcomes: self.outcomes.iter().map(|(outcome, count)| (*outcome, *count)).collect(),
+            lost: self.lost,
+        }
+    }
+
+    /// The worst that happened decides: what makes the result doubtful before what makes it bad.
+    fn exit(&self) -> (i32, Option<String>) {
+        let with = |code: ExitCode, text: Option<String>| (i32::from(code.number()), text);
+        if let Some((code, message)) = &self.fatal {
+            return with(*code, Some(message.clone()));
+        }
+        match &self.stop {
+            Some(StopReason::Requested(by)) => {
+                return with(ExitCode::Interrupted, Some(format!("interrupted by {by}")));
+            }
+            Some(StopReason::Worker { worker, reason, exit_code }) => {
+                let asked = exit_code.filter(|code| *code != 0);
+                let code = asked.unwrap_or_else(|| i32::from(ExitCode::Interrupted.number()));
+                return (code, Some(format!("{worker}: {reason}")));
+            }
+            Some(StopReason::CollectionsDiffer) => {
+                return with(ExitCode::Interrupted, Some("workers collected different tests".to_owned()));
+            }
+            Some(StopReason::CollectionFailed) => {
+                let count = self.collect_failures;
+                let plural = if count == 1 { "" } else { "s" };
+                return with(ExitCode::Interrupted, Some(format!("{count} error{plural} during collection")));
+            }
+            Some(StopReason::MaxFail(_)) | None => {}
+        }
+        if let Some(why) = &self.unserved
+            && self.stop.is_none()
+        {
+            return with(ExitCode::Infrastructure, Some(why.clone()));
+        }
+        if self.lost > 0 {
+            let count = self.lost;
+            let tests = if count == 1 { "test was" } else { "tests were" };
+            let text = format!("{count} {tests} not run because workers failed; the results are incomplete");
+            return with(ExitCode::Infrastructure, Some(text));
+        }
+        let bad = self.outcomes.iter().any(|(outcome, _)| outcome.is_bad() && *outcome != Outcome::NotRun);
+        if bad || self.collect_failures > 0 || self.stop.is_some() {
+            return with(ExitCode::Failed, None);
+        }
+        if let Some(failure) = &self.conclusion {
+            return with(ExitCode::Failed, Some(failure.clone()));
+        }
+        if let Some(why) = &self.abnormal {
+            return with(ExitCode::Infrastructure, Some(why.clone()));
+        }
+        if self.outcomes.is_empty() {
+            return with(ExitCode::NothingCollected, None);
+        }
+        with(ExitCode::Passed, None)
+    }
+}
