@@ -1,7 +1,5 @@
 //! The session: hosts the pure `session` core, resolves the run's answer.
 
-use std::sync::Arc;
-
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
 use futures_util::future::join_all;

@@ -2,6 +2,8 @@
 //!
 //! Nothing below this module sees arguments or files: the actors get a `Config` and the plain types in it.
 
+mod input;
+
 use std::num::NonZeroU32;
 
 use crate::launch::AgentCommand;

@@ -1,0 +1,23 @@
+//! What the workers are told of the configuration.
+
+use super::Config;
+use crate::model::WorkerInput;
+
+impl Config {
+    /// What every worker of the run is told of it.
+    pub fn worker_input(&self) -> WorkerInput {
+        WorkerInput {
+            run_id: self.run_id.clone(),
+            worker_count: u32::try_from(self.workers.len()).unwrap_or(u32::MAX),
+            dist: self.policy.dist.name().to_owned(),
+            argv: self.argv.clone(),
+            color: self.terminal.color,
+            columns: u32::from(self.terminal.columns),
+            verbosity: self.terminal.verbosity,
+            live_output: self.terminal.live_output,
+            collect_only: self.collect_only,
+            halt_on_failure: self.max_fail.is_some(),
+            seed: self.seed,
+        }
+    }
+}
