@@ -56,7 +56,7 @@ class Agent:
         env.update(environment)
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", (WORKER / "bootstrap.py").read_text(), str(WORKER)],
+            [sys.executable, "-c", (WORKER / "bootstrap.py").read_text(), str(WORKER), "main"],
             cwd=str(root),
             env=env,
             stdin=subprocess.DEVNULL,

@@ -373,21 +373,58 @@ def test_interrupt_ends_after_the_running_test(project):
     assert agent.process.returncode == 0
 
 
+@pytest.mark.parametrize("setup, ini", [({"halt_on_failure": True}, ""), ({}, "addopts = --maxfail=5\n")])
+def test_a_failure_halts_where_the_run_counts_them(project, setup, ini):
+    project.ini(ini)
+    project.write(
+        test_a="""
+        import pytest
+        def test_a(): assert 0
+        @pytest.fixture
+        def late():
+            yield
+            1 / 0
+        def test_b(late): pass
+        def test_c(): pass
+        """
+    )
+    agent = project.agent(**setup).collect()
+    agent.run(0, 1)
+    assert kinds(agent.until("halted")) == ["start", "report", "halted"]
+    assert agent.take_back() == {"run": 1}
+    agent.send(resume=True)
+    agent.until("ran")
+    agent.run(1)
+    assert kinds(agent.until("ran", i=1)) == ["end", "start", "ran"]
+    agent.run(2)
+    assert kinds(agent.until("halted")) == ["report", "report", "halted"]
+    assert agent.take_back() == {"run": 2}
+    agent.send(finish=True)
+    assert kinds(agent.rest()) == ["end", "finished"]
+
+
+def test_without_a_limit_a_failure_does_not_halt(project):
+    project.write(test_a="def test_a(): assert 0\ndef test_b(): assert 0\n")
+    assert kinds(project.agent().run_all()) == ["start", "report", "end", "start", "report", "end", "finished"]
+
+
 def test_exit_in_a_test_is_a_stop(project):
     project.write(test_a="import pytest\ndef test_a(): pass\ndef test_b(): pytest.exit('enough', returncode=9)\ndef test_c(): pass\n")
     agent = project.agent()
     seen = agent.run_all()
-    assert kinds(seen) == ["start", "end", "start", "stopping", "finished"]
-    assert (seen[3]["kind"], seen[3]["reason"], seen[3]["exit_code"]) == ("exit", "enough", 9)
-    assert seen[4]["exit_code"] == 9
+    assert kinds(seen) == ["start", "end", "start", "end", "stopping", "finished"]
+    assert [seen[1]["o"], seen[3]["o"]] == ["passed", "notrun"]
+    assert (seen[4]["kind"], seen[4]["reason"], seen[4]["exit_code"]) == ("exit", "enough", 9)
+    assert seen[5]["exit_code"] == 9
 
 
 def test_keyboard_interrupt_in_a_test_is_an_interrupt(project):
     project.write(test_a="def test_a(): raise KeyboardInterrupt\ndef test_b(): pass\n")
     seen = project.agent().run_all()
-    assert kinds(seen) == ["start", "stopping", "finished"]
-    assert seen[1]["kind"] == "interrupt" and seen[2]["exit_code"] == 2
-    assert "test_a.py:1" in seen[1]["reason"]
+    assert kinds(seen) == ["start", "end", "stopping", "finished"]
+    assert seen[1]["o"] == "notrun"
+    assert seen[2]["kind"] == "interrupt" and seen[3]["exit_code"] == 2
+    assert "test_a.py:1" in seen[2]["reason"]
 
 
 @pytest.mark.parametrize("attribute, kind, code", [("shouldstop", "stop", 2), ("shouldfail", "fail", 1)])
@@ -402,6 +439,7 @@ def test_an_internal_error_is_told(project):
     project.write(conftest="def pytest_runtest_logfinish(): 1 / 0\n", test_a="def test_a(): pass\n")
     seen = project.agent().run_all()
     stop = [event for event in seen if event["t"] == "stopping"][0]
+    assert [event["o"] for event in seen if event["t"] == "end"] == ["passed"]
     assert stop["kind"] == "internal" and "ZeroDivisionError" in stop["reason"]
     assert seen[-1]["t"] == "finished" and seen[-1]["exit_code"] == 3
 
@@ -526,11 +564,11 @@ def test_the_introduction(project):
         """,
         test_a="def test_a(): assert 0\ndef test_b(): assert 0\n",
     )
-    agent = project.agent("--junitxml=x.xml", "--lf")
-    agent.run_all()
+    agent = project.agent("--junitxml=x.xml", "--lf").collect()
+    agent.send(finish=True)
+    agent.rest()
     ready = agent.log[0]
-    assert ready["maxfail"] == 1
-    assert counts(agent) == {"failed": 2}
+    assert ready["maxfail"] == 1 and ready["continue_on_collection_errors"] is False
     assert ready["framework"] == "pytest " + pytest.__version__
     assert ready["executable"] == sys.executable
     assert "first line" in ready["header"] and "second line" in ready["header"]
