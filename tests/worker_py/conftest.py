@@ -83,10 +83,10 @@ class Agent:
         """Steal one message, as an agent does: read it from the worker's own end."""
         return json.loads(self.theirs.recv(65536, socket.MSG_DONTWAIT))
 
-    def event(self):
+    def event(self, patience=SILENCE):
         """The next event; None at the end."""
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.events], [], [], SILENCE)
+            ready, _, _ = select.select([self.events], [], [], patience)
             assert ready, "silence; so far: %r\n%s" % (self.log[-5:], self.text())
             data = self.events.read(1 << 16)
             if not data:
