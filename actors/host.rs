@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler,
+};
 use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
@@ -51,7 +53,12 @@ pub(super) struct Patience {
 }
 
 impl HostActor {
-    pub(super) fn new(child: Child, run_id: String, patience: Patience, supervisor: Recipient<HostNews>) -> Self {
+    pub(super) fn new(
+        child: Child,
+        run_id: String,
+        patience: Patience,
+        supervisor: Recipient<HostNews>,
+    ) -> Self {
         let (to_agent, inbox) = mpsc::unbounded_channel();
         Self {
             child: Some(child),
@@ -83,7 +90,11 @@ impl HostActor {
             return;
         }
         let last_words = self.last_words.take();
-        let why = &if last_words.is_empty() { why.to_owned() } else { format!("{why}; it said: {last_words}") };
+        let why = &if last_words.is_empty() {
+            why.to_owned()
+        } else {
+            format!("{why}; it said: {last_words}")
+        };
         debug!("agent lost: {why}");
         if let Some(child) = &mut self.child {
             // It may be gone already.
@@ -112,7 +123,10 @@ impl HostActor {
             (self.patience.greeting, "did not answer")
         };
         if self.silent > limit {
-            self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
+            self.lose(
+                &format!("its agent {what} for {} s", limit.as_secs()),
+                context,
+            );
         } else {
             self.send(&ToAgent::Ping(0));
         }
@@ -123,12 +137,28 @@ impl Actor for HostActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        let child = self.child.as_mut().expect("the agent is taken only when the actor stops");
-        let stdin = child.stdin.take().expect("agents are launched with stdin piped");
-        let stdout = child.stdout.take().expect("agents are launched with stdout piped");
-        let stderr = child.stderr.take().expect("agents are launched with stderr piped");
+        let child = self
+            .child
+            .as_mut()
+            .expect("the agent is taken only when the actor stops");
+        let stdin = child
+            .stdin
+            .take()
+            .expect("agents are launched with stdin piped");
+        let stdout = child
+            .stdout
+            .take()
+            .expect("agents are launched with stdout piped");
+        let stderr = child
+            .stderr
+            .take()
+            .expect("agents are launched with stderr piped");
         let inbox = self.inbox.take().expect("an actor is started once");
-        context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
+        context.add_stream(FramedRead::with_capacity(
+            stdout,
+            FrameCodec::default(),
+            256 * 1024,
+        ));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
         context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
@@ -154,7 +184,8 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
             Ok(FromAgent::Prepared(info)) => self.supervisor.do_send(HostNews::Prepared(info)),
             Ok(FromAgent::Refused(refusal)) => self.supervisor.do_send(HostNews::Refused(refusal)),
             Ok(FromAgent::Concluded { text, failure }) => {
-                self.supervisor.do_send(HostNews::Concluded { text, failure });
+                self.supervisor
+                    .do_send(HostNews::Concluded { text, failure });
             }
             Ok(FromAgent::Pong(_)) => {}
             Err(problem) => self.lose(&problem.to_string(), context),
@@ -163,7 +194,9 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
         let waited = async move {
             match tokio::time::timeout(ENDING, child.wait()).await {
                 Ok(Ok(status)) => format!("its agent ended: {status}"),
@@ -171,7 +204,8 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                 Err(_) => "its agent closed the link".to_owned(),
             }
         };
-        let lose = |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        let lose =
+            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
         context.wait(wrap_future(waited).map(lose));
     }
 }

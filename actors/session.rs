@@ -7,8 +7,8 @@ use log::error;
 use tokio::sync::oneshot;
 
 use super::messages::{
-    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire, RunConclusion,
-    SessionNote, StandDown, StartFleet, StopRun,
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire,
+    RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, Verdict};
@@ -50,7 +50,12 @@ pub(super) struct SessionActor {
 
 impl SessionActor {
     pub(super) fn new(core: Session, answer: oneshot::Sender<Verdict>) -> Self {
-        Self { core, neighbours: None, answer: Some(answer), asked: false }
+        Self {
+            core,
+            neighbours: None,
+            answer: Some(answer),
+            asked: false,
+        }
     }
 
     fn carry_out(&self, steps: Vec<Step>) {
@@ -83,16 +88,18 @@ impl SessionActor {
     fn answer(&mut self, verdict: Verdict, context: &mut Context<Self>) {
         let Some(to) = &self.neighbours else { return };
         let written = join_all(to.flush.iter().map(|reporter| reporter.send(Flush)));
-        context.spawn(wrap_future(written).map(move |_, actor: &mut Self, context: &mut Context<Self>| {
-            if let Some(answer) = actor.answer.take() {
-                // The host program may no longer wait for it.
-                let _nobody = answer.send(verdict);
-            }
-            for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
-                neighbour.do_send(Retire);
-            }
-            context.stop();
-        }));
+        context.spawn(wrap_future(written).map(
+            move |_, actor: &mut Self, context: &mut Context<Self>| {
+                if let Some(answer) = actor.answer.take() {
+                    // The host program may no longer wait for it.
+                    let _nobody = answer.send(verdict);
+                }
+                for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
+                    neighbour.do_send(Retire);
+                }
+                context.stop();
+            },
+        ));
     }
 }
 
@@ -128,7 +135,12 @@ impl Handler<SessionNote> for SessionActor {
     fn handle(&mut self, note: SessionNote, _context: &mut Context<Self>) {
         let steps = match note {
             SessionNote::Halted(worker) => self.core.halted(worker),
-            SessionNote::WorkerStops { worker, reason, exit_code, kind } => match kind {
+            SessionNote::WorkerStops {
+                worker,
+                reason,
+                exit_code,
+                kind,
+            } => match kind {
                 StopKind::Interrupt | StopKind::Exit | StopKind::Stop => {
                     self.core.worker_stops(worker, reason, exit_code)
                 }
@@ -157,7 +169,11 @@ impl Handler<FleetNews> for SessionActor {
         let steps = match news {
             FleetNews::Empty(reason) => self.core.fleet_is_empty(&reason),
             FleetNews::Refused(refusal) => {
-                let code = if refusal.usage { ExitCode::Usage } else { ExitCode::Infrastructure };
+                let code = if refusal.usage {
+                    ExitCode::Usage
+                } else {
+                    ExitCode::Infrastructure
+                };
                 self.core.fatal(code, refusal.message, None)
             }
             FleetNews::Concluded { text, failure } => {
@@ -171,7 +187,8 @@ impl Handler<FleetNews> for SessionActor {
             }
             FleetNews::Dismissed => {
                 if let Some(to) = &self.neighbours {
-                    to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
+                    to.publish
+                        .do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
                 }
                 Vec::new()
             }
@@ -186,7 +203,11 @@ impl Handler<Halt> for SessionActor {
 
     fn handle(&mut self, Halt { by, kill }: Halt, _context: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.asked, true);
-        let steps = if kill || again { self.core.killed(by) } else { self.core.requested(by) };
+        let steps = if kill || again {
+            self.core.killed(by)
+        } else {
+            self.core.requested(by)
+        };
         self.carry_out(steps);
     }
 }

@@ -63,12 +63,18 @@ impl SessionHandle {
     /// Asks for the end: what runs is finished and reported, nothing new begins. `by` is told to people.
     /// A second request kills.
     pub fn stop(&self, by: &str) {
-        self.session.do_send(Halt { by: by.to_owned(), kill: false });
+        self.session.do_send(Halt {
+            by: by.to_owned(),
+            kill: false,
+        });
     }
 
     /// Kills every worker; the account is still closed and told.
     pub fn kill(&self, by: &str) {
-        self.session.do_send(Halt { by: by.to_owned(), kill: true });
+        self.session.do_send(Halt {
+            by: by.to_owned(),
+            kill: true,
+        });
     }
 
     /// Waits for the end of the run. `None` if its actors broke down without an answer.
@@ -81,7 +87,12 @@ impl SessionHandle {
 ///
 /// Its actors share nothing with those of other runs. Nothing here reads arguments, installs a handler or writes to stdout.
 pub fn start(config: &Config, parts: Parts) -> SessionHandle {
-    let Parts { policy: own_policy, subscribers, mut recipients, terminal } = parts;
+    let Parts {
+        policy: own_policy,
+        subscribers,
+        mut recipients,
+        terminal,
+    } = parts;
     let (sender, answer) = oneshot::channel();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
@@ -95,7 +106,10 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
         flush.push(reporter.recipient());
     }
 
-    let expected: Vec<(WorkerId, WorkerSpec)> = (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
+    let expected: Vec<(WorkerId, WorkerSpec)> = (0..)
+        .map(WorkerId)
+        .zip(config.workers.iter().cloned())
+        .collect();
     let policy = own_policy.unwrap_or_else(|| policy(&config.policy));
     let core = Scheduler::new(policy, &expected);
 
@@ -129,7 +143,10 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
     let first = RunEvent::RunStarted {
         run_id: config.run_id.clone(),
         dist: config.policy.dist,
-        workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
+        workers: expected
+            .into_iter()
+            .map(|(worker, spec)| (worker, spec.to_string()))
+            .collect(),
     };
     session.do_send(Begin {
         neighbours: session::Neighbours {

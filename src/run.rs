@@ -119,7 +119,9 @@ impl RunHandle {
 
     /// A copy of the handle that can only stop the run, for signal handlers and other threads.
     pub fn stopper(&self) -> Stopper {
-        Stopper { halt: self.halt.clone() }
+        Stopper {
+            halt: self.halt.clone(),
+        }
     }
 
     /// Waits for the end of the run; blocks the calling thread. From async code, wait on a blocking thread
@@ -141,12 +143,18 @@ pub struct Stopper {
 impl Stopper {
     /// As [`RunHandle::stop`].
     pub fn stop(&self, by: &str) {
-        self.halt.do_send(Halt { by: by.to_owned(), kill: false });
+        self.halt.do_send(Halt {
+            by: by.to_owned(),
+            kill: false,
+        });
     }
 
     /// As [`RunHandle::kill`].
     pub fn kill(&self, by: &str) {
-        self.halt.do_send(Halt { by: by.to_owned(), kill: true });
+        self.halt.do_send(Halt {
+            by: by.to_owned(),
+            kill: true,
+        });
     }
 }
 

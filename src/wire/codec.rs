@@ -20,7 +20,10 @@ pub struct FrameCodec<In> {
 
 impl<In> Default for FrameCodec<In> {
     fn default() -> Self {
-        Self { greeted: false, message: PhantomData }
+        Self {
+            greeted: false,
+            message: PhantomData,
+        }
     }
 }
 
@@ -41,7 +44,10 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
         };
         let length = u32::from_be_bytes(*header) as usize;
         if length > MAX_FRAME {
-            return Err(WireError::TooLarge { announced: length, maximum: MAX_FRAME });
+            return Err(WireError::TooLarge {
+                announced: length,
+                maximum: MAX_FRAME,
+            });
         }
         if bytes.len() < HEADER + length {
             bytes.reserve(HEADER + length - bytes.len());
@@ -60,10 +66,13 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
         if !self.greeted {
             return Err(WireError::NoPreamble(bytes.len().min(NOISE)));
         }
-        let announced = bytes
-            .first_chunk::<HEADER>()
-            .map_or(HEADER, |header| HEADER + u32::from_be_bytes(*header) as usize);
-        Err(WireError::Truncated { got: bytes.len(), announced })
+        let announced = bytes.first_chunk::<HEADER>().map_or(HEADER, |header| {
+            HEADER + u32::from_be_bytes(*header) as usize
+        });
+        Err(WireError::Truncated {
+            got: bytes.len(),
+            announced,
+        })
     }
 }
 
@@ -75,7 +84,9 @@ pub struct Outbox {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self { bytes: Preamble::bytes() }
+        Self {
+            bytes: Preamble::bytes(),
+        }
     }
 }
 

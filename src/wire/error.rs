@@ -37,7 +37,9 @@ pub enum WireError {
     },
 
     /// A frame announces more than the maximum.
-    #[error("a frame of {announced} bytes is above the maximum of {maximum}; the stream is not ours or is damaged")]
+    #[error(
+        "a frame of {announced} bytes is above the maximum of {maximum}; the stream is not ours or is damaged"
+    )]
     TooLarge {
         /// Bytes announced.
         announced: usize,

@@ -64,18 +64,32 @@ impl Preamble {
     /// # Errors
     /// [`WireError::OtherBuild`] and [`WireError::NoPreamble`].
     pub fn find(bytes: &[u8]) -> Result<Option<usize>, WireError> {
-        let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else {
-            return if bytes.len() > NOISE { Err(WireError::NoPreamble(NOISE)) } else { Ok(None) };
+        let Some(start) = bytes
+            .windows(MAGIC.len())
+            .position(|window| window == MAGIC)
+        else {
+            return if bytes.len() > NOISE {
+                Err(WireError::NoPreamble(NOISE))
+            } else {
+                Ok(None)
+            };
         };
         let rest = &bytes[start + MAGIC.len()..];
         let Some(end) = rest.iter().take(LONGEST).position(|byte| *byte == b'\n') else {
-            return if rest.len() >= LONGEST { Err(WireError::NoPreamble(NOISE)) } else { Ok(None) };
+            return if rest.len() >= LONGEST {
+                Err(WireError::NoPreamble(NOISE))
+            } else {
+                Ok(None)
+            };
         };
         let theirs = String::from_utf8_lossy(&rest[..end]);
         if theirs == Self::build() {
             Ok(Some(start + MAGIC.len() + end + 1))
         } else {
-            Err(WireError::OtherBuild { theirs: theirs.into_owned(), ours: Self::build() })
+            Err(WireError::OtherBuild {
+                theirs: theirs.into_owned(),
+                ours: Self::build(),
+            })
         }
     }
 }

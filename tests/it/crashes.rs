@@ -16,5 +16,7 @@ fn a_segfault_is_a_crash_item_and_its_worker_is_cloned() {
     let told = project.run(&["-n", "2"]);
     told.assert(1, "1 failed, 20 passed");
     assert_eq!(told.ids("FAILED"), ["test_it.py::test_dies"]);
-    told.says("crashed while running 'test_it.py::test_dies'").says("SIGSEGV").says("replacing crashed worker");
+    told.says("crashed while running 'test_it.py::test_dies'")
+        .says("SIGSEGV")
+        .says("replacing crashed worker");
 }
