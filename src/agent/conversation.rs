@@ -156,7 +156,7 @@ impl Conversation {
             Message::Stopping { reason, exit_code, kind } => {
                 Ok(WorkerEvent::Stopping { reason, exit_code, kind: kind.into() })
             }
-            Message::Finished { exit_code, output: _, conclude } => {
+            Message::Finished { exit_code, conclude } => {
                 if let Some(item) = self.running() {
                     let problem = format!("`finished` while item {item} has not ended");
                     return Err(ProtocolError::Order(problem));

@@ -23,7 +23,7 @@ pub(super) enum Message {
     End { i: u32, o: OutcomeWord, d: [f64; 3], s: f64 },
     Warning { stage: StageWord, id: String, location: String, text: String },
     Stopping { reason: String, exit_code: Option<i32>, kind: KindWord },
-    Finished { exit_code: i32, #[serde(default)] output: Value, #[serde(default)] conclude: Option<Value> },
+    Finished { exit_code: i32, #[serde(default)] conclude: Option<Value> },
 }
 
 #[derive(Debug, Deserialize)]
