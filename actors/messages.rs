@@ -217,6 +217,11 @@ pub enum News {
     Down(Death),
 }
 
+/// Scheduler → supervisor: a worker has collected, so workers do come up.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct WorkerCameUp;
+
 /// Scheduler → supervisor: a worker is dead and its tests are accounted for.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -20,6 +20,7 @@
 //! | worker → scheduler | [`WorkerNews`](messages::WorkerNews) | ready, collected, test events, its death notice |
 //! | scheduler → worker | [`WorkerOrder`](messages::WorkerOrder) | run, withdraw, resume, finish |
 //! | scheduler → supervisor | [`WorkerGone`](messages::WorkerGone) | a worker is dead and accounted for |
+//! | scheduler → supervisor | [`WorkerCameUp`](messages::WorkerCameUp) | a worker has collected |
 //! | scheduler → session, reporters | [`Event`](messages::Event) | the public record, in the one order |
 //! | scheduler → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
 //! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |

@@ -8,7 +8,7 @@ use log::{debug, error};
 
 use super::messages::{
     AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire, SessionNote,
-    StopRun, WorkerGone, WorkerNews, WorkerOrder,
+    StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
 };
 use crate::model::{
     Collection, CollectReport, Death, Durations, Lane, Outcome, RunEvent, StopReason, TestEnd, TestIndex,
@@ -21,6 +21,7 @@ use crate::schedule::{Decision, Scheduler};
 pub(super) struct Neighbours {
     pub(super) session: Recipient<SessionNote>,
     pub(super) supervisor: Recipient<WorkerGone>,
+    pub(super) came_up: Recipient<WorkerCameUp>,
     pub(super) subscribers: Vec<Recipient<Event>>,
 }
 
@@ -92,6 +93,10 @@ impl SchedulerActor {
                 }),
                 Decision::Started { worker, lane, index, test } => {
                     self.publish(RunEvent::TestStarted { worker, lane, index, test });
+                }
+                Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
+                    let reason: Arc<str> = "its worker's session ended in the middle of it".into();
+                    self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost: false });
                 }
                 Decision::Finished { worker, lane, index, test, outcome } => {
                     let end = end.unwrap_or_else(|| without_times(outcome));
@@ -167,6 +172,7 @@ impl SchedulerActor {
         let tests = u32::try_from(collection.len()).unwrap_or(u32::MAX);
         self.workers.entry(worker).or_default().collected = true;
         self.deselected = self.deselected.max(deselected);
+        self.neighbours.came_up.do_send(WorkerCameUp);
         self.publish(RunEvent::WorkerCollected { worker, tests, deselected });
         if self.collect_only {
             self.publish(RunEvent::Collected { worker, collection });
@@ -195,11 +201,16 @@ impl SchedulerActor {
             expected,
         });
         let decisions = self.core.worker_down(worker, running, verdict);
+        let wanted = if self.collect_only {
+            !known.collected
+        } else {
+            self.core.has_use_for_replacement_of(worker)
+        };
         self.carry_out(decisions, None);
         self.neighbours.supervisor.do_send(WorkerGone {
             worker,
             expected,
-            wanted: !self.core.is_complete(),
+            wanted,
             collecting: !known.collected,
         });
     }

@@ -11,7 +11,7 @@ use log::info;
 use super::host::{HostActor, Patience};
 use super::messages::{
     AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, HostNews, KillFleet, Publish,
-    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerGone, WorkerNews,
+    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp, WorkerGone, WorkerNews,
 };
 use super::worker::WorkerActor;
 use crate::config::Config;
@@ -177,8 +177,14 @@ impl SupervisorActor {
         self.tell_if_empty();
     }
 
+    /// A worker is lost to the run, for this reason, which is also told for tests that nobody else can run.
     fn abandon(&mut self, worker: WorkerId, reason: &str) {
         reason.clone_into(&mut self.last_words);
+        self.dismiss(worker, reason);
+    }
+
+    /// No replacement comes for a worker.
+    fn dismiss(&mut self, worker: WorkerId, reason: &str) {
         self.members.remove(&worker);
         self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
     }
@@ -253,11 +259,13 @@ impl Handler<WorkerGone> for SupervisorActor {
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
         let WorkerGone { worker, expected, wanted, collecting } = gone;
         let Some(member) = self.members.remove(&worker) else { return };
-        if !expected && !self.standing_down {
+        if expected || self.standing_down {
+            self.dismiss(worker, "it was told to end");
+        } else {
             let now = self.begun.elapsed();
             match self.policy.died(now, member.since.elapsed(), collecting) {
                 Restart::After(delay) if wanted => self.replace(worker, member.spec, delay, context),
-                Restart::After(_) => {}
+                Restart::After(_) => self.dismiss(worker, "nothing is left for a replacement to do"),
                 Restart::Denied(reason) => {
                     self.publish(RunEvent::ReplacementDenied { worker, reason: reason.clone() });
                     self.abandon(worker, &reason);
@@ -265,6 +273,14 @@ impl Handler<WorkerGone> for SupervisorActor {
             }
         }
         self.tell_if_empty();
+    }
+}
+
+impl Handler<WorkerCameUp> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: WorkerCameUp, _context: &mut Context<Self>) {
+        self.policy.came_up();
     }
 }
 

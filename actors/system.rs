@@ -107,6 +107,7 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
         let neighbours = scheduler::Neighbours {
             session: session.clone().recipient(),
             supervisor: context.address().recipient(),
+            came_up: context.address().recipient(),
             subscribers: recipients,
         };
         let address = SchedulerActor::new(core, config.collect_only, neighbours).start();

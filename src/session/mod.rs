@@ -107,7 +107,7 @@ impl Session {
                 let names = info.unserved.join(", ");
                 vec![Step::Notice(format!("not served here, because they need a pytest controller: {names}"))]
             }
-            RunEvent::SchedulingStarted { .. } => {
+            RunEvent::SchedulingStarted { .. } | RunEvent::Collected { .. } => {
                 self.phase = self.phase.max(Phase::Running);
                 Vec::new()
             }
