@@ -176,8 +176,6 @@ impl Running {
         };
         let (stdout, stderr) = (collect(&self.stdout), collect(&self.stderr));
         let Some(status) = status else {
-            let _gone = self.child.kill();
-            let _status = self.child.wait();
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
         assert!(
@@ -189,6 +187,15 @@ impl Running {
             stdout,
             stderr,
         }
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails on the way leaves nothing behind either.
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+        self.mark.kill();
     }
 }
 
