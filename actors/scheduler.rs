@@ -93,6 +93,10 @@ impl SchedulerActor {
                 Decision::Started { worker, lane, index, test } => {
                     self.publish(RunEvent::TestStarted { worker, lane, index, test });
                 }
+                Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
+                    let reason: Arc<str> = "its worker's session ended in the middle of it".into();
+                    self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost: false });
+                }
                 Decision::Finished { worker, lane, index, test, outcome } => {
                     let end = end.unwrap_or_else(|| without_times(outcome));
                     self.publish(RunEvent::TestFinished { worker, lane, index, test, end });

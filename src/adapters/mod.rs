@@ -1,27 +1,107 @@
-//! tmp
-use std::{ffi::OsString, path::PathBuf};
-use crate::model::*;
-/// tmp
+//! From a suite to the processes that run it: one folder a framework.
+//!
+//! An adapter finds (or makes) what runs the tests and says how a worker is started. It starts no worker itself: that, and the
+//! worker protocol, is the agent's.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::model::{Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
+
+pub mod pytest;
+
+use pytest::{Pytest, PytestError};
+
+/// How a worker process is started, apart from the descriptors of the worker protocol, which the agent adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+
+    /// Its arguments.
+    pub args: Vec<OsString>,
+
+    /// Variables on top of the agent's own environment.
+    pub env: Vec<(OsString, OsString)>,
+
+    /// The directory it works in; it exists.
+    pub cwd: PathBuf,
+
+    /// The setup object of the worker protocol, as JSON.
+    pub setup: String,
+}
+
+/// A suite that is ready to be run on this host.
 #[derive(Debug)]
-pub struct WorkerCommand { pub program: PathBuf, pub args: Vec<OsString>, pub env: Vec<(OsString, OsString)>, pub cwd: PathBuf, pub setup: String }
-/// tmp
-#[derive(Debug)]
-pub struct Adapter { suite: PytestSuite, dir: PathBuf }
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct AdapterError;
-impl AdapterError { pub fn is_usage(&self) -> bool { true } }
+pub enum Adapter {
+    /// By pytest.
+    Pytest(Pytest),
+}
+
+/// Why a suite can not be run.
+#[derive(Debug, Error)]
+pub enum AdapterError {
+    /// By pytest.
+    #[error(transparent)]
+    Pytest(#[from] PytestError),
+}
+
+impl AdapterError {
+    /// Whether the user's words are at fault, rather than the host.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Pytest(error) => error.is_usage(),
+        }
+    }
+}
+
 impl Adapter {
-    pub async fn prepare(suite: &Suite, _p: impl Fn(String)) -> Result<(Self, SuiteInfo), AdapterError> {
-        let Suite::Pytest(s) = suite;
-        let dir = PathBuf::from("/work/main/src/adapters/pytest/worker");
-        Ok((Self { suite: s.clone(), dir }, SuiteInfo::default()))
+    /// Finds what runs the suite, making its environment if the suite asks for one; `progress` gets a line for each step that takes time.
+    ///
+    /// # Errors
+    /// One sentence with the cause and the way out.
+    pub async fn prepare(
+        suite: &Suite,
+        progress: impl Fn(String),
+    ) -> Result<(Self, SuiteInfo), AdapterError> {
+        match suite {
+            Suite::Pytest(suite) => {
+                let (pytest, info) = Pytest::prepare(suite, &progress).await?;
+                Ok((Self::Pytest(pytest), info))
+            }
+        }
     }
-    pub async fn command(&self, worker: WorkerId, spec: &WorkerSpec, input: &WorkerInput) -> Result<WorkerCommand, AdapterError> {
-        let s = &self.suite;
-        let setup = serde_json::json!({"protocol":1,"worker":worker.to_string(),"worker_count":input.worker_count,"run_id":input.run_id,"dist":input.dist,"argv":input.argv,"args":s.args,"root":s.root,"basetemp":s.basetemp,"color":input.color,"columns":input.columns,"verbosity":input.verbosity,"live_output":input.live_output,"collect_only":input.collect_only,"halt_on_failure":input.halt_on_failure,"seed":input.seed}).to_string();
-        Ok(WorkerCommand { program: spec.python.clone().or(s.python.clone()).unwrap_or("python3".into()).into(), args: vec!["-c".into(), include_str!("pytest/worker/bootstrap.py").into(), self.dir.clone().into()],
-          env: vec![("PYTEST_XDIST_WORKER".into(), worker.to_string().into()), ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()), ("PYTEST_XDIST_TESTRUNUID".into(), input.run_id.clone().into())], cwd: s.root.clone(), setup })
+
+    /// How the worker is started.
+    ///
+    /// # Errors
+    /// The specification names an interpreter or a directory that can not be used.
+    pub async fn command(
+        &self,
+        worker: WorkerId,
+        spec: &WorkerSpec,
+        input: &WorkerInput,
+    ) -> Result<WorkerCommand, AdapterError> {
+        match self {
+            Self::Pytest(pytest) => Ok(pytest.command(worker, spec, input).await?),
+        }
     }
-    pub async fn conclude(&self, _r: &[String], _i: &WorkerInput) -> Result<(String, Option<String>), AdapterError> { Ok((String::new(), None)) }
+
+    /// Does what is to be done once after all workers; `requests` are their `conclude` objects.
+    ///
+    /// Gives the text for people and, if this fails the run, the sentence that says why.
+    ///
+    /// # Errors
+    /// The conclusion could not be run.
+    pub async fn conclude(
+        &self,
+        requests: &[String],
+        input: &WorkerInput,
+    ) -> Result<(String, Option<String>), AdapterError> {
+        match self {
+            Self::Pytest(pytest) => Ok(pytest.conclude(requests, input).await?),
+        }
+    }
 }

@@ -184,6 +184,7 @@ pub(super) enum OutcomeWord {
     Skipped,
     XFailed,
     XPassed,
+    NotRun,
 }
 
 impl From<OutcomeWord> for Outcome {
@@ -195,6 +196,7 @@ impl From<OutcomeWord> for Outcome {
             OutcomeWord::Skipped => Self::Skipped,
             OutcomeWord::XFailed => Self::XFailed,
             OutcomeWord::XPassed => Self::XPassed,
+            OutcomeWord::NotRun => Self::NotRun,
         }
     }
 }

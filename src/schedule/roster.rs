@@ -1,4 +1,5 @@
-//! Who takes part: every worker ever announced, where it stands, and how its items map to the lane's tests.
+//! Who takes part: every worker ever announced, where it stands, and how its items map to the
+//! lane's tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -48,7 +49,8 @@ impl Places {
         Some(Self::Other { item_of, test_of })
     }
 
-    /// The test that an item is; one beyond the collection may give a test that is not in the account.
+    /// The test that an item is; one beyond the collection may give a test that is not in the
+    /// account.
     pub(super) fn test(&self, item: u32) -> Option<u32> {
         match self {
             Self::Same => Some(item),

@@ -1,17 +1,19 @@
-//! The restart rule: a budget for the run, a budget in a window, back-off for workers that die young, a guard against a run that never gets
-//! to its tests.
+//! The restart rule: a budget for the run, a budget in a window, back-off for workers that die
+//! young, a guard against a run that never gets to its tests.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::RestartLimits;
 
-/// A worker that lived for less than this died young, whatever it did; so did one that died before its collection was in. A worker
-/// that ran tests for longer did useful work, and a suite with several crashing tests must not be slowed down for them.
+/// A worker that lived for less than this died young, whatever it did; so did one that died before
+/// its collection was in. A worker that ran tests for longer did useful work, and a suite with
+/// several crashing tests must not be slowed down for them.
 const YOUNG: Duration = Duration::from_secs(1);
 
-/// So many deaths in a row before a collection was in, with no worker coming up in between, and start-up is hopeless: more than chance (two or three
-/// workers killed for want of memory while all import at once), few enough that a broken `conftest.py` ends the run in seconds.
+/// So many deaths in a row before a collection was in, with no worker coming up in between, and
+/// start-up is hopeless: more than chance (two or three workers killed for want of memory while all
+/// import at once), few enough that a broken `conftest.py` ends the run in seconds.
 const STALL: u32 = 5;
 
 /// The verdict on a death.
@@ -52,9 +54,11 @@ impl RestartPolicy {
         self.early_in_a_row = 0;
     }
 
-    /// A worker died unasked, `now` since the start of the run and `lifetime` since its own; `collecting`: before its collection was in.
+    /// A worker died unasked, `now` since the start of the run and `lifetime` since its own;
+    /// `collecting`: before its collection was in.
     ///
-    /// As in xdist deaths are counted, and the one beyond `max_worker_restart` is denied; the sentences are the seed's in today's words.
+    /// As in xdist deaths are counted, and the one beyond `max_worker_restart` is denied; the
+    /// sentences are the seed's in today's words.
     pub fn died(&mut self, now: Duration, lifetime: Duration, collecting: bool) -> Restart {
         self.deaths += 1;
         self.early_in_a_row = if collecting {

@@ -56,7 +56,7 @@ class Agent:
         env.update(environment)
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", (WORKER / "bootstrap.py").read_text(), str(WORKER)],
+            [sys.executable, "-c", (WORKER / "bootstrap.py").read_text(), str(WORKER), "main"],
             cwd=str(root),
             env=env,
             stdin=subprocess.DEVNULL,
@@ -83,10 +83,10 @@ class Agent:
         """Steal one message, as an agent does: read it from the worker's own end."""
         return json.loads(self.theirs.recv(65536, socket.MSG_DONTWAIT))
 
-    def event(self):
+    def event(self, patience=SILENCE):
         """The next event; None at the end."""
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([self.events], [], [], SILENCE)
+            ready, _, _ = select.select([self.events], [], [], patience)
             assert ready, "silence; so far: %r\n%s" % (self.log[-5:], self.text())
             data = self.events.read(1 << 16)
             if not data:
@@ -124,12 +124,12 @@ class Agent:
         return self
 
     def run_all(self):
-        """Run everything in order, then finish; returns all events from then on."""
+        """Run everything in order, then finish; returns all events from then on, without how it waited."""
         if not self.log:
             self.collect()
         self.run(*range(len(self.items)))
         self.send(finish=True)
-        return self.rest()
+        return [event for event in self.rest() if event["t"] != "ran"]
 
     def text(self):
         self.output.seek(0)
@@ -151,6 +151,7 @@ class Project:
     def __init__(self, root):
         self.root = root
         self.agents = []
+        self.without = ["-p", "no:randomly", "-p", "no:asyncio"]
 
     def write(self, **files):
         for name, text in files.items():
@@ -164,7 +165,7 @@ class Project:
         return self
 
     def agent(self, *args, env=None, **setup):
-        agent = Agent(self.root, list(args), env or {}, setup)
+        agent = Agent(self.root, self.without + list(args), env or {}, setup)
         self.agents.append(agent)
         return agent
 
@@ -174,7 +175,7 @@ class Project:
         for name in ("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_PLUGINS"):
             env.pop(name, None)
         return subprocess.run(
-            [sys.executable, "-c", "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main(sys.argv[1:]))"] + list(args),
+            [sys.executable, "-c", "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main(sys.argv[1:]))"] + self.without + list(args),
             cwd=str(self.root),
             env=env,
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
-//! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody idles
-//! beside work, and the run ends.
+//! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody
+//! idles beside work, and the run ends.
 
 use proptest::prelude::*;
 
@@ -15,6 +15,8 @@ struct Setting {
     workers: usize,
     /// One of the first workers collects something else.
     differs: bool,
+    /// Nothing happens before all have collected.
+    smooth_start: bool,
 }
 
 fn settings() -> impl Strategy<Value = Setting> {
@@ -29,12 +31,14 @@ fn settings() -> impl Strategy<Value = Setting> {
             keep_scope_order,
         });
     let items = prop::collection::vec((0_u8..5, 0_u8..8, prop::option::of(0_u8..3)), 0..60);
-    (options, items, 1_usize..8, prop::bool::weighted(0.05)).prop_map(
-        |(options, items, workers, differs)| Setting {
+    let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.7));
+    (options, items, 1_usize..9, odds).prop_map(
+        |(options, items, workers, (differs, smooth_start))| Setting {
             options,
             items,
             workers,
             differs,
+            smooth_start,
         },
     )
 }
@@ -73,6 +77,9 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
     }
     let steals = setting.options.dist == Dist::WorkSteal;
     let mut world = World::new(policy(&setting.options), steals, workers);
+    if setting.smooth_start {
+        world.start_up();
+    }
     let (mut deaths, mut joins) = (12, 2);
     for (what, who) in steps {
         let who = usize::from(*who);
@@ -95,7 +102,7 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
             232..240 => drop(world.supervise(Verdict::Abandon, Collection::default())),
             240..245 if joins > 0 => {
                 joins -= 1;
-                world.one_more(spec(who), setting.collection(who % 3));
+                world.one_more(&spec(who), setting.collection(who % 3));
             }
             254..=255 if who < 20 => world.stop(),
             200..=255 => world.check_nobody_idles_beside_work(),

@@ -1,4 +1,5 @@
-//! A model of agents and workers around a scheduler: messages travel in order, each way, and may be under way for long.
+//! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
+//! under way for long.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
@@ -25,15 +26,23 @@ enum Command {
     Finish,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Collecting,
+    Up,
+    Dead,
+}
+
 #[derive(Debug)]
 struct Worker {
     spec: WorkerSpec,
     collection: Collection,
     names: Vec<TestName>,
-    alive: bool,
-    ready: bool,
-    collected: bool,
+    stage: Stage,
     queue: VecDeque<u32>,
+    /// Taken from the queue, so not to be withdrawn any more; its start is not reported yet.
+    taken: Option<u32>,
     running: Option<u32>,
     ran: bool,
     finish: bool,
@@ -50,7 +59,6 @@ pub(super) enum Verdict {
 
 pub(super) struct World {
     scheduler: Scheduler,
-    own_lanes: bool,
     steals: bool,
     workers: BTreeMap<WorkerId, Worker>,
     undecided: Vec<WorkerId>,
@@ -70,7 +78,6 @@ impl World {
         steals: bool,
         workers: Vec<(WorkerSpec, Collection)>,
     ) -> Self {
-        let own_lanes = policy.lanes() == Lanes::Own;
         let ids = (0..).map(WorkerId);
         let expected: Vec<_> = ids
             .zip(&workers)
@@ -78,7 +85,6 @@ impl World {
             .collect();
         let mut world = Self {
             scheduler: Scheduler::new(policy, &expected),
-            own_lanes,
             steals,
             workers: BTreeMap::new(),
             undecided: Vec::new(),
@@ -103,10 +109,9 @@ impl World {
             spec,
             names: collection.names(),
             collection,
-            alive: true,
-            ready: false,
-            collected: false,
+            stage: Stage::Starting,
             queue: VecDeque::new(),
+            taken: None,
             running: None,
             ran: false,
             finish: false,
@@ -125,14 +130,14 @@ impl World {
     /// A worker takes one step of its own. `false` if there is none for it.
     pub(super) fn act(&mut self, id: WorkerId, patient: bool) -> bool {
         let worker = self.workers.get_mut(&id).unwrap();
-        if !worker.alive {
+        if worker.stage == Stage::Dead {
             return false;
         }
-        if !worker.ready {
-            worker.ready = true;
+        if worker.stage == Stage::Starting {
+            worker.stage = Stage::Collecting;
             worker.events.push_back(Event::Ready);
-        } else if !worker.collected && !worker.finish {
-            worker.collected = true;
+        } else if worker.stage == Stage::Collecting && !worker.finish {
+            worker.stage = Stage::Up;
             worker.events.push_back(Event::Collected);
         } else if let Some(item) = worker.running {
             let knows_next = worker.finish || !worker.queue.is_empty();
@@ -146,7 +151,9 @@ impl World {
             } else {
                 return false;
             }
-        } else if let Some(item) = worker.queue.pop_front() {
+        } else if worker.taken.is_none() && !worker.queue.is_empty() {
+            worker.taken = worker.queue.pop_front();
+        } else if let Some(item) = worker.taken.take() {
             worker.running = Some(item);
             worker.events.push_back(Event::Started(item));
             let name = worker.names[item as usize].clone();
@@ -157,7 +164,7 @@ impl World {
             assert_eq!(known, name, "{id} runs another test than it was meant to");
             assert!(self.begun.insert((lane, name)), "{known} begins twice");
         } else if worker.finish {
-            worker.alive = false;
+            worker.stage = Stage::Dead;
             worker.events.push_back(Event::Down(None, Outcome::Crashed));
             if !self.stopped && !self.rejected.contains(&id) {
                 self.ended_well += 1;
@@ -168,11 +175,12 @@ impl World {
         true
     }
 
-    /// A worker dies; what it has said before still arrives. A lost agent can not tell what was running.
+    /// A worker dies; what it has said before still arrives. A lost agent can not tell what was
+    /// running.
     pub(super) fn kill(&mut self, id: WorkerId, verdict: Outcome, agent_lost: bool) {
         let worker = self.workers.get_mut(&id).unwrap();
-        if worker.alive {
-            worker.alive = false;
+        if worker.stage != Stage::Dead {
+            worker.stage = Stage::Dead;
             let told = worker.running.filter(|_| !agent_lost);
             worker.events.push_back(Event::Down(told, verdict));
         }
@@ -184,7 +192,7 @@ impl World {
         let Some(command) = worker.commands.pop_front() else {
             return false;
         };
-        if !worker.alive {
+        if worker.stage == Stage::Dead {
             return true;
         }
         match command {
@@ -242,9 +250,9 @@ impl World {
         true
     }
 
-    pub(super) fn one_more(&mut self, spec: WorkerSpec, collection: Collection) {
+    pub(super) fn one_more(&mut self, spec: &WorkerSpec, collection: Collection) {
         let new = self.spawn(spec.clone(), collection);
-        let decisions = self.scheduler.worker_expected(new, &spec, None);
+        let decisions = self.scheduler.worker_expected(new, spec, None);
         self.carry_out(decisions);
     }
 
@@ -322,8 +330,13 @@ impl World {
         };
         for (id, worker) in &self.workers {
             let idle = worker.running.is_none() || worker.ran;
-            let takes = worker.alive && worker.collected && !self.rejected.contains(id);
-            if !takes || !idle || !worker.queue.is_empty() || worker.finish {
+            let takes = worker.stage == Stage::Up && !self.rejected.contains(id);
+            if !takes
+                || !idle
+                || worker.taken.is_some()
+                || !worker.queue.is_empty()
+                || worker.finish
+            {
                 continue;
             }
             let lane = self.scheduler.roster.get(*id).unwrap().lane.unwrap();
@@ -337,7 +350,18 @@ impl World {
         }
     }
 
-    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the sums must add up.
+    /// All workers start up and collect without an incident.
+    pub(super) fn start_up(&mut self) {
+        for _ in 0..2 {
+            for id in self.workers.keys().copied().collect::<Vec<_>>() {
+                self.act(id, false);
+            }
+        }
+        self.deliver();
+    }
+
+    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the
+    /// sums must add up.
     pub(super) fn finish(mut self) {
         while self.supervise(Verdict::Abandon, Collection::default()) {}
         let mut steps = 0_usize;
@@ -345,16 +369,20 @@ impl World {
             let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
             let mut moved = false;
             for id in ids {
-                moved |= self.event(id) | self.command(id) | self.act(id, steps % 3 == 0);
+                moved |= self.event(id) | self.command(id) | self.act(id, steps.is_multiple_of(3));
                 steps += 1;
             }
             moved |= self.supervise(Verdict::Abandon, Collection::default());
             if !moved {
                 break;
             }
+            self.check_nobody_idles_beside_work();
         }
         for (id, worker) in &self.workers {
-            assert!(!worker.alive, "{id} waits for ever: {worker:?}");
+            assert!(
+                worker.stage == Stage::Dead,
+                "{id} waits for ever: {worker:?}"
+            );
         }
         let before = self.terminal.len();
         let decisions = self.scheduler.close("nobody left".into());
@@ -362,7 +390,7 @@ impl World {
         assert!(self.scheduler.is_complete());
         assert_eq!(self.scheduler.remaining(), 0);
         assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
-        if self.ended_well > 0 && !self.own_lanes {
+        if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
             let lost = self.terminal.len() - before;
             assert_eq!(
                 lost, 0,

@@ -7,6 +7,7 @@ what the next item does not share is torn down before its set-up, and an error t
 import time
 
 from _pytest import runner
+from _pytest.outcomes import Exit
 from _pytest.reports import TestReport
 
 from . import compat
@@ -21,7 +22,7 @@ PHASES = {"setup": 1, "call": 2, "teardown": 3}
 class Running:
     """The account of the item that is running."""
 
-    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "ran")
+    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "halt", "torn", "ran")
 
     def __init__(self, index, item, started, clock):
         self.index = index
@@ -35,6 +36,8 @@ class Running:
         self.held = None
         self.subtests = False
         self.failed = False
+        self.halt = False
+        self.torn = False
         self.ran = False
 
     def worsen(self, outcome):
@@ -60,17 +63,19 @@ class Running:
 class Loop:
     """Runs the items of one session as the queue asks for them."""
 
-    def __init__(self, channel, session, renderer, letters):
+    def __init__(self, channel, session, renderer, letters, halts):
         self._channel = channel
         self._session = session
         self._config = session.config
         self._renderer = renderer
+        self._halts = halts
         self._show_passed = "P" in letters
         self._plain_status = compat.has_plain_status(session.config)
         self._pause = compat.Pause(session.config)
         self._running = None
         self._time = time.time
         self._clock = time.perf_counter
+        self._sleep = time.sleep
         self._call_and_report = runner.call_and_report
 
     def run(self):
@@ -78,32 +83,53 @@ class Loop:
         runner.call_and_report = self._wrapped
         try:
             return self._run()
+        except BaseException:
+            # The session ends in the middle of the item.
+            if self._running is not None and not self._running.torn:
+                self._running.outcome = "notrun"
+                self._running.seen = True
+            self._end()
+            raise
         finally:
             runner.call_and_report = self._call_and_report
             self._channel.mark[0] = 0
 
     def _run(self):
-        channel, session = self._channel, self._session
-        message = channel.take(wait=True)
+        session = self._session
+        message = self._take(wait=True)
         while message.kind == "run":
             item = self._item(message)
             self._begin(message.value, item)
-            hint = self._peeked(channel.peek(wait=False))
+            hint = self._peeked(self._peek(wait=False))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=hint)
             if session.shouldfail or session.shouldstop:
                 self._settle(None)
                 self._end()
                 return None
-            message = channel.take(wait=False)
+            self._halt()
+            message = self._take(wait=False)
             if message is None:
                 # Only an empty stack is sure to need nothing of this item's account any more.
                 if session._setupstate.stack:
                     self._tell_ran()
                 else:
                     self._end()
-                message = channel.take(wait=True)
+                message = self._take(wait=True)
             self._settle(self._item(message) if message.kind == "run" else None)
         self._end()
+        return message
+
+    def _take(self, wait):
+        message = self._channel.take(wait)
+        while message is not None and message.kind == "resume":
+            message = self._channel.take(wait)
+        return message
+
+    def _peek(self, wait):
+        message = self._channel.peek(wait)
+        while message is not None and message.kind == "resume":
+            self._channel.take(wait=False)
+            message = self._channel.peek(wait)
         return message
 
     def _item(self, message):
@@ -132,6 +158,22 @@ class Loop:
             running.ran = True
             self._channel.send_lines('{"t":"ran","i":%d,"d":%.6f}\n' % (running.index, self._clock() - running.clock))
 
+    def _halt(self):
+        """After a failure, where the run counts them: wait for leave to look for the next item."""
+        running, channel = self._running, self._channel
+        if not (self._halts and running.halt):
+            return
+        running.halt = False
+        channel.send_lines('{"t":"halted","i":%d}\n' % running.index)
+        while True:
+            message = channel.peek(wait=True)
+            if message.kind == "resume":
+                channel.take(wait=True)
+            if message.kind != "run":
+                return
+            # The agent is about to take it back.
+            self._sleep(0.001)
+
     def _peeked(self, message):
         """The item that a message announces; None for an item that runs again, so that it is torn down."""
         if message is None or message.kind != "run":
@@ -154,11 +196,14 @@ class Loop:
     def _next_for_teardown(self, item):
         if self._session.shouldfail or self._session.shouldstop:
             return None
-        message = self._channel.peek(wait=False)
+        if self._halts and self._running.halt:
+            with self._pause.around(item):
+                self._halt()
+        message = self._peek(wait=False)
         if message is None:
             self._tell_ran()
             with self._pause.around(item):
-                message = self._channel.peek(wait=True)
+                message = self._peek(wait=True)
         return self._peeked(message)
 
     def _settle(self, nextitem):
@@ -171,24 +216,28 @@ class Loop:
             return
         if stack and nextitem in state.stack:
             nextitem = None
-        item = running.item if running is not None else self._session
+        if running is None:
+            state.teardown_exact(nextitem)
+            return
+        item = running.item
+        call = self._teardown_call(item, lambda: state.teardown_exact(nextitem))
+        if call.excinfo is None:
+            running.seconds["teardown"] += call.duration
+        else:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+    def _teardown_call(self, item, teardown):
+        """The late teardown as a phase of `item`, its output captured for it."""
+
+        def run():
+            return runner.CallInfo.from_call(teardown, when="teardown", reraise=(Exit, KeyboardInterrupt))
+
         capture = self._config.pluginmanager.getplugin("capturemanager")
-
-        def teardown():
-            __tracebackhide__ = True
-            if capture is None or running is None:
-                state.teardown_exact(nextitem)
-            else:
-                with capture.item_capture("teardown", item):
-                    state.teardown_exact(nextitem)
-
-        call = runner.CallInfo.from_call(teardown, when="teardown", reraise=runner.get_reraise_exceptions(self._config))
-        if running is not None:
-            if call.excinfo is not None:
-                report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-                item.ihook.pytest_runtest_logreport(report=report)
-            else:
-                running.seconds["teardown"] += call.duration
+        if capture is None:
+            return run()
+        with capture.item_capture("teardown", item):
+            return run()
 
     def report(self, report):
         """Take a phase's report into the account of its item and send it if it has something to say."""
@@ -201,6 +250,7 @@ class Loop:
             running.seconds[report.when] += report.duration
         if not is_plain:
             running.subtests = True
+        running.torn = is_plain and report.when == "teardown"
         if is_plain and report.outcome == "passed" and self._plain_status and not running.subtests and not hasattr(report, "wasxfail"):
             category, letter, word = ("passed", ".", "PASSED") if report.when == "call" else ("", "", "")
         else:
@@ -220,7 +270,7 @@ class Loop:
     @staticmethod
     def _account(running, report, is_plain, category):
         if report.failed and not hasattr(report, "wasxfail"):
-            running.failed = True
+            running.failed = running.halt = True
             running.worsen("failed" if report.when == "call" or category == "failed" else "error")
         elif is_plain and category in RANK:
             running.worsen(category)

@@ -40,6 +40,8 @@ class Worker:
         self._loop = None
         self._renderer = None
         self._maxfail = 0
+        self._halts = False
+        self._unserved = []
         self._looponfail = False
         self._asked_to_stop = False
         self.session = None
@@ -59,6 +61,7 @@ class Worker:
         """Turn the parsed configuration into a worker's, before plugins are configured with it."""
         setup, option = self._setup, config.option
         self._maxfail = int(getattr(option, "maxfail", 0) or 0)
+        self._halts = bool(setup.get("halt_on_failure")) or self._maxfail > 0
         self._looponfail = bool(getattr(option, "looponfail", False))
         if getattr(option, "collectonly", False):
             raise pytest.UsageError("`--collect-only` is for pytest alone; `callsheet list` lists tests")
@@ -128,6 +131,7 @@ class Worker:
             "cwd": os.getcwd(),
             "header": [line for line in lines if line and not (line.startswith("=") and line.endswith("="))],
             "maxfail": self._maxfail,
+            "continue_on_collection_errors": bool(getattr(config.option, "continue_on_collection_errors", False)),
             "summary_letters": self._letters(config),
             "unserved": self._unserved,
         }
@@ -162,7 +166,7 @@ class Worker:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
         self._send_collection(session.items)
-        self._loop = Loop(self._channel, session, self._renderer, self._letters(session.config))
+        self._loop = Loop(self._channel, session, self._renderer, self._letters(session.config), self._halts)
         message = self._loop.run()
         if message is None:
             if session.shouldfail:

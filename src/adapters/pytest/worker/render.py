@@ -32,15 +32,16 @@ class Renderer:
         option = config.option
         self._show = getattr(option, "showcapture", "all")
         self._highlight = getattr(option, "code_highlight", "yes") == "yes"
+        self._style = getattr(option, "tbstyle", "auto")
         self._xfail_tb = getattr(option, "xfail_tb", False)
 
     def phase(self, index, report, category, letter, word):
         """The `report` event for a phase of item `index`."""
         failed = report.failed and not hasattr(report, "wasxfail")
-        has_text = failed or report.outcome not in ("passed", "skipped") or (self._xfail_tb and hasattr(report, "wasxfail"))
         brief = self._brief(report)
         if brief and (report.skipped or hasattr(report, "wasxfail")) and word:
             word = "%s (%s)" % (word, one_line(brief))
+        headline, text, sections = self._shown(report, failed)
         return {
             "t": "report",
             "i": index,
@@ -49,13 +50,25 @@ class Renderer:
             "letter": letter,
             "word": word,
             "failed": failed,
-            "headline": report.head_line or "test session",
-            "text": self._text(report) if has_text else "",
+            "headline": headline,
+            "text": text,
             "brief": one_line(brief),
             "location": self._location(report),
-            "sections": self.sections(report),
+            "sections": sections,
             "d": report.duration,
         }
+
+    def _shown(self, report, failed):
+        """Headline, text and sections of the failure by `--tb`; without a headline the text, if any, stands alone."""
+        if failed and self._style == "no":
+            return "", "", []
+        if failed and self._style == "line" and report.when == "call":
+            crash = getattr(report.longrepr, "reprcrash", None)
+            return "", cut(str(report.longrepr)[:50] if crash is None else str(crash)), []
+        foretold = hasattr(report, "wasxfail")
+        wants_text = self._xfail_tb if foretold else report.outcome not in ("passed", "skipped")
+        text = self._text(report) if wants_text else ""
+        return report.head_line or "test session", text, self.sections(report)
 
     def collect(self, report):
         """The `collect` event for a collector that did not pass."""

@@ -1,0 +1,397 @@
+//! Suites that pytest runs: a worker is a real pytest session, driven by the plugin in `worker/`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+use serde_json::json;
+use thiserror::Error;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::WorkerCommand;
+use crate::model::{PytestSuite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
+
+mod basetemp;
+mod files;
+mod interpreter;
+mod provision;
+#[cfg(test)]
+mod script;
+
+pub use interpreter::{Interpreter, InterpreterError};
+pub use provision::ProvisionError;
+
+use basetemp::BaseTemp;
+use interpreter::Surroundings;
+
+/// Why pytest can not run the suite.
+#[derive(Debug, Error)]
+pub enum PytestError {
+    /// No interpreter that can.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+
+    /// No environment.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+
+    /// The requirements leave out what is needed most.
+    #[error(
+        "the environment made from `{0}` can not run the suite: {1}; add the line `pytest>=7` to that file"
+    )]
+    Provisioned(String, InterpreterError),
+
+    /// The project's directory.
+    #[error("`{path}` is no directory to run tests in: {error}")]
+    Root {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+
+    /// A place for files of callsheet's own.
+    #[error(
+        "failed to prepare `{path}`: {error}; TMPDIR and XDG_CACHE_HOME say where such files go"
+    )]
+    Place {
+        /// The path.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+
+    /// `--basetemp` would empty the project.
+    #[error(
+        "`--basetemp {0}` holds the project or all of its parents; name an empty directory, it is emptied before a run"
+    )]
+    BaseTemp(String),
+
+    /// The conclusion did not do its work.
+    #[error("the reports of pytest's plugins could not be made: {0}")]
+    Conclusion(String),
+}
+
+impl PytestError {
+    /// Whether the user's words are at fault, rather than the host.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Interpreter(error) => error.is_usage(),
+            Self::Provision(error) => error.is_usage(),
+            Self::Provisioned(..) | Self::Root { .. } | Self::BaseTemp(_) => true,
+            Self::Place { .. } | Self::Conclusion(_) => false,
+        }
+    }
+}
+
+/// A suite that pytest can run on this host.
+#[derive(Debug)]
+pub struct Pytest {
+    suite: PytestSuite,
+    interpreter: Interpreter,
+    files: PathBuf,
+    base_temp: BaseTemp,
+    hash_seed: Option<String>,
+    surroundings: Surroundings,
+    /// Interpreters that specifications name, asked once each.
+    others: RefCell<HashMap<String, PathBuf>>,
+}
+
+/// Where callsheet keeps files of its own.
+#[derive(Debug)]
+struct Places {
+    cache: PathBuf,
+    temp: PathBuf,
+}
+
+/// What the conclusion answers.
+#[derive(Debug, Deserialize)]
+struct Concluded {
+    text: String,
+    failure: Option<String>,
+}
+
+impl Pytest {
+    /// Finds the interpreter, or makes its environment, and a place for the run's temporary directories.
+    ///
+    /// # Errors
+    /// [`PytestError`]
+    pub async fn prepare(
+        suite: &PytestSuite,
+        progress: &impl Fn(String),
+    ) -> Result<(Self, SuiteInfo), PytestError> {
+        let places = Places {
+            cache: cache_home().join("callsheet"),
+            temp: env::var_os("PYTEST_DEBUG_TEMPROOT").map_or_else(env::temp_dir, PathBuf::from),
+        };
+        Self::prepare_in(suite, Surroundings::of_process(), &places, progress).await
+    }
+
+    async fn prepare_in(
+        suite: &PytestSuite,
+        surroundings: Surroundings,
+        places: &Places,
+        progress: &impl Fn(String),
+    ) -> Result<(Self, SuiteInfo), PytestError> {
+        let root = &suite.root;
+        let root = fs::canonicalize(root).map_err(|error| PytestError::Root {
+            path: root.display().to_string(),
+            error,
+        })?;
+        let interpreter = choose(suite, &root, &places.cache, &surroundings, progress).await?;
+        let base_temp = base_temp(suite.basetemp.as_deref(), &root, &places.temp)?;
+        // Without a cache the files live as long as the run's temporary directory.
+        let files = files::install(&places.cache)
+            .or_else(|_| files::install(base_temp.path()))
+            .map_err(|error| PytestError::Place {
+                path: base_temp.path().display().to_string(),
+                error,
+            })?;
+        let info = SuiteInfo {
+            executable: interpreter.path.display().to_string(),
+            chosen_by: interpreter.chosen_by.clone(),
+            framework: format!(
+                "pytest {}, Python {}",
+                interpreter.pytest.as_deref().unwrap_or("unknown"),
+                interpreter.python
+            ),
+        };
+        // Sets and dictionaries must have one order in all workers, else they may collect differently.
+        let hash_seed = env::var_os("PYTHONHASHSEED")
+            .is_none()
+            .then(|| (uuid::Uuid::new_v4().as_u128() % (1 << 32)).to_string());
+        let others = RefCell::default();
+        let suite = PytestSuite {
+            root,
+            ..suite.clone()
+        };
+        Ok((
+            Self {
+                suite,
+                interpreter,
+                files,
+                base_temp,
+                hash_seed,
+                surroundings,
+                others,
+            },
+            info,
+        ))
+    }
+
+    /// How the worker is started. A directory that its specification names is made if it is missing, as xdist does.
+    ///
+    /// # Errors
+    /// The specification names an interpreter or a directory that can not be used.
+    pub async fn command(
+        &self,
+        worker: WorkerId,
+        spec: &WorkerSpec,
+        input: &WorkerInput,
+    ) -> Result<WorkerCommand, PytestError> {
+        let program = match &spec.python {
+            Some(name) => self.other(name).await?,
+            None => self.interpreter.path.clone(),
+        };
+        let mut cwd = self.suite.root.clone();
+        if let Some(chdir) = &spec.chdir {
+            cwd.push(chdir);
+            fs::create_dir_all(&cwd).map_err(|error| PytestError::Root {
+                path: cwd.display().to_string(),
+                error,
+            })?;
+        }
+        let mut env: Vec<(OsString, OsString)> = vec![
+            ("PYTEST_XDIST_WORKER".into(), worker.to_string().into()),
+            (
+                "PYTEST_XDIST_WORKER_COUNT".into(),
+                input.worker_count.to_string().into(),
+            ),
+            ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
+            ("CALLSHEET_RUN_ID".into(), (&input.run_id).into()),
+        ];
+        env.extend(
+            self.hash_seed
+                .iter()
+                .map(|seed| ("PYTHONHASHSEED".into(), seed.into())),
+        );
+        env.extend(
+            spec.env
+                .iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let setup = json!({
+            "protocol": 1,
+            "worker": worker.to_string(),
+            "worker_count": input.worker_count,
+            "run_id": input.run_id,
+            "dist": input.dist,
+            "argv": input.argv,
+            "args": self.suite.args,
+            "root": self.suite.root,
+            "basetemp": self.base_temp.path(),
+            "color": input.color,
+            "columns": input.columns,
+            "verbosity": input.verbosity,
+            "live_output": input.live_output,
+            "collect_only": input.collect_only,
+            "halt_on_failure": input.halt_on_failure,
+            "seed": input.seed,
+        });
+        Ok(WorkerCommand {
+            program,
+            args: self.arguments("main"),
+            env,
+            cwd,
+            setup: setup.to_string(),
+        })
+    }
+
+    /// Combines and reports what the workers' plugins left: the text, and the sentence that fails the run if there is one.
+    ///
+    /// # Errors
+    /// It could not be run, or did not answer.
+    pub async fn conclude(
+        &self,
+        requests: &[String],
+        input: &WorkerInput,
+    ) -> Result<(String, Option<String>), PytestError> {
+        let wrong = |why: String| PytestError::Conclusion(why);
+        let mut child = Command::new(&self.interpreter.path)
+            .args(self.arguments("conclude"))
+            .current_dir(&self.suite.root)
+            .env("COLUMNS", input.columns.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| wrong(error.to_string()))?;
+        let stdin = child.stdin.take();
+        let question = format!("[{}]", requests.join(","));
+        let ask = async move {
+            if let Some(mut stdin) = stdin {
+                // One that does not listen says why on stderr.
+                let _deaf = stdin.write_all(question.as_bytes()).await;
+            }
+        };
+        let ((), output) = tokio::join!(ask, child.wait_with_output());
+        let output = output.map_err(|error| wrong(error.to_string()))?;
+        if let Ok(Concluded { text, failure }) = serde_json::from_slice(&output.stdout) {
+            return Ok((text, failure));
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said
+            .lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        Err(wrong(
+            last.map_or_else(|| output.status.to_string(), str::to_owned),
+        ))
+    }
+
+    fn arguments(&self, role: &str) -> Vec<OsString> {
+        vec![
+            "-c".into(),
+            files::BOOTSTRAP.into(),
+            self.files.clone().into(),
+            role.into(),
+        ]
+    }
+
+    /// The interpreter that a specification names.
+    async fn other(&self, name: &str) -> Result<PathBuf, PytestError> {
+        if let Some(known) = self.others.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        let asked = Some((name, "python= of --tx"));
+        let found = interpreter::find(asked, &self.suite.root, &self.surroundings).await?;
+        let path = interpreter::with_pytest(found)?.path;
+        self.others
+            .borrow_mut()
+            .insert(name.to_owned(), path.clone());
+        Ok(path)
+    }
+}
+
+async fn choose(
+    suite: &PytestSuite,
+    root: &Path,
+    cache: &Path,
+    surroundings: &Surroundings,
+    progress: &impl Fn(String),
+) -> Result<Interpreter, PytestError> {
+    let asked = suite.python.as_deref().map(|name| (name, "--python"));
+    let found = interpreter::find(asked, root, surroundings).await?;
+    let Some(requirements) = &suite.provision else {
+        return Ok(interpreter::with_pytest(found)?);
+    };
+    let python =
+        provision::environment(&found, requirements, root, cache, surroundings, progress).await?;
+    let shown = requirements.display().to_string();
+    let made = Surroundings {
+        virtual_env: None,
+        path: OsString::new(),
+    };
+    let name = python.display().to_string();
+    let by = format!("made from {shown}");
+    let made = interpreter::find(Some((&name, &by)), root, &made).await?;
+    interpreter::with_pytest(made).map_err(|error| PytestError::Provisioned(shown, error))
+}
+
+fn base_temp(asked: Option<&Path>, root: &Path, temp: &Path) -> Result<BaseTemp, PytestError> {
+    let (path, made) = match asked {
+        Some(path) => {
+            let path = root.join(path);
+            let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            if root.starts_with(&real) {
+                return Err(PytestError::BaseTemp(path.display().to_string()));
+            }
+            let made = BaseTemp::given(&path);
+            (path, made)
+        }
+        None => (temp.to_owned(), BaseTemp::numbered(temp, &user())),
+    };
+    made.map_err(|error| PytestError::Place {
+        path: path.display().to_string(),
+        error,
+    })
+}
+
+/// Where caches of this user are kept.
+fn cache_home() -> PathBuf {
+    let named = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    named("XDG_CACHE_HOME")
+        .or_else(|| Some(named("HOME")?.join(".cache")))
+        .unwrap_or_else(|| env::temp_dir().join(format!("callsheet-of-{}", user())))
+}
+
+/// This user's name, by the rule of Python's `getpass`.
+fn user() -> String {
+    ["LOGNAME", "USER", "LNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+        .or_else(|| {
+            Some(
+                nix::unistd::User::from_uid(nix::unistd::getuid())
+                    .ok()??
+                    .name,
+            )
+        })
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
