@@ -2,5 +2,10 @@
 
 mod cli;
 mod crashes;
+mod docs;
 mod exit_table;
+mod faults;
+mod modes;
+mod outcomes;
+mod seed;
 mod support;
