@@ -226,7 +226,7 @@ impl Actor for SchedulerActor {
 
     fn stopped(&mut self, _context: &mut Context<Self>) {
         if std::thread::panicking() {
-            self.neighbours.session.do_send(SessionNote::Broken("the scheduler failed".to_owned()));
+            self.neighbours.session.do_send(SessionNote::SchedulerFailed);
         }
     }
 }
