@@ -26,6 +26,9 @@ const BEATS: u32 = 6;
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
 
+/// What to look at when this program, started as its own agent, does not become one.
+const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
+
 /// One agent and its link.
 #[derive(Debug)]
 pub(super) struct HostActor {
@@ -35,6 +38,7 @@ pub(super) struct HostActor {
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
+    own_program: bool,
     run_id: String,
     patience: Patience,
     greeted: bool,
@@ -53,8 +57,10 @@ pub(super) struct Patience {
 }
 
 impl HostActor {
+    /// `own_program`: the agent is this very program, asked to be one.
     pub(super) fn new(
         child: Child,
+        own_program: bool,
         run_id: String,
         patience: Patience,
         supervisor: Recipient<HostNews>,
@@ -67,6 +73,7 @@ impl HostActor {
             inbox: Some(inbox),
             workers: HashMap::new(),
             supervisor,
+            own_program,
             run_id,
             patience,
             greeted: false,
@@ -90,11 +97,13 @@ impl HostActor {
             return;
         }
         let last_words = self.last_words.take();
-        let why = &if last_words.is_empty() {
-            why.to_owned()
-        } else {
-            format!("{why}; it said: {last_words}")
-        };
+        let mut why = why.to_owned();
+        if !last_words.is_empty() {
+            why = format!("{why}; it said: {last_words}");
+        }
+        if self.own_program && !self.greeted {
+            why.push_str(SERVE_FIRST);
+        }
         debug!("agent lost: {why}");
         if let Some(child) = &mut self.child {
             // It may be gone already.
@@ -103,10 +112,10 @@ impl HostActor {
         // Its workers have died with it; what their tests had started may have not.
         kill_leftovers(&self.run_id);
         for (_, worker) in self.workers.drain() {
-            let death = Death::early(Ending::AgentLost(why.to_owned()));
+            let death = Death::early(Ending::AgentLost(why.clone()));
             worker.do_send(FromHost(WorkerEvent::Exited(death)));
         }
-        self.supervisor.do_send(HostNews::Lost(why.to_owned()));
+        self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
     }
 
@@ -115,6 +124,9 @@ impl HostActor {
     }
 
     fn beat(&mut self, context: &mut Context<Self>) {
+        if !self.supervisor.connected() {
+            return self.lose("its supervisor is gone", context);
+        }
         // Counted in beats, not by the clock: if this process was suspended, the agent is not to blame.
         self.silent += self.interval();
         let (limit, what) = if self.greeted {
@@ -168,7 +180,7 @@ impl Actor for HostActor {
 impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
     fn handle(&mut self, frame: Result<FromAgent, WireError>, context: &mut Context<Self>) {
         self.silent = Duration::ZERO;
-        self.greeted = true;
+        self.greeted |= frame.is_ok();
         match frame {
             Ok(FromAgent::Worker(id, event)) => {
                 let last = matches!(event, WorkerEvent::Exited(_));

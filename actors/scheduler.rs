@@ -324,7 +324,7 @@ impl Actor for SchedulerActor {
         if std::thread::panicking() {
             self.neighbours
                 .session
-                .do_send(SessionNote::Broken("the scheduler failed".to_owned()));
+                .do_send(SessionNote::SchedulerFailed);
         }
     }
 }

@@ -183,7 +183,9 @@ impl SupervisorActor {
             silence: self.plan.deadlines.silence,
         };
         let run_id = self.plan.input.run_id.clone();
-        let host = HostActor::new(child, run_id, patience, context.address().recipient()).start();
+        let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
+        let supervisor = context.address().recipient();
+        let host = HostActor::new(child, own_program, run_id, patience, supervisor).start();
         host.do_send(ToHost(ToAgent::Prepare {
             suite: self.plan.suite.clone(),
             deadlines: self.plan.deadlines,
@@ -280,9 +282,7 @@ impl Actor for SupervisorActor {
 
     fn stopped(&mut self, _context: &mut Context<Self>) {
         if std::thread::panicking() {
-            self.neighbours
-                .session
-                .do_send(FleetNews::Broken("the supervisor failed".to_owned()));
+            self.neighbours.session.do_send(FleetNews::SupervisorFailed);
         }
     }
 }

@@ -260,3 +260,10 @@ pub struct Verdict {
     /// Tests not run because workers, hosts or agents failed.
     pub lost: u32,
 }
+
+impl Verdict {
+    /// How many tests ended in this state.
+    pub fn count(&self, outcome: Outcome) -> u32 {
+        self.outcomes.iter().filter(|(known, _)| *known == outcome).map(|(_, count)| count).sum()
+    }
+}
