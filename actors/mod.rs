@@ -44,6 +44,7 @@ mod error;
 mod host;
 pub mod messages;
 mod policy;
+mod record;
 mod reporter;
 mod scheduler;
 mod session;
@@ -60,5 +61,7 @@ pub use system::{Parts, SessionHandle, Stopper, Subscriber, start};
 /// What a panic says.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text")
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text")
 }

@@ -20,11 +20,18 @@ pub(super) struct ForeignPolicy {
 impl ForeignPolicy {
     pub(super) fn new(policy: Box<dyn Policy>, session: Recipient<SessionNote>) -> Self {
         let (name, lanes) = (policy.name().to_owned(), policy.lanes());
-        Self { policy: Some(policy), name, lanes, session }
+        Self {
+            policy: Some(policy),
+            name,
+            lanes,
+            session,
+        }
     }
 
     fn ask<T: Default>(&mut self, question: impl FnOnce(&mut dyn Policy) -> T) -> T {
-        let Some(mut policy) = self.policy.take() else { return T::default() };
+        let Some(mut policy) = self.policy.take() else {
+            return T::default();
+        };
         // A policy that panics is dropped on the way out, so that nobody sees what it left half done.
         let asked = catch_unwind(AssertUnwindSafe(move || (question(&mut *policy), policy)));
         match asked {

@@ -10,9 +10,9 @@ use super::messages::{
     AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
     SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
 };
+use super::record;
 use crate::model::{
-    CollectReport, Collection, Death, Durations, Lane, Outcome, RunEvent, StopReason, TestEnd,
-    TestIndex, TestName, WorkerId,
+    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 
@@ -85,94 +85,21 @@ impl SchedulerActor {
             match decision {
                 Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
                 Decision::Withdraw { worker, items } => {
-                    self.order(worker, WorkerOrder::Withdraw(items))
+                    self.order(worker, WorkerOrder::Withdraw(items));
                 }
                 Decision::Finish { worker } => {
                     self.workers.entry(worker).or_default().told_to_finish = true;
                     self.order(worker, WorkerOrder::Finish);
                 }
                 Decision::Scheduling { tests, workers } => {
+                    let policy = self.core.policy_name().to_owned();
+                    let deselected = self.deselected;
                     self.publish(RunEvent::SchedulingStarted {
                         tests,
                         workers,
-                        policy: self.core.policy_name().to_owned(),
-                        deselected: self.deselected,
-                    })
-                }
-                Decision::Started {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                } => {
-                    self.publish(RunEvent::TestStarted {
-                        worker,
-                        lane,
-                        index,
-                        test,
+                        policy,
+                        deselected,
                     });
-                }
-                Decision::Finished {
-                    lane,
-                    index,
-                    test,
-                    outcome: Outcome::NotRun,
-                    worker: _,
-                } => {
-                    let reason: Arc<str> = "its worker's session ended in the middle of it".into();
-                    self.publish(RunEvent::TestNotRun {
-                        lane,
-                        index,
-                        test,
-                        reason,
-                        lost: false,
-                    });
-                }
-                Decision::Finished {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                    outcome,
-                } => {
-                    let end = end.unwrap_or_else(|| without_times(outcome));
-                    self.publish(RunEvent::TestFinished {
-                        worker,
-                        lane,
-                        index,
-                        test,
-                        end,
-                    });
-                }
-                Decision::Crashed {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                    outcome,
-                } => {
-                    self.crashed(worker, lane, index, test, outcome);
-                }
-                Decision::NotRun {
-                    lane,
-                    index,
-                    test,
-                    reason,
-                    lost,
-                } => {
-                    self.publish(RunEvent::TestNotRun {
-                        lane,
-                        index,
-                        test,
-                        reason,
-                        lost,
-                    });
-                }
-                Decision::Differs(diff) => self.publish(RunEvent::CollectionDiffers(diff)),
-                Decision::Rejected { worker } => {
-                    let text =
-                        format!("worker '{worker}' is sent away, because it collected other tests");
-                    self.publish(RunEvent::Notice(text));
                 }
                 Decision::Abort(reason) => {
                     self.stopping = true;
@@ -184,37 +111,17 @@ impl SchedulerActor {
                         .session
                         .do_send(SessionNote::Broken(fault.to_string()));
                 }
+                told @ (Decision::Started { .. }
+                | Decision::Finished { .. }
+                | Decision::Crashed { .. }
+                | Decision::NotRun { .. }
+                | Decision::Differs(_)
+                | Decision::Rejected { .. }) => {
+                    if let Some(event) = record::entry(told, end, &self.killed) {
+                        self.publish(event);
+                    }
+                }
             }
-        }
-    }
-
-    /// A test that its worker took with it when it died; one that we killed on purpose is no crash.
-    fn crashed(
-        &self,
-        worker: WorkerId,
-        lane: Lane,
-        index: TestIndex,
-        test: TestName,
-        outcome: Outcome,
-    ) {
-        if self.killed.contains(&worker) {
-            let reason: Arc<str> = "it was running when the run was killed".into();
-            self.publish(RunEvent::TestNotRun {
-                lane,
-                index,
-                test,
-                reason,
-                lost: false,
-            });
-        } else {
-            let end = without_times(outcome);
-            self.publish(RunEvent::TestFinished {
-                worker,
-                lane,
-                index,
-                test,
-                end,
-            });
         }
     }
 
@@ -305,15 +212,6 @@ impl SchedulerActor {
             wanted,
             collecting: !known.collected,
         });
-    }
-}
-
-/// The end of a test whose times nobody can tell any more.
-fn without_times(outcome: Outcome) -> TestEnd {
-    TestEnd {
-        outcome,
-        durations: Durations::default(),
-        started: 0.0,
     }
 }
 

@@ -37,5 +37,9 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     // A run that runs nothing says `nothing collected`, which is true only of an empty list.
     let status = verdict.status();
     let ran_nothing = status == ExitCode::NothingCollected.number() && !collection.is_empty();
-    Ok(if ran_nothing { ExitCode::Passed.number() } else { status })
+    Ok(if ran_nothing {
+        ExitCode::Passed.number()
+    } else {
+        status
+    })
 }
