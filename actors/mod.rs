@@ -61,7 +61,5 @@ pub use system::{Parts, SessionHandle, Stopper, Subscriber, start};
 /// What a panic says.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no text")
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text")
 }

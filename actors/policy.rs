@@ -20,12 +20,7 @@ pub(super) struct ForeignPolicy {
 impl ForeignPolicy {
     pub(super) fn new(policy: Box<dyn Policy>, session: Recipient<SessionNote>) -> Self {
         let (name, lanes) = (policy.name().to_owned(), policy.lanes());
-        Self {
-            policy: Some(policy),
-            name,
-            lanes,
-            session,
-        }
+        Self { policy: Some(policy), name, lanes, session }
     }
 
     fn ask<T: Default>(&mut self, question: impl FnOnce(&mut dyn Policy) -> T) -> T {

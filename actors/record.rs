@@ -17,94 +17,28 @@ pub(super) fn entry(
 ) -> Option<RunEvent> {
     let not_run = |reason: &str| -> Arc<str> { reason.into() };
     Some(match decision {
-        Decision::Started {
-            worker,
-            lane,
-            index,
-            test,
-        } => RunEvent::TestStarted {
-            worker,
-            lane,
-            index,
-            test,
-        },
-        Decision::Finished {
-            lane,
-            index,
-            test,
-            outcome: Outcome::NotRun,
-            worker: _,
-        } => {
+        Decision::Started { worker, lane, index, test } => {
+            RunEvent::TestStarted { worker, lane, index, test }
+        }
+        Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
             let reason = not_run("its worker's session ended in the middle of it");
-            RunEvent::TestNotRun {
-                lane,
-                index,
-                test,
-                reason,
-                lost: false,
-            }
+            RunEvent::TestNotRun { lane, index, test, reason, lost: false }
         }
-        Decision::Finished {
-            worker,
-            lane,
-            index,
-            test,
-            outcome,
-        } => {
+        Decision::Finished { worker, lane, index, test, outcome } => {
             let end = end.unwrap_or_else(|| without_times(outcome));
-            RunEvent::TestFinished {
-                worker,
-                lane,
-                index,
-                test,
-                end,
-            }
+            RunEvent::TestFinished { worker, lane, index, test, end }
         }
-        Decision::Crashed {
-            worker,
-            lane,
-            index,
-            test,
-            ..
-        } if killed.contains(&worker) => {
+        Decision::Crashed { worker, lane, index, test, .. } if killed.contains(&worker) => {
             let reason = not_run("it was running when the run was killed");
-            RunEvent::TestNotRun {
-                lane,
-                index,
-                test,
-                reason,
-                lost: false,
-            }
+            RunEvent::TestNotRun { lane, index, test, reason, lost: false }
         }
-        Decision::Crashed {
-            worker,
-            lane,
-            index,
-            test,
-            outcome,
-        } => {
+        Decision::Crashed { worker, lane, index, test, outcome } => {
             let end = without_times(outcome);
-            RunEvent::TestFinished {
-                worker,
-                lane,
-                index,
-                test,
-                end,
-            }
+            RunEvent::TestFinished { worker, lane, index, test, end }
         }
-        Decision::NotRun {
-            lane,
-            index,
-            test,
-            reason,
-            lost,
-        } => RunEvent::TestNotRun {
-            lane,
-            index,
-            test,
-            reason,
-            lost,
-        },
+        Decision::NotRun { lane, index, test, reason, lost } => {
+            RunEvent::TestNotRun { lane, index, test, reason, lost }
+        }
         Decision::Differs(diff) => RunEvent::CollectionDiffers(diff),
         Decision::Rejected { worker } => RunEvent::Notice(format!(
             "worker '{worker}' is sent away, because it collected other tests"
@@ -120,9 +54,5 @@ pub(super) fn entry(
 
 /// The end of a test whose times nobody can tell any more.
 fn without_times(outcome: Outcome) -> TestEnd {
-    TestEnd {
-        outcome,
-        durations: Durations::default(),
-        started: 0.0,
-    }
+    TestEnd { outcome, durations: Durations::default(), started: 0.0 }
 }

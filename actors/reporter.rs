@@ -16,10 +16,7 @@ pub(super) struct ReporterActor {
 
 impl ReporterActor {
     pub(super) fn new(subscriber: Box<dyn Subscriber>, session: Recipient<SessionNote>) -> Self {
-        Self {
-            subscriber: Some(subscriber),
-            session,
-        }
+        Self { subscriber: Some(subscriber), session }
     }
 }
 
@@ -41,9 +38,9 @@ impl Handler<Event> for ReporterActor {
         }));
         match told {
             Ok(subscriber) => self.subscriber = Some(subscriber),
-            Err(panic) => self.session.do_send(SessionNote::SubscriberFailed(
-                panic_text(&*panic).to_owned(),
-            )),
+            Err(panic) => {
+                self.session.do_send(SessionNote::SubscriberFailed(panic_text(&*panic).to_owned()))
+            }
         }
     }
 }

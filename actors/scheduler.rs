@@ -70,11 +70,7 @@ impl SchedulerActor {
     }
 
     fn order(&self, worker: WorkerId, order: WorkerOrder) {
-        if let Some(orders) = self
-            .workers
-            .get(&worker)
-            .and_then(|worker| worker.orders.as_ref())
-        {
+        if let Some(orders) = self.workers.get(&worker).and_then(|worker| worker.orders.as_ref()) {
             orders.do_send(order);
         }
     }
@@ -107,9 +103,7 @@ impl SchedulerActor {
                 }
                 Decision::Fault(fault) => {
                     error!("{fault}");
-                    self.neighbours
-                        .session
-                        .do_send(SessionNote::Broken(fault.to_string()));
+                    self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
                 }
                 told @ (Decision::Started { .. }
                 | Decision::Finished { .. }
@@ -162,11 +156,7 @@ impl SchedulerActor {
         self.workers.entry(worker).or_default().collected = true;
         self.deselected = self.deselected.max(deselected);
         self.neighbours.came_up.do_send(WorkerCameUp);
-        self.publish(RunEvent::WorkerCollected {
-            worker,
-            tests,
-            deselected,
-        });
+        self.publish(RunEvent::WorkerCollected { worker, tests, deselected });
         if self.collect_only {
             self.publish(RunEvent::Collected { worker, collection });
             return self.carry_out(vec![Decision::Finish { worker }], None);
@@ -184,14 +174,8 @@ impl SchedulerActor {
             self.killed.insert(worker);
         }
         let expected = announced && (death.is_clean() || killed);
-        let crashed = running
-            .filter(|_| !killed)
-            .and_then(|item| self.core.name(worker, item));
-        let verdict = if death.timed_out {
-            Outcome::TimedOut
-        } else {
-            Outcome::Crashed
-        };
+        let crashed = running.filter(|_| !killed).and_then(|item| self.core.name(worker, item));
+        let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
         self.publish(RunEvent::WorkerDown {
             worker,
@@ -220,9 +204,7 @@ impl Actor for SchedulerActor {
 
     fn stopped(&mut self, _context: &mut Context<Self>) {
         if std::thread::panicking() {
-            self.neighbours
-                .session
-                .do_send(SessionNote::SchedulerFailed);
+            self.neighbours.session.do_send(SessionNote::SchedulerFailed);
         }
     }
 }
@@ -234,17 +216,15 @@ impl Handler<WorkerNews> for SchedulerActor {
         match news {
             News::Spawned(pid) => self.publish(RunEvent::WorkerSpawned { worker, pid }),
             News::Ready(info) => {
-                self.workers
-                    .entry(worker)
-                    .or_default()
-                    .runs_despite_collection_errors = info.continue_on_collection_errors;
+                self.workers.entry(worker).or_default().runs_despite_collection_errors =
+                    info.continue_on_collection_errors;
                 self.publish(RunEvent::WorkerReady { worker, info });
                 let decisions = self.core.worker_ready(worker);
                 self.carry_out(decisions, None);
             }
             News::CollectReport(report) => self.collect_report(worker, report),
             News::Collected(collection, deselected) => {
-                self.collected(worker, collection, deselected)
+                self.collected(worker, collection, deselected);
             }
             News::Started(item) => {
                 let decisions = self.core.test_started(worker, item);
@@ -252,11 +232,7 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Report(item, report) => {
                 if let Some((_, _, test)) = self.core.name(worker, item) {
-                    self.publish(RunEvent::TestReported {
-                        worker,
-                        test,
-                        report,
-                    });
+                    self.publish(RunEvent::TestReported { worker, test, report });
                 }
             }
             News::Ran(item, duration) => {
@@ -266,39 +242,23 @@ impl Handler<WorkerNews> for SchedulerActor {
             News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
             News::Ended(item, end) => {
                 let decisions =
-                    self.core
-                        .test_ended(worker, item, end.outcome, end.durations.total());
+                    self.core.test_ended(worker, item, end.outcome, end.durations.total());
                 self.carry_out(decisions, Some(end));
             }
             News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
-            News::Output(stream, text) => self.publish(RunEvent::Output {
-                worker,
-                stream,
-                text,
-            }),
+            News::Output(stream, text) => self.publish(RunEvent::Output { worker, stream, text }),
             News::Withdrawn(items) => {
                 let decisions = self.core.withdrawn(worker, &items);
                 self.carry_out(decisions, None);
             }
-            News::Stopping {
-                reason,
-                exit_code,
-                kind,
-            } => {
+            News::Stopping { reason, exit_code, kind } => {
                 self.workers.entry(worker).or_default().leaves_by_itself = true;
-                let note = SessionNote::WorkerStops {
-                    worker,
-                    reason,
-                    exit_code,
-                    kind,
-                };
+                let note = SessionNote::WorkerStops { worker, reason, exit_code, kind };
                 self.neighbours.session.do_send(note);
             }
             News::Finished(conclusion) => {
                 if let Some(conclusion) = conclusion {
-                    self.neighbours
-                        .session
-                        .do_send(SessionNote::Conclusion(conclusion));
+                    self.neighbours.session.do_send(SessionNote::Conclusion(conclusion));
                 }
             }
             News::Down(death) => self.down(worker, death),
@@ -310,11 +270,7 @@ impl Handler<ExpectWorker> for SchedulerActor {
     type Result = ();
 
     fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker {
-            worker,
-            spec,
-            replaces,
-        } = expect;
+        let ExpectWorker { worker, spec, replaces } = expect;
         self.publish(RunEvent::WorkerStarting { worker, replaces });
         let decisions = self.core.worker_expected(worker, &spec, replaces);
         self.carry_out(decisions, None);

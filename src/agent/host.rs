@@ -89,18 +89,10 @@ pub fn serve() -> Result<(), AgentError> {
 }
 
 async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
-    let stdin = io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(Descriptor::new);
-    let stdout = io::stdout()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(Descriptor::new);
-    let (stdin, stdout) = (
-        stdin.map_err(AgentError::Streams)?,
-        stdout.map_err(AgentError::Streams)?,
-    );
+    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(Descriptor::new);
+    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(Descriptor::new);
+    let (stdin, stdout) =
+        (stdin.map_err(AgentError::Streams)?, stdout.map_err(AgentError::Streams)?);
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone(), run_ids);
@@ -140,33 +132,16 @@ struct State {
 
 impl Host {
     fn new(sender: Sender, run_ids: Rc<RefCell<Vec<String>>>) -> Self {
-        Self {
-            sender,
-            state: Rc::default(),
-            tasks: JoinSet::new(),
-            run_ids,
-        }
+        Self { sender, state: Rc::default(), tasks: JoinSet::new(), run_ids }
     }
 
     fn take(&mut self, message: ToAgent) {
         match message {
-            ToAgent::Prepare {
-                suite,
-                deadlines,
-                worker_memory,
-            } => {
-                self.state.borrow_mut().limits = Limits {
-                    deadlines,
-                    memory: worker_memory,
-                };
-                self.tasks
-                    .spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
+            ToAgent::Prepare { suite, deadlines, worker_memory } => {
+                self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
+                self.tasks.spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
             }
-            ToAgent::Start {
-                worker,
-                spec,
-                input,
-            } => self.start(worker, spec, input),
+            ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
             ToAgent::Withdraw { worker, items } => self.order(worker, Order::Withdraw(items)),
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
@@ -207,18 +182,15 @@ impl Host {
                 (state.adapter.clone(), state.limits)
             };
             let command = match adapter {
-                Some(adapter) => adapter
-                    .command(worker, &spec, &input)
-                    .await
-                    .map_err(|error| error.to_string()),
+                Some(adapter) => {
+                    adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string())
+                }
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
                 Ok(command) => worker::serve(worker, &command, &input, limits, sender, inbox).await,
-                Err(why) => sender.worker(
-                    worker,
-                    WorkerEvent::Exited(Death::early(Ending::NotStarted(why))),
-                ),
+                Err(why) => sender
+                    .worker(worker, WorkerEvent::Exited(Death::early(Ending::NotStarted(why)))),
             }
             state.borrow_mut().workers.remove(&worker);
         });
@@ -259,10 +231,9 @@ async fn conclude(
     let adapter = state.borrow().adapter.clone();
     let concluded = async {
         match adapter {
-            Some(adapter) => adapter
-                .conclude(&requests, &input)
-                .await
-                .map_err(|error| error.to_string()),
+            Some(adapter) => {
+                adapter.conclude(&requests, &input).await.map_err(|error| error.to_string())
+            }
             None => Err("no suite was prepared on this host".to_owned()),
         }
     };
@@ -270,10 +241,7 @@ async fn conclude(
         .await
         .unwrap_or_else(|_| Err(format!("it did not end within {} s", CONCLUSION.as_secs())));
     let (text, failure) = result.unwrap_or_else(|error| {
-        (
-            String::new(),
-            Some(format!("the conclusion of the run failed: {error}")),
-        )
+        (String::new(), Some(format!("the conclusion of the run failed: {error}")))
     });
     sender.send(&FromAgent::Concluded { text, failure });
 }

@@ -58,12 +58,8 @@ pub(super) struct Queue {
 impl Queue {
     /// An empty queue and the end of the socket that the worker is to inherit.
     pub(super) fn new() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let inherited = theirs.try_clone()?;
         let queue = Self {
             ours,
@@ -196,11 +192,8 @@ impl Queue {
 
     /// Sends one message; `false` if the socket is full, which the next [`began`](Self::began) mends.
     fn put(&self, message: &[u8]) -> io::Result<bool> {
-        match send(
-            self.ours.as_raw_fd(),
-            message,
-            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
-        ) {
+        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
+        {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
             Err(error) => Err(error.into()),

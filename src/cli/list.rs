@@ -25,10 +25,7 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     };
     let verdict = run::watched(Run::new().subscribe(listen), config)?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
-    let text = collection
-        .items()
-        .iter()
-        .fold(String::new(), |text, item| text + &item.id + "\n");
+    let text = collection.items().iter().fold(String::new(), |text, item| text + &item.id + "\n");
     output::write_stdout(text.as_bytes())?;
     if let Some(explanation) = &verdict.explanation {
         // As above.
@@ -37,9 +34,5 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     // A run that runs nothing says `nothing collected`, which is true only of an empty list.
     let status = verdict.status();
     let ran_nothing = status == ExitCode::NothingCollected.number() && !collection.is_empty();
-    Ok(if ran_nothing {
-        ExitCode::Passed.number()
-    } else {
-        status
-    })
+    Ok(if ran_nothing { ExitCode::Passed.number() } else { status })
 }

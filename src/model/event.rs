@@ -264,10 +264,6 @@ pub struct Verdict {
 impl Verdict {
     /// How many tests ended in this state.
     pub fn count(&self, outcome: Outcome) -> u32 {
-        self.outcomes
-            .iter()
-            .filter(|(known, _)| *known == outcome)
-            .map(|(_, count)| count)
-            .sum()
+        self.outcomes.iter().filter(|(known, _)| *known == outcome).map(|(_, count)| count).sum()
     }
 }

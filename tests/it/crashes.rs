@@ -36,11 +36,6 @@ fn a_segfault_is_a_crash_item_and_its_worker_is_cloned() {
         "def test_dies():\n    print('last words', file=sys.__stderr__, flush=True)\n    os.write(2, b'last words\\n')\n    os.kill(os.getpid(), signal.SIGSEGV)",
     );
     let told = project.run(&["-n", "2"]);
-    assert_crash(
-        &told,
-        "test_it.py::test_dies",
-        "killed by signal 11 (SIGSEGV)",
-        "call",
-    );
+    assert_crash(&told, "test_it.py::test_dies", "killed by signal 11 (SIGSEGV)", "call");
     told.says("Fatal Python error: Segmentation fault");
 }

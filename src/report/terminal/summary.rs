@@ -36,9 +36,7 @@ pub(super) fn summary(
     short::summary(page, tally, letters, passed, options.verbosity >= 2);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
-    let explanation = tally
-        .verdict()
-        .and_then(|verdict| verdict.explanation.as_deref());
+    let explanation = tally.verdict().and_then(|verdict| verdict.explanation.as_deref());
     if let Some(explanation) = explanation {
         page.line(palette::of_run(tally), explanation);
     }
@@ -63,10 +61,7 @@ fn warnings(page: &mut Page, tally: &Tally) {
         }
         page.end_line();
     }
-    page.line(
-        PLAIN,
-        "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html",
-    );
+    page.line(PLAIN, "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html");
 }
 
 fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
@@ -82,16 +77,9 @@ fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
             .filter(|(_, seconds)| *seconds >= durations.total() / 4.0)
             .map(|(phase, seconds)| format!("{phase} {seconds:.2}s"))
             .collect::<Vec<_>>();
-        let around = if around.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", around.join(", "))
-        };
-        page.say(format_args!(
-            "{:.2}s {}{around}",
-            durations.total(),
-            slow.test.id
-        ));
+        let around =
+            if around.is_empty() { String::new() } else { format!(" ({})", around.join(", ")) };
+        page.say(format_args!("{:.2}s {}{around}", durations.total(), slow.test.id));
     }
 }
 
@@ -124,16 +112,8 @@ fn crashed_workers(page: &mut Page, tally: &Tally) {
     }
     page.separator('=', PLAIN, "crashed workers");
     for down in tally.downs() {
-        let Down {
-            worker,
-            why,
-            crashed,
-            replacement,
-            denied,
-        } = down;
-        let test = crashed
-            .as_ref()
-            .map_or(String::new(), |test| format!(" while running {test}"));
+        let Down { worker, why, crashed, replacement, denied } = down;
+        let test = crashed.as_ref().map_or(String::new(), |test| format!(" while running {test}"));
         let then = match (replacement, denied) {
             (Some(new), _) => format!("replaced by {new}"),
             (None, Some(reason)) => format!("not replaced: {reason}"),
@@ -150,11 +130,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
     page.separator('=', YELLOW.bold(), "tests not run");
     for group in tally.not_run() {
         let count = group.tests.len();
-        let (style, word) = if group.lost {
-            (RED, "lost")
-        } else {
-            (YELLOW, "not run")
-        };
+        let (style, word) = if group.lost { (RED, "lost") } else { (YELLOW, "not run") };
         page.line(style, &format!("{count} {word}: {}", group.reason));
         let named = if group.lost || verbosity > 0 {
             count
@@ -167,10 +143,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
             page.say(format_args!("    {test}"));
         }
         if named > 0 && named < count {
-            page.say(format_args!(
-                "    … and {} more (-v names all)",
-                count - named
-            ));
+            page.say(format_args!("    … and {} more (-v names all)", count - named));
         }
     }
 }
@@ -187,10 +160,7 @@ fn stopped(page: &mut Page, tally: &Tally) {
         Some(StopReason::CollectionFailed) => {
             let errors = tally.counted("error");
             let plural = if errors == 1 { "" } else { "s" };
-            (
-                PLAIN,
-                format!("Interrupted: {errors} error{plural} during collection"),
-            )
+            (PLAIN, format!("Interrupted: {errors} error{plural} during collection"))
         }
     };
     page.separator('!', style, &why);
@@ -264,8 +234,5 @@ fn duration(elapsed: Duration) -> String {
         days => format!("{days} days, "),
     };
     let (hours, minutes) = (whole / 3600 % 24, whole / 60 % 60);
-    format!(
-        "{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})",
-        whole % 60
-    )
+    format!("{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})", whole % 60)
 }

@@ -33,11 +33,7 @@ fn the_end_of_a_flood_is_told_with_the_death() {
         told.assert(1, "1 failed, 20 passed")
             .says("the last line")
             .says("exited with code 3, during call");
-        assert!(
-            told.stdout.len() < 1 << 20,
-            "the tail is bounded: {} bytes",
-            told.stdout.len()
-        );
+        assert!(told.stdout.len() < 1 << 20, "the tail is bounded: {} bytes", told.stdout.len());
     }
 }
 
@@ -47,11 +43,7 @@ fn a_flood_is_shown_live_when_asked_for() {
         let told = flooding(body, false).run(&["-n", "2", "-s"]);
         assert_eq!((told.code, told.counts()), (Some(0), "21 passed"));
         assert!(told.stdout.contains("the last line"));
-        let shown = told
-            .stdout
-            .lines()
-            .filter(|line| line.ends_with("xxxxxxxxxx"))
-            .count();
+        let shown = told.stdout.lines().filter(|line| line.ends_with("xxxxxxxxxx")).count();
         assert_eq!(shown, 1_000_000);
     }
 }
@@ -63,11 +55,7 @@ fn a_flood_within_pytests_own_capture_is_cut_in_the_report() {
     ));
     let told = project.run(&["-n", "2"]);
     told.assert(1, "1 failed, 20 passed").says("the last line");
-    assert!(
-        told.stdout.len() < 4 << 20,
-        "the report is bounded: {} bytes",
-        told.stdout.len()
-    );
+    assert!(told.stdout.len() < 4 << 20, "the report is bounded: {} bytes", told.stdout.len());
 }
 
 #[test]
@@ -82,35 +70,23 @@ fn a_test_that_closes_all_descriptors_harms_itself_alone() {
 #[test]
 fn a_forked_child_that_goes_on_says_nothing_in_its_parents_name() {
     let fork = "def test_forks():\n    if os.fork(): os.wait()";
-    between_twenty(fork)
-        .run(&["-n", "2"])
-        .assert(0, "21 passed");
+    between_twenty(fork).run(&["-n", "2"]).assert(0, "21 passed");
     let raises = "def test_forks():\n    if os.fork() == 0: raise ValueError\n    os.wait()";
-    between_twenty(raises)
-        .run(&["-n", "2"])
-        .assert(0, "21 passed");
+    between_twenty(raises).run(&["-n", "2"]).assert(0, "21 passed");
 }
 
 #[test]
 fn a_child_that_keeps_the_descriptors_does_not_keep_the_run() {
     let stays = "def test_leaves():\n    import subprocess\n    subprocess.Popen(['sleep', '1000'], close_fds=False)";
-    between_twenty(stays)
-        .run(&["-n", "2"])
-        .assert(0, "21 passed");
+    between_twenty(stays).run(&["-n", "2"]).assert(0, "21 passed");
     let leaves = "def test_leaves():\n    import subprocess\n    subprocess.Popen(['sleep', '1000'], start_new_session=True)";
-    between_twenty(leaves)
-        .run(&["-n", "2", "-s"])
-        .assert(0, "21 passed");
+    between_twenty(leaves).run(&["-n", "2", "-s"]).assert(0, "21 passed");
     let dies = "def test_leaves():\n    import subprocess\n    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    os._exit(3)";
-    between_twenty(dies)
-        .run(&["-n", "2"])
-        .assert(1, "1 failed, 20 passed");
+    between_twenty(dies).run(&["-n", "2"]).assert(1, "1 failed, 20 passed");
 }
 
 #[test]
 fn a_flood_that_goes_on_after_the_death_does_not_keep_the_run() {
     let yes = "def test_leaves(capfd):\n    import subprocess\n    with capfd.disabled():\n        subprocess.Popen(['yes'], start_new_session=True)\n    os._exit(3)";
-    between_twenty(yes)
-        .run(&["-n", "2"])
-        .assert(1, "1 failed, 20 passed");
+    between_twenty(yes).run(&["-n", "2"]).assert(1, "1 failed, 20 passed");
 }

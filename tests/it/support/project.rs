@@ -32,10 +32,8 @@ impl Project {
 
     /// A project with these files, run by an interpreter with these requirements.
     pub(crate) fn with(requirements: &[&str], files: &[(&str, &str)]) -> Self {
-        let project = Self {
-            directory: tempfile::tempdir().unwrap(),
-            python: python(requirements),
-        };
+        let project =
+            Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
         for (name, text) in files {
             project.write(name, text);
         }
@@ -45,9 +43,7 @@ impl Project {
     /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
     pub(crate) fn suite(name: &str) -> Self {
         let project = Self::new(&[]);
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/suites")
-            .join(name);
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites").join(name);
         project.copy(&suite, &suite);
         project
     }
@@ -107,11 +103,7 @@ impl Project {
     /// Runs the project's own interpreter, for example plain pytest, to its end.
     pub(crate) fn run_python(&self, args: &[&str]) -> Told {
         let mut command = Command::new(&self.python);
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("PYTEST_ADDOPTS")
-            .env_remove("CI");
+        command.args(args).current_dir(self.path()).env_remove("PYTEST_ADDOPTS").env_remove("CI");
         Running::start(command).end()
     }
 }
@@ -129,19 +121,10 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mark = Marked::new();
         let (name, value) = mark.variable();
-        command
-            .env(name, value)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self {
-            child,
-            mark,
-            stdout: chunks(stdout),
-            stderr: chunks(stderr),
-        }
+        Self { child, mark, stdout: chunks(stdout), stderr: chunks(stderr) }
     }
 
     /// The mark of the command's processes.
@@ -163,11 +146,7 @@ impl Running {
     pub(crate) fn wait_for(&self, file: &Path) {
         let begun = Instant::now();
         while !file.exists() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{} did not appear",
-                file.display()
-            );
+            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -200,15 +179,8 @@ impl Running {
         let Some(status) = status else {
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
-        assert!(
-            left.is_empty(),
-            "processes are left: {left:#?}\n{stdout}\n{stderr}"
-        );
-        Told {
-            code: status.code(),
-            stdout,
-            stderr,
-        }
+        assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
+        Told { code: status.code(), stdout, stderr }
     }
 }
 
@@ -246,12 +218,7 @@ pub(crate) struct Told {
 impl Told {
     /// The counts of the last line, without its time: `1 failed, 3 passed`.
     pub(crate) fn counts(&self) -> &str {
-        let line = self
-            .stdout
-            .lines()
-            .rev()
-            .find(|line| line.contains(" in "))
-            .unwrap_or_default();
+        let line = self.stdout.lines().rev().find(|line| line.contains(" in ")).unwrap_or_default();
         let line = line.trim_matches(|c| c == '=' || c == ' ');
         line.split_once(" in ").map_or(line, |(counts, _)| counts)
     }
@@ -295,10 +262,6 @@ impl Told {
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "exit {:?}\n--- stdout\n{}\n--- stderr\n{}",
-            self.code, self.stdout, self.stderr
-        )
+        write!(f, "exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
