@@ -1,10 +1,44 @@
 //! From arguments, environment, project file and defaults to one validated [`Config`].
 //!
-//! Nothing below this module sees arguments or files: the actors get a `Config` and the plain types in it.
+//! Nothing below this module sees arguments or files: the actors get a `Config` and the plain types in it. A value
+//! comes from the strongest place that has it: [`Overrides`] (the command line), the [`Environment`], the profile asked
+//! for, the profile `default`, the top of the project's file, and last `config/default.toml`, which is built in.
+
+mod builder;
+mod environment;
+mod error;
+mod key;
+mod origin;
+mod overrides;
+mod profile;
+mod project;
+mod resolve;
+mod settings;
+mod show;
+mod suite;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod value;
+mod workers;
 
 mod input;
 
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+pub use builder::ConfigBuilder;
+pub use environment::{Environment, Output};
+pub use error::ConfigError;
+pub use key::Key;
+pub use origin::Origin;
+pub use overrides::Overrides;
+pub use value::WorkerCount;
+
+use resolve::Resolved;
+use value::{Automatic, Budget};
 
 use crate::launch::AgentCommand;
 use crate::model::{Deadlines, Suite, WorkerSpec};
@@ -12,10 +46,16 @@ use crate::report::TerminalOptions;
 use crate::schedule::PolicyOptions;
 use crate::supervise::RestartLimits;
 
+/// Replacements for each worker where nobody says how many: the seed's and xdist's.
+const RESTARTS_A_WORKER: u32 = 4;
+
 /// All that a run needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What is to be run.
+    /// The directory of the project's file, beside which `.callsheet/` stands; the working directory if there is none.
+    pub project: PathBuf,
+
+    /// What is to be run. Its root is the user's working directory.
     pub suite: Suite,
 
     /// One specification a worker, in the order of their ids; never empty.
@@ -53,4 +93,110 @@ pub struct Config {
 
     /// How the agent of this machine is started.
     pub agent: AgentCommand,
+}
+
+impl Config {
+    /// A configuration made by a program, which starts from the defaults alone.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// The configuration of a run that was started in the directory `cwd`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the first thing that is wrong, where it stands and what would be right.
+    pub fn resolve(
+        overrides: &Overrides,
+        environment: &Environment,
+        cwd: &Path,
+    ) -> Result<Self, ConfigError> {
+        let resolved = Resolved::read(overrides, environment, &directory(cwd)?, true)?;
+        Self::from_resolved(&resolved, overrides, environment)
+    }
+
+    /// The value of every key with where it came from, as valid TOML.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), but paths are not looked for and workers not counted.
+    pub fn show(
+        overrides: &Overrides,
+        environment: &Environment,
+        cwd: &Path,
+    ) -> Result<String, ConfigError> {
+        let resolved = Resolved::read(overrides, environment, &directory(cwd)?, true)?;
+        Ok(show::show(resolved))
+    }
+
+    fn from_resolved(
+        resolved: &Resolved,
+        overrides: &Overrides,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let settings = &resolved.settings;
+        let mut workers = workers::specifications(settings, environment)?;
+        if overrides.collect_only {
+            workers.truncate(1);
+        }
+        let budget = match settings.max_worker_restart.value {
+            Automatic::Set(Budget(budget)) => budget,
+            Automatic::Auto => u32::try_from(workers.len())
+                .ok()
+                .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
+        };
+        let run = Uuid::new_v4();
+        Ok(Self {
+            project: resolved.project.directory.clone(),
+            suite: Suite::Pytest(suite::pytest(resolved)?),
+            workers,
+            policy: PolicyOptions {
+                dist: settings.dist.value,
+                max_sched_chunk: settings.max_sched_chunk.value.0.map(NonZeroU32::get),
+                keep_scope_order: !settings.loadscope_reorder.value,
+            },
+            max_fail: match settings.maxfail.value {
+                Automatic::Auto => None,
+                Automatic::Set(failures) => NonZeroU32::new(failures),
+            },
+            restart: RestartLimits {
+                max_worker_restart: budget,
+                max_restarts: settings.max_restarts.value.0,
+                window: settings.restart_window.value.0,
+                backoff: settings.restart_backoff.value,
+                backoff_max: settings.restart_backoff_max.value,
+            },
+            deadlines: settings.deadlines(),
+            worker_memory: settings.worker_memory.value.0,
+            run_id: overrides
+                .run_id
+                .clone()
+                .unwrap_or_else(|| run.simple().to_string()),
+            argv: overrides.argv.clone(),
+            // The first field of a version 4 UUID is random throughout.
+            seed: Uuid::new_v4().as_fields().0,
+            collect_only: overrides.collect_only,
+            terminal: terminal::options(settings, environment),
+            agent: AgentCommand::ThisProgram,
+        })
+    }
+}
+
+/// A directory as an absolute path.
+fn directory(path: &Path) -> Result<PathBuf, ConfigError> {
+    let absolute = if path.as_os_str().is_empty() {
+        std::env::current_dir()
+    } else {
+        std::path::absolute(path)
+    };
+    absolute
+        .and_then(|path| {
+            if std::fs::metadata(&path)?.is_dir() {
+                Ok(path)
+            } else {
+                Err(std::io::ErrorKind::NotADirectory.into())
+            }
+        })
+        .map_err(|source| ConfigError::Directory {
+            path: path.to_owned(),
+            source,
+        })
 }

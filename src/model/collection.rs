@@ -63,7 +63,7 @@ impl fmt::Display for TestName {
 }
 
 /// The tests that one worker collected, in its order; duplicate ids are kept apart.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Collection {
     items: Arc<[Item]>,
 }

@@ -192,6 +192,7 @@ impl Tally {
             | RunEvent::SuiteReady(_)
             | RunEvent::WorkerStarting { .. }
             | RunEvent::WorkerSpawned { .. }
+            | RunEvent::Collected { .. }
             | RunEvent::Output { .. } => {}
         }
         None

@@ -15,7 +15,8 @@ pub(super) enum State {
     Waiting,
     /// In a worker's queue, not begun.
     Held,
-    /// In a worker's queue with a withdrawal under way; the worker may begin it before that arrives.
+    /// In a worker's queue with a withdrawal under way; the worker may begin it before that
+    /// arrives.
     Recalled,
     /// Begun.
     Running,

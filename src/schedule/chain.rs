@@ -1,7 +1,7 @@
 //! Ordered lists of tests with removal from anywhere in constant time.
 //!
-//! A test stands in one list at most (it waits, or one worker holds it), so one pair of links a test
-//! serves all lists.
+//! A test stands in one list at most (it waits, or one worker holds it), so one pair of links a
+//! test serves all lists.
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;

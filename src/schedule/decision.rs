@@ -29,13 +29,15 @@ pub enum Decision {
         items: Vec<u32>,
     },
 
-    /// Command: nothing more will come; end the session when the queue is empty. At most once a worker.
+    /// Command: nothing more will come; end the session when the queue is empty. At most once a
+    /// worker.
     Finish {
         /// The worker.
         worker: WorkerId,
     },
 
-    /// All collections are in and equal; the first tests go out next (seed: "scheduling tests via …").
+    /// All collections are in and equal; the first tests go out next (seed: "scheduling tests via
+    /// …").
     Scheduling {
         /// How many terminal states there will be (`each`: the sum over all lanes).
         tests: u32,

@@ -1,4 +1,5 @@
-//! From the last collection to the last test: how distribution begins, and how the policy is asked and obeyed.
+//! From the last collection to the last test: how distribution begins, and how the policy is asked
+//! and obeyed.
 
 use std::sync::Arc;
 
@@ -78,15 +79,15 @@ impl Scheduler {
         takers: &[(WorkerId, usize, usize)],
         out: &mut Vec<Decision>,
     ) -> bool {
+        if takers.iter().all(|(_, _, own)| *own == class) {
+            return false;
+        }
         let right = &self.classes[class];
         out.extend(takers.iter().filter_map(|(worker, _, own)| {
             right
                 .diff(first, &self.classes[*own], *worker)
                 .map(Decision::Differs)
         }));
-        if out.is_empty() {
-            return false;
-        }
         out.push(Decision::Abort(StopReason::CollectionsDiffer));
         self.phase = Phase::Stopped("the workers collected different tests".into());
         self.classes.clear();
@@ -141,7 +142,8 @@ impl Scheduler {
         let Some(force) = &self.tracks[lane].force else {
             return false;
         };
-        // Where nothing waits to begin there is nothing to move either: spares the last events the question.
+        // Where nothing waits to begin there is nothing to move either: spares the last events the
+        // question.
         if self.phase != Phase::Running || force.account.unbegun() == 0 {
             return false;
         }
@@ -149,8 +151,8 @@ impl Scheduler {
         self.obey(lane, moves, out)
     }
 
-    /// Asks for every worker that could want something, the least loaded first. A loaded one that wants nothing ends it, since those after it have
-    /// more; an idle one only when nothing waits.
+    /// Asks for every worker that could want something, the least loaded first. A loaded one that
+    /// wants nothing ends it, since those after it have more; an idle one only when nothing waits.
     fn spread(&mut self, lane: usize, only_idle: bool, out: &mut Vec<Decision>) {
         let mut last = None;
         while let Some(account) = self.account(lane)
@@ -186,10 +188,10 @@ impl Scheduler {
     }
 
     /// Does what the policy says as far as the account allows. `false` if nothing was moved.
-    fn obey(&mut self, lane: usize, moves: Vec<Move>, out: &mut Vec<Decision>) -> bool {
+    fn obey(&mut self, lane: usize, orders: Vec<Move>, out: &mut Vec<Decision>) -> bool {
         let mut moved = false;
         let policy = self.policy.name();
-        for order in moves {
+        for order in orders {
             let (worker, tests) = match &order {
                 Move::Give { worker, tests } | Move::TakeBack { worker, tests } => (*worker, tests),
             };
@@ -230,7 +232,8 @@ impl Scheduler {
         moved
     }
 
-    /// After every event: a lane that stands still goes on, one with nothing left to begin is told so.
+    /// After every event: a lane that stands still goes on, one with nothing left to begin is told
+    /// so.
     pub(super) fn settle(&mut self, lane: usize, out: &mut Vec<Decision>) {
         let track = &self.tracks[lane];
         let (Phase::Running, Some(force)) = (&self.phase, &track.force) else {

@@ -11,15 +11,15 @@ use super::scheduler::Phase;
 use super::{Decision, Lanes, Scheduler};
 
 impl Scheduler {
-    /// Dispatch ends (`maxfail`, an interrupt): what has not begun is withdrawn and becomes [`Decision::NotRun`] with this reason, nothing
-    /// lost; running tests end as usual. Every worker is told to finish, one that comes later at once. Only the first reason counts.
+    /// Dispatch ends (`maxfail`, an interrupt): what has not begun is withdrawn and becomes
+    /// [`Decision::NotRun`] with this reason, nothing lost; running tests end as usual. Every
+    /// worker is told to finish, one that comes later at once. Only the first reason counts.
     pub fn stop(&mut self, reason: Arc<str>) -> Vec<Decision> {
         let mut out = Vec::new();
         match self.phase {
             Phase::Collecting | Phase::Running => {}
             Phase::Stopped(_) | Phase::Closed => return out,
         }
-        self.phase = Phase::Stopped(reason.clone());
         // Commands first: no worker is to begin another test while the account is published.
         for lane in 0..self.tracks.len() {
             self.withdraw_all(lane, &mut out);
@@ -28,6 +28,7 @@ impl Scheduler {
         for lane in 0..self.tracks.len() {
             self.write_off(lane, &reason, false, &mut out);
         }
+        self.phase = Phase::Stopped(reason);
         out
     }
 
@@ -56,27 +57,26 @@ impl Scheduler {
         }
     }
 
-    /// No worker is left, or none will answer any more: whatever has no terminal state becomes [`Decision::NotRun`]. It is lost, for this
-    /// reason, unless it had not begun when the run was stopped. Nothing is decided after that.
+    /// No worker is left, or none will answer any more: whatever has no terminal state becomes
+    /// [`Decision::NotRun`]. It is lost, for this reason, unless it had not begun when the run was
+    /// stopped. After that nothing is decided but `Finish` for a worker that arrives.
     pub fn close(&mut self, reason: Arc<str>) -> Vec<Decision> {
-        let stopped = match &self.phase {
-            Phase::Stopped(why) => Some(why.clone()),
-            Phase::Collecting | Phase::Running => None,
+        let unbegun = match &self.phase {
+            Phase::Stopped(why) => (why.clone(), false),
+            Phase::Collecting | Phase::Running => (reason.clone(), true),
             Phase::Closed => return Vec::new(),
         };
+        let begun = (reason, true);
         self.phase = Phase::Closed;
         self.classes.clear();
         let mut out = Vec::new();
         for lane in 0..self.tracks.len() {
             for (test, state) in self.open_tests(lane) {
-                let begun = match state {
-                    State::Waiting | State::Held | State::Recalled => false,
-                    State::Running | State::Ran | State::Over => true,
+                let (why, lost) = match state {
+                    State::Waiting | State::Held | State::Recalled => &unbegun,
+                    State::Running | State::Ran | State::Over => &begun,
                 };
-                match &stopped {
-                    Some(why) if !begun => self.not_run(lane, test, why, false, &mut out),
-                    Some(_) | None => self.not_run(lane, test, &reason, true, &mut out),
-                }
+                self.not_run(lane, test, why, *lost, &mut out);
             }
         }
         out

@@ -52,7 +52,8 @@ impl Force {
 /// One lane. The shared one has no owner.
 #[derive(Debug, Default)]
 pub(super) struct Track {
-    /// The worker whose lane it is, or its latest replacement, and the specification it takes to be one.
+    /// The worker whose lane it is, or its latest replacement, and the specification it takes to be
+    /// one.
     pub(super) owner: Option<(WorkerId, WorkerSpec)>,
     /// Which of the different collections is its own, while the start waits for others.
     pub(super) class: Option<usize>,

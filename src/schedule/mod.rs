@@ -1,7 +1,9 @@
-//! Who runs what: a pure state machine. Calls go in, [`Decision`]s come out; no clock, no I/O, no log.
+//! Who runs what: a pure state machine. Calls go in, [`Decision`]s come out; no clock, no I/O, no
+//! log.
 //!
-//! [`Scheduler`] keeps the roster (workers, lanes, collections, who holds what) and the account of every test; a
-//! [`Policy`] alone knows how tests are shared out. The caller reports what happened and carries out, in order, what is decided.
+//! [`Scheduler`] keeps the roster (workers, lanes, collections, who holds what) and the account of
+//! every test; a [`Policy`] alone knows how tests are shared out. The caller reports what happened
+//! and carries out, in order, what is decided.
 
 mod account;
 mod chain;
@@ -11,6 +13,7 @@ mod ending;
 mod lane;
 mod policies;
 mod policy;
+mod progress;
 mod roster;
 mod scheduler;
 #[cfg(test)]
@@ -28,7 +31,8 @@ pub struct PolicyOptions {
     /// The mode.
     pub dist: Dist,
 
-    /// xdist's `--maxschedchunk`: the most tests sent in one step under `load`; `None`: without limit.
+    /// xdist's `--maxschedchunk`: the most tests sent in one step under `load`; `None`: without
+    /// limit.
     pub max_sched_chunk: Option<u32>,
 
     /// xdist's `--no-loadscope-reorder`: keep collection order instead of biggest scope first.

@@ -8,9 +8,10 @@ use super::policies::{Each, Load, Scope, ScopeKey, WorkSteal};
 
 /// A way to share out tests over workers.
 ///
-/// The scheduler keeps the accounts: who holds what, what waits, what is over. A policy only says which waiting tests a worker gets
-/// next; it can not lose a test or have one run twice, since a [`Move`] that does not fit the account is refused with a
-/// [`Fault`](super::Decision::Fault). Nor can it hang a run: when tests wait and no worker has anything to do, the scheduler itself hands
+/// The scheduler keeps the accounts: who holds what, what waits, what is over. A policy only says
+/// which waiting tests a worker gets next; it can not lose a test or have one run twice, since a
+/// [`Move`] that does not fit the account is refused with a [`Fault`](super::Decision::Fault). Nor
+/// can it hang a run: when tests wait and no worker has anything to do, the scheduler itself hands
 /// out the test that waits longest.
 ///
 /// A policy that gives each worker one test at a time:
@@ -41,20 +42,23 @@ pub trait Policy: Send {
         Lanes::Shared
     }
 
-    /// All tests wait and distribution begins: prepare, and hand out a first batch if it is to follow another
-    /// rule than [`refill`](Self::refill), which is asked afterwards for each worker that got none.
+    /// All tests wait and distribution begins: prepare, and hand out a first batch if it is to
+    /// follow another rule than [`refill`](Self::refill), which is asked afterwards for each worker
+    /// that got none.
     ///
     /// Called once a lane; a policy with lanes tells them apart by [`View::lane`].
     fn begin(&mut self, _view: &View<'_>) -> Vec<Move> {
         Vec::new()
     }
 
-    /// These tests wait again, as the last ones: their worker died before it began them, or they were withdrawn. Only a policy with
-    /// a queue of its own needs to know. `refill` is asked next, for the worker with the least load first.
+    /// These tests wait again, as the last ones: their worker died before it began them, or they
+    /// were withdrawn. Only a policy with a queue of its own needs to know. `refill` is asked next,
+    /// for the worker with the least load first.
     fn returned(&mut self, _tests: &[TestIndex], _view: &View<'_>) {}
 
-    /// What a worker gets next, if anything. Asked whenever a worker has joined (`last` is `None`), when the call of a test is over (`last`: its
-    /// seconds) and when tests came back (`None`). Moves may concern other workers too.
+    /// What a worker gets next, if anything. Asked whenever a worker has joined (`last` is `None`),
+    /// when the call of a test is over (`last`: its seconds) and when tests came back (`None`).
+    /// Moves may concern other workers too.
     fn refill(&mut self, worker: WorkerId, last: Option<f64>, view: &View<'_>) -> Vec<Move>;
 }
 
@@ -79,7 +83,8 @@ pub enum Move {
         tests: Vec<TestIndex>,
     },
 
-    /// Ask a worker for tests that it holds and has not begun. What comes back waits again; what has begun meanwhile stays.
+    /// Ask a worker for tests that it holds and has not begun. What comes back waits again; what
+    /// has begun meanwhile stays.
     TakeBack {
         /// The worker.
         worker: WorkerId,
@@ -102,7 +107,8 @@ impl Move {
     }
 }
 
-/// What a policy sees of one lane at one moment. All but the iterators answer in constant or logarithmic time.
+/// What a policy sees of one lane at one moment. All but the iterators answer in constant or
+/// logarithmic time.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     pub(super) lane: Lane,
@@ -126,7 +132,8 @@ impl<'a> View<'a> {
         self.account.waiting_len()
     }
 
-    /// The tests that nobody holds, the longest waiting first: collection order, then what came back.
+    /// The tests that nobody holds, the longest waiting first: collection order, then what came
+    /// back.
     pub fn waiting(&self) -> impl Iterator<Item = TestIndex> + use<'a> {
         self.account.waiting().map(TestIndex)
     }
@@ -151,7 +158,8 @@ impl<'a> View<'a> {
         self.account.idle()
     }
 
-    /// How many tests a worker has been given whose call is not over, without those on their way back.
+    /// How many tests a worker has been given whose call is not over, without those on their way
+    /// back.
     pub fn load(&self, worker: WorkerId) -> usize {
         self.account.load(worker).map_or(0, |load| load as usize)
     }

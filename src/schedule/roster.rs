@@ -1,9 +1,10 @@
-//! Who takes part: every worker ever announced, where it stands, and how its items map to the lane's tests.
+//! Who takes part: every worker ever announced, where it stands, and how its items map to the
+//! lane's tests.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Collection, TestIndex, WorkerId, WorkerSpec};
+use crate::model::{Collection, TestIndex, WorkerId};
 
 /// Where a worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,8 @@ impl Places {
         Some(Self::Other { item_of, test_of })
     }
 
-    /// The test that an item is; one beyond the collection may give a test that is not in the account.
+    /// The test that an item is; one beyond the collection may give a test that is not in the
+    /// account.
     pub(super) fn test(&self, item: u32) -> Option<u32> {
         match self {
             Self::Same => Some(item),
@@ -67,7 +69,6 @@ impl Places {
 /// One worker.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) spec: WorkerSpec,
     /// The lane it works in; `None`: there is nothing for it to do.
     pub(super) lane: Option<usize>,
     pub(super) stage: Stage,
@@ -105,12 +106,11 @@ pub(super) struct Roster {
 
 impl Roster {
     /// Adds a worker; `false` if its id is taken.
-    pub(super) fn add(&mut self, worker: WorkerId, spec: &WorkerSpec, lane: Option<usize>) -> bool {
+    pub(super) fn add(&mut self, worker: WorkerId, lane: Option<usize>) -> bool {
         if self.members.contains_key(&worker) {
             return false;
         }
         let member = Member {
-            spec: spec.clone(),
             lane,
             stage: Stage::Expected,
             class: None,

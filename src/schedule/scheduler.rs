@@ -1,6 +1,8 @@
-//! The state machine of a run's tests: what happened to workers and tests goes in, decisions come out.
+//! The state machine of a run's tests: what happened to workers and tests goes in, decisions come
+//! out.
 //!
-//! This file takes the messages; `dispatch` begins the distribution and asks the policy, `ending` stops and closes.
+//! This file takes what is said of workers, `progress` what is said of tests; `dispatch` begins the
+//! distribution and asks the policy, `ending` stops and closes.
 
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, Wor
 
 use super::account::Account;
 use super::lane::{Track, lane_id};
-use super::roster::{Member, Roster, Stage};
+use super::roster::{Roster, Stage};
 use super::{Decision, Lanes, Policy, ScheduleError};
 
 /// How far the run has come.
@@ -26,13 +28,16 @@ pub(super) enum Phase {
 
 /// Who runs what.
 ///
-/// The caller reports each message of a worker in the order that the worker sent them, and carries out the decisions in the order given.
-/// Items are places in the worker's *own* collection, in calls and in commands. Messages of a worker that is down are passed over without a
-/// word, since they may have been on their way; every other message that does not fit gives a [`Decision::Fault`] and changes nothing.
+/// The caller reports each message of a worker in the order that the worker sent them, and carries
+/// out the decisions in the order given. Items are places in the worker's *own* collection, in
+/// calls and in commands. Messages of a worker that is down are passed over without a word, since
+/// they may have been on their way; every other message that does not fit gives a
+/// [`Decision::Fault`] and changes nothing.
 ///
-/// Each [`worker_down`](Self::worker_down) of a worker that was not told to finish is to be followed, at any time, by
-/// [`worker_expected`](Self::worker_expected) for its replacement or by [`worker_abandoned`](Self::worker_abandoned): until then the start
-/// (and its lane, under `each`) waits for it.
+/// Each [`worker_down`](Self::worker_down) of a worker that was not told to finish is to be
+/// followed, at any time, by [`worker_expected`](Self::worker_expected) for its replacement or by
+/// [`worker_abandoned`](Self::worker_abandoned): until then the start (and its lane, under `each`)
+/// waits for it.
 pub struct Scheduler {
     pub(super) policy: Box<dyn Policy>,
     pub(super) lanes: Lanes,
@@ -46,7 +51,8 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler that waits for the collections of these workers (under `each`: with a lane for each of them).
+    /// A scheduler that waits for the collections of these workers (under `each`: with a lane for
+    /// each of them).
     pub fn new(policy: Box<dyn Policy>, expected: &[(WorkerId, WorkerSpec)]) -> Self {
         let lanes = policy.lanes();
         let mut roster = Roster::default();
@@ -54,13 +60,13 @@ impl Scheduler {
         match lanes {
             Lanes::Shared => {
                 tracks.push(Track::default());
-                for (worker, spec) in expected {
-                    roster.add(*worker, spec, Some(0));
+                for (worker, _) in expected {
+                    roster.add(*worker, Some(0));
                 }
             }
             Lanes::Own => {
                 for (worker, spec) in expected {
-                    if roster.add(*worker, spec, Some(tracks.len())) {
+                    if roster.add(*worker, Some(tracks.len())) {
                         tracks.push(Track {
                             owner: Some((*worker, spec.clone())),
                             ..Track::default()
@@ -95,7 +101,21 @@ impl Scheduler {
         self.remaining
     }
 
-    /// Which test a worker's item is; `None` before distribution, after the worker's end, and for what it did not collect.
+    /// Whether a replacement for this worker could find anything to begin. Where it could not,
+    /// starting one costs time only.
+    pub fn has_use_for_replacement_of(&self, worker: WorkerId) -> bool {
+        match self.phase {
+            Phase::Collecting => true,
+            Phase::Running => {
+                let lane = self.roster.get(worker).and_then(|member| member.lane);
+                lane.is_some_and(|lane| !self.has_nothing_for(lane))
+            }
+            Phase::Stopped(_) | Phase::Closed => false,
+        }
+    }
+
+    /// Which test a worker's item is; `None` before distribution, after the worker's end, and for
+    /// what it did not collect.
     pub fn name(&self, worker: WorkerId, item: u32) -> Option<(Lane, TestIndex, TestName)> {
         let (lane, test) = self.locate(worker, item)?;
         let names = &self.tracks[lane].force.as_ref()?.catalog.names;
@@ -105,8 +125,9 @@ impl Scheduler {
 
     /// A worker is on its way: a replacement, or one more.
     ///
-    /// Under `each` it takes over the lane of the worker that it replaces, or of any other dead one, if the specifications are equal
-    /// (seed: `_removed2pending`); without such a lane it will be told to finish.
+    /// Under `each` it takes over the lane of the worker that it replaces, or of any other dead
+    /// one, if the specifications are equal (seed: `_removed2pending`); without such a lane it will
+    /// be told to finish.
     pub fn worker_expected(
         &mut self,
         worker: WorkerId,
@@ -117,7 +138,7 @@ impl Scheduler {
             Lanes::Shared => Some(0),
             Lanes::Own => self.orphaned_lane(spec, replaces),
         };
-        if !self.roster.add(worker, spec, lane) {
+        if !self.roster.add(worker, lane) {
             return vec![Decision::Fault(ScheduleError::KnownWorker(worker))];
         }
         if let (Lanes::Own, Some(lane)) = (self.lanes, lane) {
@@ -153,8 +174,8 @@ impl Scheduler {
             .or_else(|| (0..self.tracks.len()).find(orphaned))
     }
 
-    /// A worker's framework is up (seed: `addnode`). It collects without further word; one that comes when nothing is left to begin
-    /// is told to finish at once.
+    /// A worker's framework is up (seed: `addnode`). It collects without further word; one that
+    /// comes when nothing is left to begin is told to finish at once.
     pub fn worker_ready(&mut self, worker: WorkerId) -> Vec<Decision> {
         if let Err(fault) = self.expect_stage(worker, Stage::Expected, "ready") {
             return fault;
@@ -177,8 +198,9 @@ impl Scheduler {
 
     /// A worker has collected (seed: `addnode_collection`, `init_distribute`).
     ///
-    /// When all that were asked for have, they must hold the same ids in the same order, or the run is aborted; then the tests go out. A worker that comes later may
-    /// have collected the same tests in another order; one with other tests is turned away.
+    /// When all that were asked for have, they must hold the same ids in the same order, or the run
+    /// is aborted; then the tests go out. A worker that comes later may have collected the same
+    /// tests in another order; one with other tests is turned away.
     pub fn collected(&mut self, worker: WorkerId, collection: Collection) -> Vec<Decision> {
         if let Err(fault) = self.expect_stage(worker, Stage::Collecting, "collected") {
             return fault;
@@ -218,114 +240,9 @@ impl Scheduler {
         })
     }
 
-    /// A worker began an item.
-    pub fn test_started(&mut self, worker: WorkerId, item: u32) -> Vec<Decision> {
-        self.step(worker, item, "started", |scheduler, lane, test, out| {
-            if !scheduler.account(lane)?.start(worker, test) {
-                return None;
-            }
-            let (lane_id, index, name) = scheduler.name(worker, item)?;
-            out.push(Decision::Started {
-                worker,
-                lane: lane_id,
-                index,
-                test: name,
-            });
-            scheduler.settle(lane, out);
-            Some(())
-        })
-    }
-
-    /// The call of an item is over after `duration` seconds, its teardown may wait to know what comes next (seed: `remove_item`). At
-    /// most once a test; [`test_ended`](Self::test_ended) implies it.
-    pub fn test_ran(&mut self, worker: WorkerId, item: u32, duration: f64) -> Vec<Decision> {
-        self.step(worker, item, "ran", |scheduler, lane, test, out| {
-            if !scheduler.account(lane)?.ran(worker, test) {
-                return None;
-            }
-            scheduler.refill(lane, worker, Some(duration), out);
-            scheduler.settle(lane, out);
-            Some(())
-        })
-    }
-
-    /// All phases of an item are over; `duration` is the seconds of its set-up and call.
-    pub fn test_ended(
-        &mut self,
-        worker: WorkerId,
-        item: u32,
-        outcome: Outcome,
-        duration: f64,
-    ) -> Vec<Decision> {
-        self.step(worker, item, "ended", |scheduler, lane, test, out| {
-            let account = scheduler.account(lane)?;
-            let first_word = account.ran(worker, test);
-            if !account.end(worker, test) {
-                return None;
-            }
-            let (lane_id, index, name) = scheduler.name(worker, item)?;
-            scheduler.remaining -= 1;
-            out.push(Decision::Finished {
-                worker,
-                lane: lane_id,
-                index,
-                test: name,
-                outcome,
-            });
-            if first_word {
-                scheduler.refill(lane, worker, Some(duration), out);
-            }
-            scheduler.settle(lane, out);
-            Some(())
-        })
-    }
-
-    /// The answer to the oldest [`Decision::Withdraw`] of a worker: these items were taken back; what else was asked for has begun or will
-    /// begin there.
-    pub fn withdrawn(&mut self, worker: WorkerId, items: &[u32]) -> Vec<Decision> {
-        let lane = match self.roster.get(worker) {
-            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
-            Some(member) if self.is_late(member) => return Vec::new(),
-            Some(member) => member.lane.filter(|_| member.places.is_some()),
-        };
-        let mut out = Vec::new();
-        let Some(lane) = lane else {
-            out.push(Decision::Fault(ScheduleError::OutOfTurn {
-                worker,
-                step: "withdrawn",
-            }));
-            return out;
-        };
-        let mut returned = Vec::new();
-        for item in items {
-            let test = self.locate(worker, *item).map(|(_, test)| test);
-            let account = self.account(lane);
-            if let (Some(test), Some(account)) = (test, account)
-                && account.put_back(worker, test)
-            {
-                returned.push(TestIndex(test));
-            } else {
-                out.push(Decision::Fault(ScheduleError::NotFollowing {
-                    worker,
-                    item: *item,
-                    step: "withdrawn",
-                }));
-            }
-        }
-        let asked = self
-            .roster
-            .change(worker, |member| member.recalls.pop_front());
-        if let Some(account) = self.account(lane) {
-            for test in asked.flatten().unwrap_or_default() {
-                account.keep(worker, test.0);
-            }
-        }
-        self.came_back(lane, &returned, &mut out);
-        out
-    }
-
-    /// A worker's process is gone. `running` is the item that was begun and is not over, as its agent tells: the crash item. It is never
-    /// run again; what the worker held beyond it goes back and to the survivors first.
+    /// A worker's process is gone. `running` is the item that was begun and is not over, as its
+    /// agent tells: the crash item. It is never run again; what the worker held beyond it goes back
+    /// and to the survivors first.
     ///
     /// `verdict` is [`Outcome::Crashed`] or [`Outcome::TimedOut`].
     pub fn worker_down(
@@ -369,8 +286,8 @@ impl Scheduler {
         out
     }
 
-    /// No replacement will come for a worker that is down or could not be started. Under `each` what is left in its lane is lost now; else
-    /// survivors run it.
+    /// No replacement will come for a worker that is down or could not be started. Under `each`
+    /// what is left in its lane is lost now; else survivors run it.
     pub fn worker_abandoned(&mut self, worker: WorkerId, reason: &str) -> Vec<Decision> {
         let Some(lane) = self.roster.change(worker, |member| {
             member.abandoned.get_or_insert_with(|| reason.into());
@@ -382,32 +299,6 @@ impl Scheduler {
         if let Some(lane) = lane {
             self.give_up_lane(worker, lane, &mut out);
             self.try_begin(&mut out);
-        }
-        out
-    }
-
-    fn step(
-        &mut self,
-        worker: WorkerId,
-        item: u32,
-        step: &'static str,
-        act: impl FnOnce(&mut Self, usize, u32, &mut Vec<Decision>) -> Option<()>,
-    ) -> Vec<Decision> {
-        match self.roster.get(worker) {
-            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
-            Some(member) if self.is_late(member) => return Vec::new(),
-            Some(_) => {}
-        }
-        let Some((lane, test)) = self.locate(worker, item) else {
-            return vec![Decision::Fault(ScheduleError::UnknownItem { worker, item })];
-        };
-        let mut out = Vec::new();
-        if act(self, lane, test, &mut out).is_none() {
-            out.push(Decision::Fault(ScheduleError::NotFollowing {
-                worker,
-                item,
-                step,
-            }));
         }
         out
     }
@@ -430,12 +321,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether a worker's message about a test has come too late to matter.
-    fn is_late(&self, member: &Member) -> bool {
-        member.stage == Stage::Down || self.phase == Phase::Closed
-    }
-
-    fn locate(&self, worker: WorkerId, item: u32) -> Option<(usize, u32)> {
+    pub(super) fn locate(&self, worker: WorkerId, item: u32) -> Option<(usize, u32)> {
         let member = self.roster.get(worker)?;
         let (lane, test) = (member.lane?, member.places.as_ref()?.test(item)?);
         let force = self.tracks[lane].force.as_ref()?;

@@ -110,6 +110,7 @@ impl Live {
             | RunEvent::WorkerReady { .. }
             | RunEvent::CollectReported { .. }
             | RunEvent::WorkerCollected { .. }
+            | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::TestReported { .. }
             | RunEvent::TestNotRun { .. }

@@ -261,6 +261,7 @@ impl<W> TerminalReport<W> {
             | RunEvent::WorkerStarting { .. }
             | RunEvent::WorkerSpawned { .. }
             | RunEvent::WorkerCollected { .. }
+            | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
             | RunEvent::TestStarted { .. }

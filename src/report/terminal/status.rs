@@ -41,6 +41,7 @@ impl Status {
             | RunEvent::Notice(_)
             | RunEvent::SuiteReady(_)
             | RunEvent::CollectReported { .. }
+            | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
             | RunEvent::TestStarted { .. }

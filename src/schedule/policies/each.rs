@@ -3,8 +3,8 @@
 use crate::model::{Dist, WorkerId};
 use crate::schedule::{Lanes, Move, Policy, View};
 
-/// All that waits in a lane goes to its worker at once: everything at the start, and to a replacement exactly what its predecessor
-/// left (seed: `removed2pending`).
+/// All that waits in a lane goes to its worker at once: everything at the start, and to a
+/// replacement exactly what its predecessor left (seed: `removed2pending`).
 pub(in crate::schedule) struct Each;
 
 impl Policy for Each {

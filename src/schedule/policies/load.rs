@@ -11,11 +11,12 @@ const LONG: f64 = 0.1;
 /// the next test before they ran one; here it hides the way there and back).
 const ENOUGH: usize = 2;
 
-/// Round-robin first batch, then refill between a low- and a high-water mark that fall with what waits.
+/// Round-robin first batch, then refill between a low- and a high-water mark that fall with what
+/// waits.
 ///
-/// With a cap (xdist's `--maxschedchunk`) no step gives a worker more tests than that, but always as many as it takes to have
-/// two. The seed's first batch, `max(n/4, 2·workers)` dealt one by one, is then at most the cap for each worker:
-/// `max(min(n/4, cap·workers), 2·workers)`.
+/// With a cap (xdist's `--maxschedchunk`) no step gives a worker more tests than that, but always
+/// as many as it takes to have two. The seed's first batch, `max(n/4, 2·workers)` dealt one by one,
+/// is then at most the cap for each worker: `max(min(n/4, cap·workers), 2·workers)`.
 pub(in crate::schedule) struct Load {
     cap: usize,
 }

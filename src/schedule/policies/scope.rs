@@ -29,9 +29,11 @@ impl ScopeKey {
     }
 }
 
-/// Whole units in turn; biggest first unless collection order is asked for (xdist: `LoadScopeScheduling` and its children).
+/// Whole units in turn; biggest first unless collection order is asked for (xdist:
+/// `LoadScopeScheduling` and its children).
 ///
-/// What is left of a unit after a crash is queued as a unit of its own. Ids do not matter here, so equal ones are kept apart.
+/// What is left of a unit after a crash is queued as a unit of its own. Ids do not matter here, so
+/// equal ones are kept apart.
 pub(in crate::schedule) struct Scope {
     name: &'static str,
     key: ScopeKey,

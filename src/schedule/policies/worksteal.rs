@@ -1,12 +1,14 @@
-//! `worksteal`: an even split; idle workers take from the longest queue (xdist: `WorkStealingScheduling`).
+//! `worksteal`: an even split; idle workers take from the longest queue (xdist:
+//! `WorkStealingScheduling`).
 
 use crate::model::{Dist, WorkerId};
 use crate::schedule::{Move, Policy, View};
 
-/// Everything is handed out at the start, in even consecutive parts; a worker without work takes the second half of the longest queue.
+/// Everything is handed out at the start, in even consecutive parts; a worker without work takes
+/// the second half of the longest queue.
 ///
-/// Any number of steals may be under way. A worker does not ask for more while each idle worker will get one of the tests that are
-/// on their way back.
+/// Any number of steals may be under way. A worker does not ask for more while each idle worker
+/// will get one of the tests that are on their way back.
 pub(in crate::schedule) struct WorkSteal;
 
 impl Policy for WorkSteal {

@@ -1,1 +1,14 @@
-//! Scripts and random histories.
+//! Scripts (calls in, decisions out) for every rule, and random histories for what must hold in all
+//! of them.
+
+mod crash;
+mod each;
+mod ending;
+mod history;
+mod load;
+mod plug;
+mod scope;
+mod script;
+mod start;
+mod worksteal;
+mod world;

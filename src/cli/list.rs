@@ -1,0 +1,41 @@
+//! `callsheet list`: the ids of the tests that would be run.
+
+use std::io::{self, Write};
+use std::sync::mpsc;
+
+use callsheet::Run;
+use callsheet::exit::ExitCode;
+use callsheet::model::{Collection, RunEvent};
+
+use super::args::ListArguments;
+use super::error::CliError;
+use super::{output, run};
+
+/// Collects on one worker and prints the ids, one a line; what went wrong is told on standard error.
+pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8, CliError> {
+    let config = run::configuration(&arguments.overrides(argv))?;
+    let (sender, collections) = mpsc::channel();
+    let listen = move |event: &RunEvent| match event {
+        RunEvent::Collected { collection, .. } => drop(sender.send(collection.clone())),
+        RunEvent::CollectReported { report, .. } if report.failed => {
+            // Nobody is left to hear that this could not be written.
+            let _ = writeln!(io::stderr(), "error in {}\n{}", report.id, report.text);
+        }
+        _ => {}
+    };
+    let verdict = run::watched(Run::new().subscribe(listen), config)?;
+    let collection: Collection = collections.try_iter().last().unwrap_or_default();
+    let text = collection
+        .items()
+        .iter()
+        .fold(String::new(), |text, item| text + &item.id + "\n");
+    output::write_stdout(text.as_bytes())?;
+    if let Some(explanation) = &verdict.explanation {
+        // As above.
+        let _ = writeln!(io::stderr(), "callsheet: {explanation}");
+    }
+    // A run that runs nothing says `nothing collected`, which is true only of an empty list.
+    let status = verdict.status();
+    let ran_nothing = status == ExitCode::NothingCollected.number() && !collection.is_empty();
+    Ok(if ran_nothing { ExitCode::Passed.number() } else { status })
+}

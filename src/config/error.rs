@@ -1,0 +1,114 @@
+//! Why a configuration was refused.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::Origin;
+use crate::model::SpecError;
+
+/// Why a configuration was refused; always for the user to mend.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A configuration file cannot be read.
+    #[error("failed to read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+
+    /// A configuration file is not TOML.
+    #[error("`{file}` is not valid TOML, {message}")]
+    Syntax {
+        /// The file's name as shown to people.
+        file: String,
+        /// What is wrong with its place, and the lines concerned.
+        message: String,
+    },
+
+    /// A key that nobody knows.
+    #[error("unknown key `{key}` in {origin}; {}", suggestion(nearest.as_deref()))]
+    UnknownKey {
+        /// The key's dotted path.
+        key: String,
+        /// Where it stands.
+        origin: Origin,
+        /// The known key most like it.
+        nearest: Option<String>,
+    },
+
+    /// A value that is not what its key needs.
+    #[error("{origin}: `{found}` is no value for `{key}`; expected {expected}")]
+    Value {
+        /// The key's dotted path.
+        key: String,
+        /// Where it was set.
+        origin: Origin,
+        /// What was found, as written.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+
+    /// A profile that is nowhere defined.
+    #[error("{origin}: there is no profile `{name}`; there are {known}")]
+    UnknownProfile {
+        /// Its name.
+        name: String,
+        /// Who asks for it.
+        origin: Origin,
+        /// All that are defined, with commas.
+        known: String,
+    },
+
+    /// Profiles that inherit from one another in a circle.
+    #[error("profiles inherit in a circle: {0}")]
+    ProfileCycle(String),
+
+    /// No worker is to run tests.
+    #[error(
+        "{0}: 0 workers cannot run tests; tests never run in the process of callsheet itself, so use `-n 1`, or `pytest` for a run without workers"
+    )]
+    NoWorkers(Origin),
+
+    /// A specification of a worker is wrong.
+    #[error("{error} (set by {origin})")]
+    Spec {
+        /// Where it was set.
+        origin: Origin,
+        /// What is wrong.
+        error: SpecError,
+    },
+
+    /// A file, directory or test id to run does not exist.
+    #[error("file or directory not found: {0}")]
+    PathNotFound(String),
+
+    /// The requirements file does not exist.
+    #[error("{origin}: requirements file not found: `{}`", path.display())]
+    RequirementsNotFound {
+        /// Where it was set.
+        origin: Origin,
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The working directory cannot be found out or does not exist.
+    #[error("failed to find the directory to run in, `{}`", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("the nearest known key is `{nearest}`"),
+        None => "`callsheet config show` lists the known ones".to_owned(),
+    }
+}

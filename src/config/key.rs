@@ -1,0 +1,186 @@
+//! The keys of the configuration by name.
+
+use std::fmt;
+
+/// How the names of our variables begin.
+pub(super) const PREFIX: &str = "CALLSHEET_";
+
+/// One key of the configuration; its name is the dotted path in `callsheet.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "config/default.toml says what each key is for")]
+pub enum Key {
+    Workers,
+    MaxProcesses,
+    Dist,
+    Tx,
+    MaxSchedChunk,
+    LoadscopeReorder,
+    Maxfail,
+    MaxWorkerRestart,
+    MaxRestarts,
+    RestartWindow,
+    RestartBackoff,
+    RestartBackoffMax,
+    WorkerMemory,
+    Durations,
+    Color,
+    Verbosity,
+    LiveOutput,
+    DeadlineAgent,
+    DeadlineStartup,
+    DeadlineCollect,
+    DeadlineBegin,
+    DeadlineTest,
+    DeadlineShutdown,
+    DeadlineSilence,
+    PytestPython,
+    PytestProvision,
+    PytestArgs,
+    PytestPaths,
+}
+
+impl Key {
+    /// All keys in the order they are shown; those of one table stand together.
+    pub const ALL: [Self; 28] = [
+        Self::Workers,
+        Self::MaxProcesses,
+        Self::Dist,
+        Self::Tx,
+        Self::MaxSchedChunk,
+        Self::LoadscopeReorder,
+        Self::Maxfail,
+        Self::MaxWorkerRestart,
+        Self::MaxRestarts,
+        Self::RestartWindow,
+        Self::RestartBackoff,
+        Self::RestartBackoffMax,
+        Self::WorkerMemory,
+        Self::Durations,
+        Self::Color,
+        Self::Verbosity,
+        Self::LiveOutput,
+        Self::DeadlineAgent,
+        Self::DeadlineStartup,
+        Self::DeadlineCollect,
+        Self::DeadlineBegin,
+        Self::DeadlineTest,
+        Self::DeadlineShutdown,
+        Self::DeadlineSilence,
+        Self::PytestPython,
+        Self::PytestProvision,
+        Self::PytestArgs,
+        Self::PytestPaths,
+    ];
+
+    /// The dotted path of the key in a project's file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Workers => "workers",
+            Self::MaxProcesses => "max_processes",
+            Self::Dist => "dist",
+            Self::Tx => "tx",
+            Self::MaxSchedChunk => "max_sched_chunk",
+            Self::LoadscopeReorder => "loadscope_reorder",
+            Self::Maxfail => "maxfail",
+            Self::MaxWorkerRestart => "max_worker_restart",
+            Self::MaxRestarts => "max_restarts",
+            Self::RestartWindow => "restart_window",
+            Self::RestartBackoff => "restart_backoff",
+            Self::RestartBackoffMax => "restart_backoff_max",
+            Self::WorkerMemory => "worker_memory",
+            Self::Durations => "durations",
+            Self::Color => "color",
+            Self::Verbosity => "verbosity",
+            Self::LiveOutput => "live_output",
+            Self::DeadlineAgent => "deadlines.agent",
+            Self::DeadlineStartup => "deadlines.startup",
+            Self::DeadlineCollect => "deadlines.collect",
+            Self::DeadlineBegin => "deadlines.begin",
+            Self::DeadlineTest => "deadlines.test",
+            Self::DeadlineShutdown => "deadlines.shutdown",
+            Self::DeadlineSilence => "deadlines.silence",
+            Self::PytestPython => "pytest.python",
+            Self::PytestProvision => "pytest.provision",
+            Self::PytestArgs => "pytest.args",
+            Self::PytestPaths => "pytest.paths",
+        }
+    }
+
+    /// The variable of the environment that sets it: `CALLSHEET_DEADLINES_TEST`.
+    pub fn variable(self) -> String {
+        format!(
+            "{PREFIX}{}",
+            self.name().replace('.', "_").to_ascii_uppercase()
+        )
+    }
+
+    /// The key of this dotted path.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+
+    /// The table the key stands in, if it stands in one, and its name there.
+    pub(super) fn split(self) -> (Option<&'static str>, &'static str) {
+        match self.name().split_once('.') {
+            Some((table, name)) => (Some(table), name),
+            None => (None, self.name()),
+        }
+    }
+
+    /// Whether keys stand in a table of this name.
+    pub(super) fn is_table(name: &str) -> bool {
+        Self::ALL.iter().any(|key| key.split().0 == Some(name))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The known word that is most like `word`, if any is like it at all.
+///
+/// A dotted name is also compared by its last part, so that `[deadline] test` and a `python` outside of `[pytest]`
+/// find their keys.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // clap's threshold for its own suggestions.
+    const ALIKE: f64 = 0.7;
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let word = word.replace('-', "_").to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|name| {
+            let whole = strsim::jaro(&word, name);
+            (
+                whole.max(0.99 * strsim::jaro(&last(&word), &last(name))),
+                name,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        for key in Key::ALL {
+            assert_eq!(Key::from_name(key.name()), Some(key));
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_found_across_tables_and_dashes() {
+        let find = |word| nearest(word, Key::ALL.map(Key::name));
+        assert_eq!(find("wokers"), Some("workers"));
+        assert_eq!(find("max-worker-restart"), Some("max_worker_restart"));
+        assert_eq!(find("deadline.test"), Some("deadlines.test"));
+        assert_eq!(find("deadlines.colect"), Some("deadlines.collect"));
+        assert_eq!(find("python"), Some("pytest.python"));
+        assert_eq!(find("zzz"), None);
+    }
+}

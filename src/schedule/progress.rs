@@ -1,0 +1,147 @@
+//! What workers say of tests: begun, ran, over, taken back.
+
+use crate::model::{Outcome, TestIndex, WorkerId};
+
+use super::roster::{Member, Stage};
+use super::scheduler::Phase;
+use super::{Decision, ScheduleError, Scheduler};
+
+impl Scheduler {
+    /// A worker began an item.
+    pub fn test_started(&mut self, worker: WorkerId, item: u32) -> Vec<Decision> {
+        self.step(worker, item, "started", |scheduler, lane, test, out| {
+            if !scheduler.account(lane)?.start(worker, test) {
+                return None;
+            }
+            let (lane_id, index, name) = scheduler.name(worker, item)?;
+            out.push(Decision::Started {
+                worker,
+                lane: lane_id,
+                index,
+                test: name,
+            });
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// The call of an item is over after `duration` seconds, its teardown may wait to know what
+    /// comes next (seed: `remove_item`). At most once a test; [`test_ended`](Self::test_ended)
+    /// implies it.
+    pub fn test_ran(&mut self, worker: WorkerId, item: u32, duration: f64) -> Vec<Decision> {
+        self.step(worker, item, "ran", |scheduler, lane, test, out| {
+            if !scheduler.account(lane)?.ran(worker, test) {
+                return None;
+            }
+            scheduler.refill(lane, worker, Some(duration), out);
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// All phases of an item are over; `duration` is the seconds of its set-up and call.
+    pub fn test_ended(
+        &mut self,
+        worker: WorkerId,
+        item: u32,
+        outcome: Outcome,
+        duration: f64,
+    ) -> Vec<Decision> {
+        self.step(worker, item, "ended", |scheduler, lane, test, out| {
+            let account = scheduler.account(lane)?;
+            let first_word = account.ran(worker, test);
+            if !account.end(worker, test) {
+                return None;
+            }
+            let (lane_id, index, name) = scheduler.name(worker, item)?;
+            scheduler.remaining -= 1;
+            out.push(Decision::Finished {
+                worker,
+                lane: lane_id,
+                index,
+                test: name,
+                outcome,
+            });
+            if first_word {
+                scheduler.refill(lane, worker, Some(duration), out);
+            }
+            scheduler.settle(lane, out);
+            Some(())
+        })
+    }
+
+    /// The answer to the oldest [`Decision::Withdraw`] of a worker: these items were taken back;
+    /// what else was asked for has begun or will begin there.
+    pub fn withdrawn(&mut self, worker: WorkerId, items: &[u32]) -> Vec<Decision> {
+        let lane = match self.roster.get(worker) {
+            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
+            Some(member) if self.is_late(member) => return Vec::new(),
+            Some(member) => member.lane.filter(|_| member.places.is_some()),
+        };
+        let mut out = Vec::new();
+        let Some(lane) = lane else {
+            out.push(Decision::Fault(ScheduleError::OutOfTurn {
+                worker,
+                step: "withdrawn",
+            }));
+            return out;
+        };
+        let mut returned = Vec::new();
+        for item in items {
+            let test = self.locate(worker, *item).map(|(_, test)| test);
+            let account = self.account(lane);
+            if let (Some(test), Some(account)) = (test, account)
+                && account.put_back(worker, test)
+            {
+                returned.push(TestIndex(test));
+            } else {
+                out.push(Decision::Fault(ScheduleError::NotFollowing {
+                    worker,
+                    item: *item,
+                    step: "withdrawn",
+                }));
+            }
+        }
+        let asked = self
+            .roster
+            .change(worker, |member| member.recalls.pop_front());
+        if let Some(account) = self.account(lane) {
+            for test in asked.flatten().unwrap_or_default() {
+                account.keep(worker, test.0);
+            }
+        }
+        self.came_back(lane, &returned, &mut out);
+        out
+    }
+
+    fn step(
+        &mut self,
+        worker: WorkerId,
+        item: u32,
+        step: &'static str,
+        act: impl FnOnce(&mut Self, usize, u32, &mut Vec<Decision>) -> Option<()>,
+    ) -> Vec<Decision> {
+        match self.roster.get(worker) {
+            None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
+            Some(member) if self.is_late(member) => return Vec::new(),
+            Some(_) => {}
+        }
+        let Some((lane, test)) = self.locate(worker, item) else {
+            return vec![Decision::Fault(ScheduleError::UnknownItem { worker, item })];
+        };
+        let mut out = Vec::new();
+        if act(self, lane, test, &mut out).is_none() {
+            out.push(Decision::Fault(ScheduleError::NotFollowing {
+                worker,
+                item,
+                step,
+            }));
+        }
+        out
+    }
+
+    /// Whether a worker's message about a test has come too late to matter.
+    fn is_late(&self, member: &Member) -> bool {
+        member.stage == Stage::Down || self.phase == Phase::Closed
+    }
+}

@@ -1,0 +1,412 @@
+//! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
+//! under way for long.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+
+use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
+use crate::schedule::{Decision, Lanes, Policy, Scheduler};
+
+/// Worker → scheduler.
+#[derive(Debug, Clone)]
+enum Event {
+    Ready,
+    Collected,
+    Started(u32),
+    Ran(u32),
+    Ended(u32),
+    Withdrawn(Vec<u32>),
+    Down(Option<u32>, Outcome),
+}
+
+/// Scheduler → worker.
+#[derive(Debug, Clone)]
+enum Command {
+    Run(Vec<u32>),
+    Withdraw(Vec<u32>),
+    Finish,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Collecting,
+    Up,
+    Dead,
+}
+
+#[derive(Debug)]
+struct Worker {
+    spec: WorkerSpec,
+    collection: Collection,
+    names: Vec<TestName>,
+    stage: Stage,
+    queue: VecDeque<u32>,
+    /// Taken from the queue, so not to be withdrawn any more; its start is not reported yet.
+    taken: Option<u32>,
+    running: Option<u32>,
+    ran: bool,
+    finish: bool,
+    commands: VecDeque<Command>,
+    events: VecDeque<Event>,
+}
+
+/// What a supervisor says of a worker that is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Replace,
+    Abandon,
+}
+
+pub(super) struct World {
+    scheduler: Scheduler,
+    steals: bool,
+    workers: BTreeMap<WorkerId, Worker>,
+    undecided: Vec<WorkerId>,
+    begun: HashSet<(Lane, TestName)>,
+    terminal: BTreeMap<(Lane, TestIndex), Decision>,
+    scheduled: Option<u32>,
+    told_to_finish: BTreeSet<WorkerId>,
+    rejected: BTreeSet<WorkerId>,
+    ended_well: usize,
+    stopped: bool,
+    aborted: bool,
+}
+
+impl World {
+    pub(super) fn new(
+        policy: Box<dyn Policy>,
+        steals: bool,
+        workers: Vec<(WorkerSpec, Collection)>,
+    ) -> Self {
+        let ids = (0..).map(WorkerId);
+        let expected: Vec<_> = ids
+            .zip(&workers)
+            .map(|(id, (spec, _))| (id, spec.clone()))
+            .collect();
+        let mut world = Self {
+            scheduler: Scheduler::new(policy, &expected),
+            steals,
+            workers: BTreeMap::new(),
+            undecided: Vec::new(),
+            begun: HashSet::new(),
+            terminal: BTreeMap::new(),
+            scheduled: None,
+            told_to_finish: BTreeSet::new(),
+            rejected: BTreeSet::new(),
+            ended_well: 0,
+            stopped: false,
+            aborted: false,
+        };
+        for (spec, collection) in workers {
+            world.spawn(spec, collection);
+        }
+        world
+    }
+
+    fn spawn(&mut self, spec: WorkerSpec, collection: Collection) -> WorkerId {
+        let id = WorkerId(u32::try_from(self.workers.len()).unwrap());
+        let worker = Worker {
+            spec,
+            names: collection.names(),
+            collection,
+            stage: Stage::Starting,
+            queue: VecDeque::new(),
+            taken: None,
+            running: None,
+            ran: false,
+            finish: false,
+            commands: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        self.workers.insert(id, worker);
+        id
+    }
+
+    /// The worker that a number picks, if there is any.
+    pub(super) fn pick(&self, number: usize) -> WorkerId {
+        WorkerId(u32::try_from(number % self.workers.len()).unwrap())
+    }
+
+    /// A worker takes one step of its own. `false` if there is none for it.
+    pub(super) fn act(&mut self, id: WorkerId, patient: bool) -> bool {
+        let worker = self.workers.get_mut(&id).unwrap();
+        if worker.stage == Stage::Dead {
+            return false;
+        }
+        if worker.stage == Stage::Starting {
+            worker.stage = Stage::Collecting;
+            worker.events.push_back(Event::Ready);
+        } else if worker.stage == Stage::Collecting && !worker.finish {
+            worker.stage = Stage::Up;
+            worker.events.push_back(Event::Collected);
+        } else if let Some(item) = worker.running {
+            let knows_next = worker.finish || !worker.queue.is_empty();
+            if !worker.ran && (patient || !knows_next) {
+                worker.ran = true;
+                worker.events.push_back(Event::Ran(item));
+            } else if knows_next {
+                worker.running = None;
+                worker.ran = false;
+                worker.events.push_back(Event::Ended(item));
+            } else {
+                return false;
+            }
+        } else if worker.taken.is_none() && !worker.queue.is_empty() {
+            worker.taken = worker.queue.pop_front();
+        } else if let Some(item) = worker.taken.take() {
+            worker.running = Some(item);
+            worker.events.push_back(Event::Started(item));
+            let name = worker.names[item as usize].clone();
+            let (lane, _, known) = self
+                .scheduler
+                .name(id, item)
+                .expect("a worker runs what is in force");
+            assert_eq!(known, name, "{id} runs another test than it was meant to");
+            assert!(self.begun.insert((lane, name)), "{known} begins twice");
+        } else if worker.finish {
+            worker.stage = Stage::Dead;
+            worker.events.push_back(Event::Down(None, Outcome::Crashed));
+            if !self.stopped && !self.rejected.contains(&id) {
+                self.ended_well += 1;
+            }
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// A worker dies; what it has said before still arrives. A lost agent can not tell what was
+    /// running.
+    pub(super) fn kill(&mut self, id: WorkerId, verdict: Outcome, agent_lost: bool) {
+        let worker = self.workers.get_mut(&id).unwrap();
+        if worker.stage != Stage::Dead {
+            worker.stage = Stage::Dead;
+            let told = worker.running.filter(|_| !agent_lost);
+            worker.events.push_back(Event::Down(told, verdict));
+        }
+    }
+
+    /// The agent of a worker gets the next command. `false` if none is under way.
+    pub(super) fn command(&mut self, id: WorkerId) -> bool {
+        let worker = self.workers.get_mut(&id).unwrap();
+        let Some(command) = worker.commands.pop_front() else {
+            return false;
+        };
+        if worker.stage == Stage::Dead {
+            return true;
+        }
+        match command {
+            Command::Run(items) => {
+                assert!(!worker.finish, "{id} gets tests after its finish");
+                worker.queue.extend(items);
+            }
+            Command::Withdraw(items) => {
+                let (taken, kept) = worker.queue.iter().partition(|item| items.contains(item));
+                worker.queue = kept;
+                worker.events.push_back(Event::Withdrawn(taken.into()));
+            }
+            Command::Finish => worker.finish = true,
+        }
+        true
+    }
+
+    /// The scheduler gets the next event of a worker. `false` if none is under way.
+    pub(super) fn event(&mut self, id: WorkerId) -> bool {
+        let worker = self.workers.get_mut(&id).unwrap();
+        let Some(event) = worker.events.pop_front() else {
+            return false;
+        };
+        let scheduler = &mut self.scheduler;
+        let decisions = match event {
+            Event::Ready => scheduler.worker_ready(id),
+            Event::Collected => scheduler.collected(id, worker.collection.clone()),
+            Event::Started(item) => scheduler.test_started(id, item),
+            Event::Ran(item) => scheduler.test_ran(id, item, 0.2),
+            Event::Ended(item) => scheduler.test_ended(id, item, Outcome::Passed, 0.01),
+            Event::Withdrawn(items) => scheduler.withdrawn(id, &items),
+            Event::Down(running, verdict) => {
+                self.undecided.push(id);
+                scheduler.worker_down(id, running, verdict)
+            }
+        };
+        self.carry_out(decisions);
+        true
+    }
+
+    /// The supervisor decides about one worker that is down. `false` if there is none.
+    pub(super) fn supervise(&mut self, verdict: Verdict, collection: Collection) -> bool {
+        let Some(old) = self.undecided.pop() else {
+            return false;
+        };
+        let decisions = match verdict {
+            Verdict::Replace => {
+                let spec = self.workers[&old].spec.clone();
+                let new = self.spawn(spec.clone(), collection);
+                self.scheduler.worker_expected(new, &spec, Some(old))
+            }
+            Verdict::Abandon => self.scheduler.worker_abandoned(old, "given up"),
+        };
+        self.carry_out(decisions);
+        true
+    }
+
+    pub(super) fn one_more(&mut self, spec: &WorkerSpec, collection: Collection) {
+        let new = self.spawn(spec.clone(), collection);
+        let decisions = self.scheduler.worker_expected(new, spec, None);
+        self.carry_out(decisions);
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+        let decisions = self.scheduler.stop("stopped".into());
+        self.carry_out(decisions);
+    }
+
+    fn carry_out(&mut self, decisions: Vec<Decision>) {
+        for decision in decisions {
+            match decision.clone() {
+                Decision::Run { worker, items } => {
+                    assert!(!items.is_empty());
+                    let no_more = self.told_to_finish.contains(&worker);
+                    assert!(!no_more, "{worker} gets tests after its finish");
+                    self.send(worker, Command::Run(items));
+                }
+                Decision::Withdraw { worker, items } => {
+                    self.send(worker, Command::Withdraw(items));
+                }
+                Decision::Finish { worker } => {
+                    let first = self.told_to_finish.insert(worker);
+                    assert!(first, "{worker} is told to finish twice");
+                    self.send(worker, Command::Finish);
+                }
+                Decision::Scheduling { tests, .. } => {
+                    assert_eq!(self.scheduled.replace(tests), None);
+                }
+                Decision::Started { .. } | Decision::Differs(_) => {}
+                Decision::Rejected { worker } => {
+                    self.rejected.insert(worker);
+                }
+                Decision::Finished { lane, index, .. }
+                | Decision::Crashed { lane, index, .. }
+                | Decision::NotRun { lane, index, .. } => {
+                    let before = self.terminal.insert((lane, index), decision.clone());
+                    assert_eq!(before, None, "two ends of one test: {decision:?}");
+                }
+                Decision::Abort(_) => {
+                    self.stopped = true;
+                    self.aborted = true;
+                }
+                Decision::Fault(fault) => panic!("{fault}"),
+            }
+        }
+    }
+
+    fn send(&mut self, id: WorkerId, command: Command) {
+        self.workers
+            .get_mut(&id)
+            .unwrap()
+            .commands
+            .push_back(command);
+    }
+
+    /// Everything that is under way arrives.
+    fn deliver(&mut self) {
+        let ids = |world: &Self| world.workers.keys().copied().collect::<Vec<_>>();
+        while ids(self)
+            .into_iter()
+            .any(|id| self.event(id) || self.command(id))
+        {}
+    }
+
+    /// Once all is delivered, nobody sits idle beside work that it could take.
+    pub(super) fn check_nobody_idles_beside_work(&mut self) {
+        self.deliver();
+        if self.scheduled.is_none() || self.stopped {
+            return;
+        }
+        let account = |lane: Lane| {
+            let track = &self.scheduler.tracks[lane.0 as usize];
+            track.force.as_ref().map(|force| &force.account)
+        };
+        for (id, worker) in &self.workers {
+            let idle = worker.running.is_none() || worker.ran;
+            let takes = worker.stage == Stage::Up && !self.rejected.contains(id);
+            if !takes
+                || !idle
+                || worker.taken.is_some()
+                || !worker.queue.is_empty()
+                || worker.finish
+            {
+                continue;
+            }
+            let lane = self.scheduler.roster.get(*id).unwrap().lane.unwrap();
+            let account = account(Lane(u32::try_from(lane).unwrap())).unwrap();
+            assert_eq!(account.waiting_len(), 0, "{id} idles while tests wait");
+            assert!(account.unbegun() > 0, "{id} was not told that all is begun");
+            if self.steals {
+                let (load, victim) = account.busiest().unwrap();
+                assert!(load < 2, "{id} idles while {victim} has {load} tests");
+            }
+        }
+    }
+
+    /// All workers start up and collect without an incident.
+    pub(super) fn start_up(&mut self) {
+        for _ in 0..2 {
+            for id in self.workers.keys().copied().collect::<Vec<_>>() {
+                self.act(id, false);
+            }
+        }
+        self.deliver();
+    }
+
+    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the
+    /// sums must add up.
+    pub(super) fn finish(mut self) {
+        while self.supervise(Verdict::Abandon, Collection::default()) {}
+        let mut steps = 0_usize;
+        loop {
+            let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
+            let mut moved = false;
+            for id in ids {
+                moved |= self.event(id) | self.command(id) | self.act(id, steps.is_multiple_of(3));
+                steps += 1;
+            }
+            moved |= self.supervise(Verdict::Abandon, Collection::default());
+            if !moved {
+                break;
+            }
+            self.check_nobody_idles_beside_work();
+        }
+        for (id, worker) in &self.workers {
+            assert!(
+                worker.stage == Stage::Dead,
+                "{id} waits for ever: {worker:?}"
+            );
+        }
+        let before = self.terminal.len();
+        let decisions = self.scheduler.close("nobody left".into());
+        self.carry_out(decisions);
+        assert!(self.scheduler.is_complete());
+        assert_eq!(self.scheduler.remaining(), 0);
+        assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
+        if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
+            let lost = self.terminal.len() - before;
+            assert_eq!(
+                lost, 0,
+                "tests are lost though a worker ended for want of work"
+            );
+        }
+        for decision in self.terminal.values() {
+            if let Decision::NotRun {
+                lane, test, lost, ..
+            } = decision
+            {
+                let key = (*lane, test.clone());
+                assert!(!self.begun.contains(&key), "{test} did begin");
+                assert!(*lost || self.stopped, "{test} is left out without a stop");
+            }
+        }
+        assert!(!self.aborted || self.begun.is_empty());
+    }
+}

@@ -1,0 +1,10 @@
+//! What every end-to-end test needs: a project, an interpreter with the right packages, a run with a deadline, and the
+//! proof that nothing is left of it.
+
+mod environment;
+mod processes;
+mod project;
+
+pub(crate) use environment::python;
+pub(crate) use processes::Marked;
+pub(crate) use project::{Project, Running, Told};
