@@ -203,3 +203,6 @@ fn shown(line: &[u8]) -> String {
     format!("{}{dots}", text.escape_debug())
 }
 
+
+#[cfg(test)]
+mod tests;
