@@ -205,3 +205,6 @@ fn shown(line: &[u8]) -> String {
     let dots = if line.len() > 120 { "…" } else { "" };
     format!("{}{dots}", text.escape_debug())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,6 +26,9 @@ const CONCLUSION: Duration = Duration::from_secs(600);
 
 /// How long killed processes may take to be gone: long enough for the kernel to free 100 GiB.
 const ENDING: Duration = Duration::from_secs(20);
+
+/// How long a controller that no longer reads is waited for at the end; longer than [`ENDING`].
+const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Why an agent ended otherwise than it was told to.
 #[derive(Debug, Error)]
@@ -89,10 +92,7 @@ pub fn serve() -> Result<(), AgentError> {
 }
 
 async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
-    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let (stdin, stdout) =
-        (stdin.map_err(AgentError::Streams)?, stdout.map_err(AgentError::Streams)?);
+    let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone(), run_ids);
@@ -104,15 +104,32 @@ async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
             }
         }
     };
+    let writing = sender.write_to(&stdout);
+    tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
         // The controller no longer listens: it is gone.
-        error = sender.write_to(&stdout) => Err(AgentError::Link(error.into())),
+        written = &mut writing => {
+            host.end().await;
+            return written.map_err(|error| AgentError::Link(error.into()));
+        }
     };
-    host.end().await;
+    let ending = async {
+        host.end().await;
+        sender.close();
+    };
     // At the end of a run the controller may have stopped listening already.
-    let _gone = sender.flush_to(&stdout).await;
+    let _ = tokio::join!(ending, tokio::time::timeout(FAREWELL, writing));
     result
+}
+
+fn streams() -> io::Result<(Descriptor, Descriptor)> {
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        return Err(io::Error::other("a terminal speaks no frames"));
+    }
+    let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok((Descriptor::new(stdin)?, Descriptor::new(stdout)?))
 }
 
 #[derive(Debug)]

@@ -151,8 +151,15 @@ impl Queue {
         let mut items = 0;
         let mut resume = false;
         let mut buffer = [0; LONGEST];
-        while let Ok(count) = recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+        loop {
+            let count = match recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => count,
+                Err(Errno::EAGAIN) => break,
+                Err(error) => return Err(error.into()),
+            };
             match &buffer[..count] {
+                // No message is empty: this is the end of a stream that the worker's tests have shut down.
+                [] => return Err(io::ErrorKind::BrokenPipe.into()),
                 message if message.starts_with(RUN) => items += 1,
                 message if message == RESUME => resume = true,
                 _close => self.closed = false,
@@ -200,3 +207,6 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

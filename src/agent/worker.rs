@@ -332,3 +332,6 @@ fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
         Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests;
