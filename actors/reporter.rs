@@ -39,7 +39,7 @@ impl Handler<Event> for ReporterActor {
         match told {
             Ok(subscriber) => self.subscriber = Some(subscriber),
             Err(panic) => {
-                self.session.do_send(SessionNote::SubscriberFailed(panic_text(&*panic).to_owned()))
+                self.session.do_send(SessionNote::SubscriberFailed(panic_text(&*panic).to_owned()));
             }
         }
     }

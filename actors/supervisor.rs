@@ -385,7 +385,10 @@ impl Handler<RunConclusion> for SupervisorActor {
     fn handle(&mut self, RunConclusion(requests): RunConclusion, _context: &mut Context<Self>) {
         match &self.host {
             Host::Ready(host) => {
-                host.do_send(ToHost(ToAgent::Conclude { requests, input: self.plan.input.clone() }))
+                host.do_send(ToHost(ToAgent::Conclude {
+                    requests,
+                    input: self.plan.input.clone(),
+                }));
             }
             Host::None | Host::Preparing(_) => {
                 self.neighbours.session.do_send(FleetNews::Concluded {

@@ -148,7 +148,7 @@ impl Tally {
             RunEvent::TestNotRun { test, reason, lost, .. } => self.given_up(test, reason, *lost),
             RunEvent::Warned { worker, warning } => self.warnings.add(*worker, warning),
             RunEvent::WorkerDown { worker, death, crashed, expected } => {
-                self.down(*worker, death, crashed.as_ref(), *expected)
+                self.down(*worker, death, crashed.as_ref(), *expected);
             }
             RunEvent::WorkerReplaced { old, new } => {
                 if let Some(down) = self.down_of(*old) {
@@ -162,7 +162,7 @@ impl Tally {
             }
             RunEvent::Stopping(reason) => self.stopping(reason),
             RunEvent::Conclusion { text, failure } => {
-                self.conclusions.push(Conclusion { text: text.clone(), failure: failure.clone() })
+                self.conclusions.push(Conclusion { text: text.clone(), failure: failure.clone() });
             }
             RunEvent::RunFinished(verdict) => {
                 self.verdict = Some(verdict.clone());

@@ -10,7 +10,9 @@ fn play(lines: &[&str]) -> (Conversation, Vec<WorkerEvent>) {
     let mut conversation = Conversation::default();
     let events = lines
         .iter()
-        .map(|line| conversation.accept(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .map(|line| {
+            conversation.accept(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"))
+        })
         .collect();
     (conversation, events)
 }
@@ -55,7 +57,11 @@ fn a_whole_life_becomes_events() {
     );
     assert_eq!(
         events[4],
-        WorkerEvent::Items(vec![Item { id: "a.py::y".into(), scope_len: 4, group: Some("g".into()) }])
+        WorkerEvent::Items(vec![Item {
+            id: "a.py::y".into(),
+            scope_len: 4,
+            group: Some("g".into())
+        }])
     );
     assert_eq!(events[5], WorkerEvent::Collected { count: 2, deselected: 1 });
     assert_eq!(events[6], WorkerEvent::Started { item: 1 });
@@ -63,7 +69,8 @@ fn a_whole_life_becomes_events() {
     let WorkerEvent::Ended { item: 1, end } = &events[11] else { panic!("{:?}", events[11]) };
     assert_eq!(end.outcome, Outcome::Failed);
     assert_eq!((end.durations.total(), end.started), (1.5, 1_700_000_000.25));
-    let finished = WorkerEvent::Finished { exit_code: 1, conclude: Some(r#"{"cov":1}"#.to_owned()) };
+    let finished =
+        WorkerEvent::Finished { exit_code: 1, conclude: Some(r#"{"cov":1}"#.to_owned()) };
     assert_eq!(events[13], finished);
 }
 
@@ -113,13 +120,17 @@ fn a_message_out_of_order_is_named_with_where_the_worker_was() {
     let start = r#"{"t":"start","i":1}"#;
     let end = r#"{"t":"end","i":1,"o":"passed","d":[0,0,0],"s":0}"#;
     let ran = r#"{"t":"ran","i":1,"d":0}"#;
-    let report = r#"{"t":"report","i":2,"phase":"call","category":"","letter":"","word":"","failed":false}"#;
+    let report =
+        r#"{"t":"report","i":2,"phase":"call","category":"","letter":"","word":"","failed":false}"#;
     for (lines, told) in [
         (&[start, start][..], "`start` where it was in item 1"),
         (&[start, r#"{"t":"start","i":2}"#], "`start` where it was in item 1"),
         (&[end], "`end` of item 1 where it was between tests"),
         (&[start, end, end], "`end` of item 1 where it was between tests"),
-        (&[start, r#"{"t":"end","i":2,"o":"passed","d":[0,0,0],"s":0}"#], "`end` of item 2 where it was in item 1"),
+        (
+            &[start, r#"{"t":"end","i":2,"o":"passed","d":[0,0,0],"s":0}"#],
+            "`end` of item 2 where it was in item 1",
+        ),
         (&[start, ran, ran], "`ran` where it was in item 1"),
         (&[ran], "`ran` where it was between tests"),
         (&[report], "`report` of item 2 where it was between tests"),
@@ -127,7 +138,10 @@ fn a_message_out_of_order_is_named_with_where_the_worker_was() {
         (&[r#"{"t":"halted","i":1}"#], "`halted` of item 1 where it was between tests"),
         (&[READY], "`ready` where it was between tests"),
         (&[r#"{"t":"items","items":[]}"#], "`items` where it was between tests"),
-        (&[r#"{"t":"collected","count":3,"deselected":0}"#], "`collected` where it was between tests"),
+        (
+            &[r#"{"t":"collected","count":3,"deselected":0}"#],
+            "`collected` where it was between tests",
+        ),
         (&[start, r#"{"t":"finished","exit_code":0}"#], "`finished` while item 1 has not ended"),
         (&[r#"{"t":"finished","exit_code":0}"#, start], "a message after `finished`"),
     ] {
@@ -151,14 +165,19 @@ fn a_broken_line_changes_nothing() {
 fn the_parts_of_a_collection_add_up() {
     let told = broken(
         Conversation::default(),
-        &[READY, r#"{"t":"items","items":[["x",1]]}"#, r#"{"t":"collected","count":2,"deselected":0}"#],
+        &[
+            READY,
+            r#"{"t":"items","items":[["x",1]]}"#,
+            r#"{"t":"collected","count":2,"deselected":0}"#,
+        ],
     );
     assert_eq!(told, "it broke the worker protocol: `collected` counts 2 items, 1 came");
 }
 
 #[test]
 fn a_worker_of_another_version_is_told_both() {
-    let told = broken(Conversation::default(), &[&READY.replace(r#""protocol":1"#, r#""protocol":2"#)]);
+    let told =
+        broken(Conversation::default(), &[&READY.replace(r#""protocol":1"#, r#""protocol":2"#)]);
     assert_eq!(told, "it speaks version 2 of the worker protocol, this agent speaks version 1");
 }
 

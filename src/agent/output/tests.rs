@@ -22,13 +22,18 @@ fn little_output_is_kept_whole() {
 fn what_is_cut_is_cut_at_a_line() {
     // 16 bytes a line, so that lines end on the very edge of what is kept, and 10 bytes, so that they do not.
     for width in [16, 10] {
-        let lines: Vec<String> = (0..30_000).map(|number| format!("{number:0>0$}\n", width - 1)).collect();
+        let lines: Vec<String> =
+            (0..30_000).map(|number| format!("{number:0>0$}\n", width - 1)).collect();
         let whole = lines.concat();
         for size in [1000, 4096, 65_536, 100_000] {
             let chunks: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
             let text = tail(&chunks);
             assert!(whole.ends_with(&text));
-            assert!(text.len() <= TAIL && text.len() > TAIL - width, "{width} {size}: {}", text.len());
+            assert!(
+                text.len() <= TAIL && text.len() > TAIL - width,
+                "{width} {size}: {}",
+                text.len()
+            );
             assert!(lines.iter().any(|line| text.starts_with(line.as_str())), "{}", &text[..20]);
         }
     }
@@ -49,7 +54,8 @@ fn a_flood_takes_no_more_memory_than_a_trickle() {
 /// What is shown of a stream that comes in these chunks.
 fn shown(chunks: &[&[u8]]) -> Vec<String> {
     let sender = Sender::default();
-    let mut output = Output::new(WorkerId(3), Stream::Stderr, Tail::default(), Some(sender.clone()));
+    let mut output =
+        Output::new(WorkerId(3), Stream::Stderr, Tail::default(), Some(sender.clone()));
     for chunk in chunks {
         output.add(chunk);
     }
@@ -61,7 +67,10 @@ fn shown(chunks: &[&[u8]]) -> Vec<String> {
         let (frame, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
         bytes = rest;
         match decode(frame).unwrap() {
-            FromAgent::Worker(WorkerId(3), WorkerEvent::Output { stream: Stream::Stderr, text }) => texts.push(text),
+            FromAgent::Worker(
+                WorkerId(3),
+                WorkerEvent::Output { stream: Stream::Stderr, text },
+            ) => texts.push(text),
             other => panic!("{other:?}"),
         }
     }

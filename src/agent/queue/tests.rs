@@ -40,9 +40,14 @@ impl Reader {
             return;
         }
         let Some(message) = self.receive(MsgFlags::MSG_PEEK) else { return };
-        let run = message.strip_prefix(r#"{"run":"#).map(|rest| rest.trim_end_matches('}').parse().unwrap());
+        let run = message
+            .strip_prefix(r#"{"run":"#)
+            .map(|rest| rest.trim_end_matches('}').parse().unwrap());
         if self.halted && run.is_some() {
-            assert!(self.events.contains(&Event::Halted), "a `run` was left to a worker that waits: {message}");
+            assert!(
+                self.events.contains(&Event::Halted),
+                "a `run` was left to a worker that waits: {message}"
+            );
             return;
         }
         assert_eq!(self.receive(MsgFlags::empty()), Some(message.clone()));
@@ -131,8 +136,11 @@ impl World {
             Step::Fail => self.reader.fail(),
             Step::Hear => self.hear(),
             Step::Withdraw(which) => {
-                let items: Vec<u32> =
-                    which.iter().filter(|_| self.given > 0).map(|at| at.index(self.given as usize) as u32).collect();
+                let items: Vec<u32> = which
+                    .iter()
+                    .filter(|_| self.given > 0)
+                    .map(|at| at.index(self.given as usize) as u32)
+                    .collect();
                 let taken = self.queue.withdraw(&items).unwrap();
                 assert!(taken.iter().all(|item| items.contains(item)));
                 self.withdrawn.extend(taken);

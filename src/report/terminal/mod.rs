@@ -231,10 +231,10 @@ impl<W> TerminalReport<W> {
             }
             RunEvent::Output { worker, text, .. } => self.output(*worker, text),
             RunEvent::WorkerDown { worker, death, crashed, expected } => {
-                self.worker_down(*worker, death, crashed.is_some(), *expected)
+                self.worker_down(*worker, death, crashed.is_some(), *expected);
             }
             RunEvent::WorkerReplaced { old, .. } if self.is_told() => {
-                self.page.line(PLAIN, &format!("replacing crashed worker {old}"))
+                self.page.line(PLAIN, &format!("replacing crashed worker {old}"));
             }
             RunEvent::ReplacementDenied { reason, .. } if self.is_told() => {
                 self.page.line(RED, reason);
