@@ -2,5 +2,6 @@
 
 mod cli;
 mod crashes;
+mod deadlines;
 mod exit_table;
 mod support;
