@@ -26,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
 
+/// With what code a worker ends that can no longer speak or hear, by the worker protocol.
+const CHANNEL_LOST: i32 = 70;
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -298,6 +301,9 @@ impl Worker {
                 .process
                 .may_be_out_of_memory()
                 .then(|| "out of memory: the kernel killed it".to_owned()),
+            None if ending == Ending::Code(CHANNEL_LOST) => {
+                Some("the descriptors of the worker protocol were closed under it".to_owned())
+            }
             None => None,
         };
         let death = Death {

@@ -2,7 +2,11 @@
 
 mod cli;
 mod crashes;
+<<<<<<< /tmp/m/o.rs
 mod docs;
+=======
+mod deadlines;
+>>>>>>> /tmp/m/t.rs
 mod exit_table;
 mod faults;
 mod modes;

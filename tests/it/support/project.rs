@@ -100,6 +100,13 @@ impl Project {
         Running::start(self.command(args)).end()
     }
 
+    /// Runs `callsheet ARGS` with these variables to its end.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Told {
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied());
+        Running::start(command).end()
+    }
+
     /// Runs the project's own interpreter, for example plain pytest, to its end.
     pub(crate) fn run_python(&self, args: &[&str]) -> Told {
         let mut command = Command::new(&self.python);
