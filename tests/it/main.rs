@@ -3,4 +3,5 @@
 mod cli;
 mod crashes;
 mod exit_table;
+mod library;
 mod support;
