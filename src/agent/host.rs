@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use log::debug;
@@ -51,17 +52,20 @@ pub fn is_asked() -> bool {
 
 /// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.
 ///
-/// A program that embeds callsheet calls this first in its `main`, before it starts a thread or reads stdin.
+/// A program that embeds callsheet calls this first in its `main`, before it reads stdin or does anything that only one process should;
+/// a `main` marked `#[tokio::main]` or `#[actix::main]` may call it too.
 #[expect(clippy::exit, reason = "an agent has no other work than serving")]
 pub fn serve_if_asked() {
     if is_asked() {
-        let code = match serve() {
-            Ok(()) => 0,
-            Err(error) => {
+        // On a thread of its own, since a `main` that an async runtime was started for can not start another.
+        let code = match thread::spawn(serve).join() {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
                 // The controller keeps what an agent says here; nobody is left to hear that it failed.
                 let _ = writeln!(io::stderr(), "callsheet agent: {error}");
                 i32::from(ExitCode::Infrastructure.number())
             }
+            Err(_told) => i32::from(ExitCode::Infrastructure.number()),
         };
         std::process::exit(code);
     }

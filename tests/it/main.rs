@@ -8,8 +8,12 @@ mod docs;
 mod deadlines;
 >>>>>>> /tmp/m/t.rs
 mod exit_table;
+<<<<<<< /tmp/m/o.rs
 mod faults;
 mod modes;
 mod outcomes;
 mod seed;
+=======
+mod library;
+>>>>>>> /tmp/m/t.rs
 mod support;
