@@ -75,7 +75,8 @@ fn the_restart_limit_leaves_the_survivors_working() {
         let project = Project::new(&[
             (
                 "conftest.py",
-                "def pytest_runtest_logfinish(nodeid):\n    open('ran', 'a').write(nodeid + '\\n')\n",
+                "def pytest_runtest_makereport(item, call):\n\
+                \x20   if call.when == 'call': open('ran', 'a').write(item.nodeid + '\\n')\n",
             ),
             (
                 "test_a.py",

@@ -13,7 +13,7 @@ def test_passes():
 
 def test_fails():
     expected = {"name": "callsheet", "numbers": [1, 2, 3]}
-    found = {"name": "call sheet", "numbers": [1, 2, 4]}
+    found = {"name": "callsheet", "numbers": [1, 2, 4]}
     assert found == expected
 
 
