@@ -11,7 +11,8 @@ use log::info;
 use super::host::{HostActor, Patience};
 use super::messages::{
     AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, HostNews, KillFleet, Publish,
-    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerGone, WorkerNews,
+    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp, WorkerGone,
+    WorkerNews,
 };
 use super::worker::WorkerActor;
 use crate::config::Config;
@@ -112,7 +113,14 @@ impl SupervisorActor {
     fn recruit(&mut self, spec: WorkerSpec) -> WorkerId {
         let worker = WorkerId(self.next_id);
         self.next_id += 1;
-        self.members.insert(worker, Member { spec, since: Instant::now(), actor: None });
+        self.members.insert(
+            worker,
+            Member {
+                spec,
+                since: Instant::now(),
+                actor: None,
+            },
+        );
         worker
     }
 
@@ -132,11 +140,23 @@ impl SupervisorActor {
     }
 
     fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
-        let Some(member) = self.members.get_mut(&worker) else { return };
-        let actor =
-            WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone()).start();
-        host.do_send(Attach { worker, recipient: actor.clone().recipient() });
-        self.neighbours.enlist.do_send(Enlist { worker, orders: actor.clone().recipient() });
+        let Some(member) = self.members.get_mut(&worker) else {
+            return;
+        };
+        let actor = WorkerActor::new(
+            worker,
+            host.clone().recipient(),
+            self.neighbours.news.clone(),
+        )
+        .start();
+        host.do_send(Attach {
+            worker,
+            recipient: actor.clone().recipient(),
+        });
+        self.neighbours.enlist.do_send(Enlist {
+            worker,
+            orders: actor.clone().recipient(),
+        });
         host.do_send(ToHost(ToAgent::Start {
             worker,
             spec: member.spec.clone(),
@@ -148,7 +168,8 @@ impl SupervisorActor {
 
     fn start_host(&mut self, context: &mut Context<Self>) {
         if self.host_starts > HOST_RESTARTS {
-            let reason = format!("the agent was lost {HOST_RESTARTS} times and is not started again");
+            let reason =
+                format!("the agent was lost {HOST_RESTARTS} times and is not started again");
             return self.give_up(&reason);
         }
         self.host_starts += 1;
@@ -157,10 +178,14 @@ impl SupervisorActor {
             Err(problem) => return self.give_up(&problem.to_string()),
         };
         info!("agent started, process {:?}", child.id());
-        let patience =
-            Patience { greeting: self.plan.deadlines.agent, silence: self.plan.deadlines.silence };
+        let patience = Patience {
+            greeting: self.plan.deadlines.agent,
+            silence: self.plan.deadlines.silence,
+        };
         let run_id = self.plan.input.run_id.clone();
-        let host = HostActor::new(child, run_id, patience, context.address().recipient()).start();
+        let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
+        let supervisor = context.address().recipient();
+        let host = HostActor::new(child, own_program, run_id, patience, supervisor).start();
         host.do_send(ToHost(ToAgent::Prepare {
             suite: self.plan.suite.clone(),
             deadlines: self.plan.deadlines,
@@ -177,28 +202,47 @@ impl SupervisorActor {
         self.tell_if_empty();
     }
 
+    /// A worker is lost to the run, for this reason, which is also told for tests that nobody else can run.
     fn abandon(&mut self, worker: WorkerId, reason: &str) {
         reason.clone_into(&mut self.last_words);
+        self.dismiss(worker, reason);
+    }
+
+    /// No replacement comes for a worker.
+    fn dismiss(&mut self, worker: WorkerId, reason: &str) {
         self.members.remove(&worker);
-        self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
+        self.neighbours.abandon.do_send(AbandonWorker {
+            worker,
+            reason: reason.to_owned(),
+        });
     }
 
     fn tell_if_empty(&self) {
         if self.members.is_empty() && !self.dismissed {
-            self.neighbours.session.do_send(FleetNews::Empty(self.last_words.clone()));
+            self.neighbours
+                .session
+                .do_send(FleetNews::Empty(self.last_words.clone()));
         }
     }
 
     fn kill_all(&self) {
-        for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
+        for actor in self
+            .members
+            .values()
+            .filter_map(|member| member.actor.as_ref())
+        {
             actor.do_send(StopWorker(StopMode::Kill));
         }
     }
 
     /// Workers whose process was not started yet never will be.
     fn drop_waiting(&mut self, reason: &str) {
-        let waiting: Vec<_> =
-            self.members.iter().filter(|(_, member)| member.actor.is_none()).map(|(id, _)| *id).collect();
+        let waiting: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.actor.is_none())
+            .map(|(id, _)| *id)
+            .collect();
         self.waiting.clear();
         for worker in waiting {
             self.abandon(worker, reason);
@@ -206,10 +250,20 @@ impl SupervisorActor {
         self.tell_if_empty();
     }
 
-    fn replace(&mut self, old: WorkerId, spec: WorkerSpec, delay: Duration, context: &mut Context<Self>) {
+    fn replace(
+        &mut self,
+        old: WorkerId,
+        spec: WorkerSpec,
+        delay: Duration,
+        context: &mut Context<Self>,
+    ) {
         let new = self.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
-        self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
+        self.neighbours.expect.do_send(ExpectWorker {
+            worker: new,
+            spec,
+            replaces: Some(old),
+        });
         if delay.is_zero() {
             self.start_worker(new, context);
         } else {
@@ -228,7 +282,7 @@ impl Actor for SupervisorActor {
 
     fn stopped(&mut self, _context: &mut Context<Self>) {
         if std::thread::panicking() {
-            self.neighbours.session.do_send(FleetNews::Broken("the supervisor failed".to_owned()));
+            self.neighbours.session.do_send(FleetNews::SupervisorFailed);
         }
     }
 }
@@ -240,7 +294,10 @@ impl Handler<StartFleet> for SupervisorActor {
         self.begun = Instant::now();
         for spec in self.plan.specs.clone() {
             let worker = self.recruit(spec);
-            self.publish(RunEvent::WorkerStarting { worker, replaces: None });
+            self.publish(RunEvent::WorkerStarting {
+                worker,
+                replaces: None,
+            });
             self.waiting.push(worker);
         }
         self.start_host(context);
@@ -251,20 +308,44 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone { worker, expected, wanted, collecting } = gone;
-        let Some(member) = self.members.remove(&worker) else { return };
-        if !expected && !self.standing_down {
+        let WorkerGone {
+            worker,
+            expected,
+            wanted,
+            collecting,
+        } = gone;
+        let Some(member) = self.members.remove(&worker) else {
+            return;
+        };
+        if expected || self.standing_down {
+            self.dismiss(worker, "it was told to end");
+        } else {
             let now = self.begun.elapsed();
             match self.policy.died(now, member.since.elapsed(), collecting) {
-                Restart::After(delay) if wanted => self.replace(worker, member.spec, delay, context),
-                Restart::After(_) => {}
+                Restart::After(delay) if wanted => {
+                    self.replace(worker, member.spec, delay, context)
+                }
+                Restart::After(_) => {
+                    self.dismiss(worker, "nothing is left for a replacement to do")
+                }
                 Restart::Denied(reason) => {
-                    self.publish(RunEvent::ReplacementDenied { worker, reason: reason.clone() });
+                    self.publish(RunEvent::ReplacementDenied {
+                        worker,
+                        reason: reason.clone(),
+                    });
                     self.abandon(worker, &reason);
                 }
             }
         }
         self.tell_if_empty();
+    }
+}
+
+impl Handler<WorkerCameUp> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: WorkerCameUp, _context: &mut Context<Self>) {
+        self.policy.came_up();
     }
 }
 
@@ -275,7 +356,9 @@ impl Handler<HostNews> for SupervisorActor {
         match news {
             HostNews::Progress(step) => self.publish(RunEvent::Progress(step)),
             HostNews::Prepared(info) => {
-                let Host::Preparing(host) = &self.host else { return };
+                let Host::Preparing(host) = &self.host else {
+                    return;
+                };
                 let host = host.clone();
                 self.host = Host::Ready(host.clone());
                 if self.host_starts == 1 {
@@ -293,7 +376,9 @@ impl Handler<HostNews> for SupervisorActor {
                 self.give_up(&reason);
             }
             HostNews::Concluded { text, failure } => {
-                self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
+                self.neighbours
+                    .session
+                    .do_send(FleetNews::Concluded { text, failure });
             }
             HostNews::Lost(why) => {
                 let before = std::mem::replace(&mut self.host, Host::None);
@@ -306,7 +391,10 @@ impl Handler<HostNews> for SupervisorActor {
                 } else if self.members.is_empty() {
                     // It was lost while it ran the conclusion.
                     let failure = Some(format!("the conclusion was not run: {why}"));
-                    let concluded = FleetNews::Concluded { text: String::new(), failure };
+                    let concluded = FleetNews::Concluded {
+                        text: String::new(),
+                        failure,
+                    };
                     self.neighbours.session.do_send(concluded);
                 }
             }
@@ -320,7 +408,11 @@ impl Handler<StandDown> for SupervisorActor {
     fn handle(&mut self, StandDown { interrupt }: StandDown, _context: &mut Context<Self>) {
         self.standing_down = true;
         if interrupt {
-            for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
+            for actor in self
+                .members
+                .values()
+                .filter_map(|member| member.actor.as_ref())
+            {
                 actor.do_send(StopWorker(StopMode::AfterTest));
             }
         }
@@ -347,10 +439,12 @@ impl Handler<RunConclusion> for SupervisorActor {
                 requests,
                 input: self.plan.input.clone(),
             })),
-            Host::None | Host::Preparing(_) => self.neighbours.session.do_send(FleetNews::Concluded {
-                text: String::new(),
-                failure: Some("the conclusion was not run: its agent is gone".to_owned()),
-            }),
+            Host::None | Host::Preparing(_) => {
+                self.neighbours.session.do_send(FleetNews::Concluded {
+                    text: String::new(),
+                    failure: Some("the conclusion was not run: its agent is gone".to_owned()),
+                })
+            }
         }
     }
 }

@@ -31,7 +31,9 @@ const ENDING: Duration = Duration::from_secs(20);
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The runtime or the standard streams can not be used.
-    #[error("failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets")]
+    #[error(
+        "failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets"
+    )]
     Streams(io::Error),
 
     /// The link broke.
@@ -69,8 +71,10 @@ pub fn serve_if_asked() {
 /// # Errors
 /// [`AgentError`]
 pub fn serve() -> Result<(), AgentError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AgentError::Streams)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AgentError::Streams)?;
     let tasks = LocalSet::new();
     let run_ids = Rc::new(RefCell::new(Vec::new()));
     let result = tasks.block_on(&runtime, converse(run_ids.clone()));
@@ -85,9 +89,18 @@ pub fn serve() -> Result<(), AgentError> {
 }
 
 async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
-    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let (stdin, stdout) = (stdin.map_err(AgentError::Streams)?, stdout.map_err(AgentError::Streams)?);
+    let stdin = io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(Descriptor::new);
+    let stdout = io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .and_then(Descriptor::new);
+    let (stdin, stdout) = (
+        stdin.map_err(AgentError::Streams)?,
+        stdout.map_err(AgentError::Streams)?,
+    );
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone(), run_ids);
@@ -127,23 +140,45 @@ struct State {
 
 impl Host {
     fn new(sender: Sender, run_ids: Rc<RefCell<Vec<String>>>) -> Self {
-        Self { sender, state: Rc::default(), tasks: JoinSet::new(), run_ids }
+        Self {
+            sender,
+            state: Rc::default(),
+            tasks: JoinSet::new(),
+            run_ids,
+        }
     }
 
     fn take(&mut self, message: ToAgent) {
         match message {
-            ToAgent::Prepare { suite, deadlines, worker_memory } => {
-                self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
-                self.tasks.spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
+            ToAgent::Prepare {
+                suite,
+                deadlines,
+                worker_memory,
+            } => {
+                self.state.borrow_mut().limits = Limits {
+                    deadlines,
+                    memory: worker_memory,
+                };
+                self.tasks
+                    .spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
             }
-            ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
+            ToAgent::Start {
+                worker,
+                spec,
+                input,
+            } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
             ToAgent::Withdraw { worker, items } => self.order(worker, Order::Withdraw(items)),
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
             ToAgent::Conclude { requests, input } => {
-                self.tasks.spawn_local(conclude(self.sender.clone(), self.state.clone(), requests, input));
+                self.tasks.spawn_local(conclude(
+                    self.sender.clone(),
+                    self.state.clone(),
+                    requests,
+                    input,
+                ));
             }
             ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
             ToAgent::Shutdown => {}
@@ -172,13 +207,18 @@ impl Host {
                 (state.adapter.clone(), state.limits)
             };
             let command = match adapter {
-                Some(adapter) => adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string()),
+                Some(adapter) => adapter
+                    .command(worker, &spec, &input)
+                    .await
+                    .map_err(|error| error.to_string()),
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
                 Ok(command) => worker::serve(worker, &command, &input, limits, sender, inbox).await,
-                Err(why) => sender
-                    .worker(worker, WorkerEvent::Exited(Death::early(Ending::NotStarted(why)))),
+                Err(why) => sender.worker(
+                    worker,
+                    WorkerEvent::Exited(Death::early(Ending::NotStarted(why))),
+                ),
             }
             state.borrow_mut().workers.remove(&worker);
         });
@@ -202,16 +242,27 @@ async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite) {
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)
         }
-        Err(error) => FromAgent::Refused(PrepareRefusal { message: error.to_string(), usage: error.is_usage() }),
+        Err(error) => FromAgent::Refused(PrepareRefusal {
+            message: error.to_string(),
+            usage: error.is_usage(),
+        }),
     };
     sender.send(&answer);
 }
 
-async fn conclude(sender: Sender, state: Rc<RefCell<State>>, requests: Vec<String>, input: WorkerInput) {
+async fn conclude(
+    sender: Sender,
+    state: Rc<RefCell<State>>,
+    requests: Vec<String>,
+    input: WorkerInput,
+) {
     let adapter = state.borrow().adapter.clone();
     let concluded = async {
         match adapter {
-            Some(adapter) => adapter.conclude(&requests, &input).await.map_err(|error| error.to_string()),
+            Some(adapter) => adapter
+                .conclude(&requests, &input)
+                .await
+                .map_err(|error| error.to_string()),
             None => Err("no suite was prepared on this host".to_owned()),
         }
     };
@@ -219,7 +270,10 @@ async fn conclude(sender: Sender, state: Rc<RefCell<State>>, requests: Vec<Strin
         .await
         .unwrap_or_else(|_| Err(format!("it did not end within {} s", CONCLUSION.as_secs())));
     let (text, failure) = result.unwrap_or_else(|error| {
-        (String::new(), Some(format!("the conclusion of the run failed: {error}")))
+        (
+            String::new(),
+            Some(format!("the conclusion of the run failed: {error}")),
+        )
     });
     sender.send(&FromAgent::Concluded { text, failure });
 }

@@ -39,7 +39,9 @@ impl Tail {
         let start = if cut == 0 {
             0
         } else {
-            kept.iter().position(|byte| *byte == b'\n').map_or(0, |newline| newline + 1)
+            kept.iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(0, |newline| newline + 1)
         };
         String::from_utf8_lossy(&kept[start..]).into_owned()
     }
@@ -58,7 +60,13 @@ pub(super) struct Output {
 impl Output {
     /// `live`: where to show whole lines as they come.
     pub(super) fn new(worker: WorkerId, stream: Stream, tail: Tail, live: Option<Sender>) -> Self {
-        Self { worker, stream, tail, live, partial: Vec::new() }
+        Self {
+            worker,
+            stream,
+            tail,
+            live,
+            partial: Vec::new(),
+        }
     }
 
     /// Reads until the stream ends. Cancelling it loses nothing: [`drain`](Self::drain) goes on.
@@ -109,7 +117,13 @@ impl Output {
             && !bytes.is_empty()
         {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            sender.worker(self.worker, WorkerEvent::Output { stream: self.stream, text });
+            sender.worker(
+                self.worker,
+                WorkerEvent::Output {
+                    stream: self.stream,
+                    text,
+                },
+            );
         }
     }
 }

@@ -70,7 +70,10 @@ impl Process {
         tie_to_parent(&mut program, inherited);
         let oom_kills = oom_kills();
         let child = program.spawn()?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+        let pid = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .map(Pid::from_raw);
         let process = Self {
             child,
             pid: pid.expect("a process that was not waited for has an id"),
@@ -129,7 +132,10 @@ impl Mark {
 }
 
 /// Lets the child inherit these descriptors, and die with this process.
-#[expect(unsafe_code, reason = "code between fork and exec is for the caller to keep async-signal-safe")]
+#[expect(
+    unsafe_code,
+    reason = "code between fork and exec is for the caller to keep async-signal-safe"
+)]
 fn tie_to_parent(command: &mut Command, inherited: [RawFd; 4]) {
     let parent = Pid::this();
     let before_exec = move || -> io::Result<()> {
@@ -164,5 +170,7 @@ fn memory_file(name: &std::ffi::CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
 /// How many processes the kernel has killed for want of memory since it was started.
 fn oom_kills() -> Option<u64> {
     let counters = fs::read_to_string("/proc/vmstat").ok()?;
-    counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+    counters
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

@@ -23,12 +23,21 @@ pub(super) struct Sampler {
 impl Sampler {
     /// `memory_limit` in bytes; `silence` is how long the process may be suspended.
     pub(super) fn new(pid: i32, memory_limit: Option<u64>, silence: Duration) -> Self {
-        Self { pid, memory_limit, silence, stopped: Duration::ZERO }
+        Self {
+            pid,
+            memory_limit,
+            silence,
+            stopped: Duration::ZERO,
+        }
     }
 
     /// The time between two looks.
     pub(super) fn interval(&self) -> Duration {
-        if self.memory_limit.is_some() { MEMORY_INTERVAL } else { STATE_INTERVAL }
+        if self.memory_limit.is_some() {
+            MEMORY_INTERVAL
+        } else {
+            STATE_INTERVAL
+        }
     }
 
     /// Looks; `Some` with the cause if the worker must be ended.
@@ -50,8 +59,12 @@ impl Sampler {
         }
         // Counted by looks, not by the clock: when the agent is suspended too, nobody is to blame.
         self.stopped += self.interval();
-        (self.stopped >= self.silence)
-            .then(|| format!("it stopped answering: it was suspended for {} s", self.silence.as_secs()))
+        (self.stopped >= self.silence).then(|| {
+            format!(
+                "it stopped answering: it was suspended for {} s",
+                self.silence.as_secs()
+            )
+        })
     }
 }
 
@@ -67,6 +80,7 @@ fn resident(pid: i32) -> Option<u64> {
 fn is_stopped(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         // The name may hold anything, also brackets and blanks: the state follows the last bracket.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
     })
 }

@@ -67,12 +67,20 @@ pub(super) async fn serve(
                 command.program.display(),
                 command.cwd.display()
             );
-            sender.worker(id, WorkerEvent::Exited(Death::early(Ending::NotStarted(why))));
+            sender.worker(
+                id,
+                WorkerEvent::Exited(Death::early(Ending::NotStarted(why))),
+            );
             return;
         }
     };
     let pid = process.pid.as_raw();
-    sender.worker(id, WorkerEvent::Spawned { pid: pid.unsigned_abs() });
+    sender.worker(
+        id,
+        WorkerEvent::Spawned {
+            pid: pid.unsigned_abs(),
+        },
+    );
 
     let tail = Tail::default();
     let live = input.live_output.then(|| sender.clone());
@@ -142,13 +150,12 @@ impl Worker {
             let wake_at = self.wake_at();
             tokio::select! {
                 biased;
-                order = orders.recv(), if ordered => match order {
-                    Some(order) => self.obey(order),
+                order = orders.recv(), if ordered => if let Some(order) = order {
+                    self.obey(order);
+                } else {
                     // The agent is ending.
-                    None => {
-                        ordered = false;
-                        self.process.kill();
-                    }
+                    ordered = false;
+                    self.process.kill();
                 },
                 read = events.read(&mut chunk), if speaks => match read {
                     Ok(count) if count > 0 => self.hear(&chunk[..count]),
@@ -169,13 +176,24 @@ impl Worker {
 
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
-        self.watch.note(self.conversation.stage(), queue.has_work(), queue.is_closed(), now);
+        self.watch.note(
+            self.conversation.stage(),
+            queue.has_work(),
+            queue.is_closed(),
+            now,
+        );
     }
 
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
             Some(condemned) => condemned.kill_at,
-            None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
+            None => self
+                .watch
+                .due()
+                .map(|due| due.at)
+                .into_iter()
+                .chain(self.silent_until)
+                .min(),
         }
     }
 
@@ -183,19 +201,30 @@ impl Worker {
         if let Some(condemned) = &mut self.condemned {
             condemned.kill_at = None;
             self.process.kill();
-        } else if self.silent_until.is_some_and(|until| until <= Instant::now()) {
+        } else if self
+            .silent_until
+            .is_some_and(|until| until <= Instant::now())
+        {
             self.condemn("it closed the descriptor of the worker protocol".to_owned());
         } else if let Some(due) = self.watch.due() {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
             let kill_at = Some(Instant::now() + LAST_WORDS);
-            self.condemned = Some(Condemned { cause: due.cause, is_test: due.is_test, kill_at });
+            self.condemned = Some(Condemned {
+                cause: due.cause,
+                is_test: due.is_test,
+                kill_at,
+            });
         }
     }
 
     /// The worker is to be killed at once, for this cause.
     fn condemn(&mut self, cause: String) {
-        self.condemned.get_or_insert(Condemned { cause, is_test: false, kill_at: None });
+        self.condemned.get_or_insert(Condemned {
+            cause,
+            is_test: false,
+            kill_at: None,
+        });
         self.process.kill();
     }
 
@@ -212,11 +241,15 @@ impl Worker {
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Withdraw(items) => queue.withdraw(&items).map(|items| {
-                self.sender.worker(self.id, WorkerEvent::Withdrawn { items });
+                self.sender
+                    .worker(self.id, WorkerEvent::Withdrawn { items });
             }),
             Order::Stop(StopMode::AfterTest) => {
                 let done = queue.close(Close::Interrupt);
-                if matches!(self.conversation.stage(), Stage::Starting | Stage::Collecting) {
+                if matches!(
+                    self.conversation.stage(),
+                    Stage::Starting | Stage::Collecting
+                ) {
                     self.process.signal(Signal::SIGINT);
                 }
                 done
@@ -267,7 +300,8 @@ impl Worker {
         match followed {
             Ok(true) => self.sender.worker(self.id, event),
             Ok(false) => self.condemn(
-                "it broke the worker protocol: it began an item that was not the next of its queue".to_owned(),
+                "it broke the worker protocol: it began an item that was not the next of its queue"
+                    .to_owned(),
             ),
             Err(error) => self.condemn(format!("its queue is broken: {error}")),
         }
@@ -286,8 +320,15 @@ impl Worker {
 
     fn report_death(&self, ending: Ending, tail: &Tail) {
         let stage = self.conversation.stage();
-        debug!("{} {ending} after {:?} in {stage:?}", self.id, self.watch.stage_age(Instant::now()));
-        let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
+        debug!(
+            "{} {ending} after {:?} in {stage:?}",
+            self.id,
+            self.watch.stage_age(Instant::now())
+        );
+        let running = self
+            .conversation
+            .running()
+            .map(|item| (item, self.process.mark.phase()));
         let cause = match &self.condemned {
             Some(condemned) => Some(condemned.cause.clone()),
             None if ending == Ending::Signal(Signal::SIGKILL as i32) => self
@@ -300,7 +341,10 @@ impl Worker {
             ending,
             cause,
             running,
-            timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
+            timed_out: self
+                .condemned
+                .as_ref()
+                .is_some_and(|condemned| condemned.is_test),
             finished: stage == Stage::Finished,
             tail: tail.text(),
         };
@@ -321,7 +365,9 @@ fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
         Ok(status) => match (status.code(), status.signal()) {
             (Some(code), _) => Ending::Code(code),
             (None, Some(signal)) => Ending::Signal(signal),
-            (None, None) => Ending::AgentLost("its exit status is neither a code nor a signal".to_owned()),
+            (None, None) => {
+                Ending::AgentLost("its exit status is neither a code nor a signal".to_owned())
+            }
         },
         Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
     }

@@ -25,18 +25,17 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     };
     let verdict = run::watched(Run::new().subscribe(listen), config)?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
-    let text = collection.items().iter().fold(String::new(), |text, item| text + &item.id + "\n");
+    let text = collection
+        .items()
+        .iter()
+        .fold(String::new(), |text, item| text + &item.id + "\n");
     output::write_stdout(text.as_bytes())?;
     if let Some(explanation) = &verdict.explanation {
         // As above.
         let _ = writeln!(io::stderr(), "callsheet: {explanation}");
     }
     // A run that runs nothing says `nothing collected`, which is true only of an empty list.
-    match u8::try_from(verdict.exit_code) {
-        Ok(code) if code == ExitCode::NothingCollected.number() && !collection.is_empty() => {
-            Ok(ExitCode::Passed.number())
-        }
-        Ok(code) => Ok(code),
-        Err(_) => Ok(ExitCode::Internal.number()),
-    }
+    let status = verdict.status();
+    let ran_nothing = status == ExitCode::NothingCollected.number() && !collection.is_empty();
+    Ok(if ran_nothing { ExitCode::Passed.number() } else { status })
 }

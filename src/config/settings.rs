@@ -51,7 +51,7 @@ pub(super) struct Settings {
     pub(super) restart_backoff: Setting<Duration>,
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
-    pub(super) durations: Setting<u32>,
+    pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
     pub(super) live_output: Setting<bool>,

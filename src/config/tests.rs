@@ -198,7 +198,7 @@ fn wrong_values_name_key_place_and_what_is_right() {
     );
     assert_eq!(
         refusal("[profile.unused]\ndurations = 'many'"),
-        "profile unused in callsheet.toml: `\"many\"` is no value for `durations`; expected a number from 0 up"
+        "profile unused in callsheet.toml: `\"many\"` is no value for `durations`; expected \"auto\" or a number from 0 up"
     );
     assert_eq!(
         refusal("profile = 3"),

@@ -105,15 +105,19 @@ impl Session {
                     return Vec::new();
                 }
                 let names = info.unserved.join(", ");
-                vec![Step::Notice(format!("not served here, because they need a pytest controller: {names}"))]
+                vec![Step::Notice(format!(
+                    "not served here, because they need a pytest controller: {names}"
+                ))]
             }
-            RunEvent::SchedulingStarted { .. } => {
+            RunEvent::SchedulingStarted { .. } | RunEvent::Collected { .. } => {
                 self.phase = self.phase.max(Phase::Running);
                 Vec::new()
             }
             RunEvent::TestReported { report, .. } if report.failed => self.failed(),
             RunEvent::CollectReported { report, .. } if report.failed => self.failed(),
-            RunEvent::WorkerDown { crashed: Some(_), .. } => self.failed(),
+            RunEvent::WorkerDown {
+                crashed: Some(_), ..
+            } => self.failed(),
             RunEvent::Stopping(_) => {
                 self.phase = self.phase.max(Phase::Stopping);
                 Vec::new()
@@ -124,12 +128,28 @@ impl Session {
 
     /// A worker waits after a failure to be told to go on; the failure itself has been counted.
     pub fn halted(&self, worker: WorkerId) -> Vec<Step> {
-        if self.phase >= Phase::Stopping { Vec::new() } else { vec![Step::Resume(worker)] }
+        if self.phase >= Phase::Stopping {
+            Vec::new()
+        } else {
+            vec![Step::Resume(worker)]
+        }
     }
 
     /// A worker's session ends by itself, with an exit code of its own if it asked for one.
-    pub fn worker_stops(&mut self, worker: WorkerId, reason: String, exit_code: Option<i32>) -> Vec<Step> {
-        self.stop(StopReason::Worker { worker, reason, exit_code }, true)
+    pub fn worker_stops(
+        &mut self,
+        worker: WorkerId,
+        reason: String,
+        exit_code: Option<i32>,
+    ) -> Vec<Step> {
+        self.stop(
+            StopReason::Worker {
+                worker,
+                reason,
+                exit_code,
+            },
+            true,
+        )
     }
 
     /// The user or the host program asks for the end.
@@ -147,12 +167,24 @@ impl Session {
     }
 
     /// The run can not go on: what and why. The first such cause decides the exit code.
-    pub fn fatal(&mut self, code: ExitCode, message: String, worker: Option<WorkerId>) -> Vec<Step> {
+    pub fn fatal(
+        &mut self,
+        code: ExitCode,
+        message: String,
+        worker: Option<WorkerId>,
+    ) -> Vec<Step> {
         self.account.fatal(code, message.clone());
         match worker {
             Some(worker) => {
                 let exit_code = Some(i32::from(code.number()));
-                self.stop(StopReason::Worker { worker, reason: message, exit_code }, true)
+                self.stop(
+                    StopReason::Worker {
+                        worker,
+                        reason: message,
+                        exit_code,
+                    },
+                    true,
+                )
             }
             None => Vec::new(),
         }

@@ -32,7 +32,10 @@ impl Project {
 
     /// A project with these files, run by an interpreter with these requirements.
     pub(crate) fn with(requirements: &[&str], files: &[(&str, &str)]) -> Self {
-        let project = Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
+        let project = Self {
+            directory: tempfile::tempdir().unwrap(),
+            python: python(requirements),
+        };
         for (name, text) in files {
             project.write(name, text);
         }
@@ -102,7 +105,11 @@ impl Project {
     /// Runs the project's own interpreter, for example plain pytest, to its end.
     pub(crate) fn run_python(&self, args: &[&str]) -> Told {
         let mut command = Command::new(&self.python);
-        command.args(args).current_dir(self.path()).env_remove("PYTEST_ADDOPTS").env_remove("CI");
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("PYTEST_ADDOPTS")
+            .env_remove("CI");
         Running::start(command).end()
     }
 }
@@ -120,10 +127,19 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mark = Marked::new();
         let (name, value) = mark.variable();
-        command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env(name, value)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, mark, stdout: chunks(stdout), stderr: chunks(stderr) }
+        Self {
+            child,
+            mark,
+            stdout: chunks(stdout),
+            stderr: chunks(stderr),
+        }
     }
 
     /// The mark of the command's processes.
@@ -145,7 +161,11 @@ impl Running {
     pub(crate) fn wait_for(&self, file: &Path) {
         let begun = Instant::now();
         while !file.exists() {
-            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{} did not appear",
+                file.display()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -176,12 +196,26 @@ impl Running {
         };
         let (stdout, stderr) = (collect(&self.stdout), collect(&self.stderr));
         let Some(status) = status else {
-            let _gone = self.child.kill();
-            let _status = self.child.wait();
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
-        assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
-        Told { code: status.code(), stdout, stderr }
+        assert!(
+            left.is_empty(),
+            "processes are left: {left:#?}\n{stdout}\n{stderr}"
+        );
+        Told {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails on the way leaves nothing behind either.
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+        self.mark.kill();
     }
 }
 
@@ -210,7 +244,12 @@ pub(crate) struct Told {
 impl Told {
     /// The counts of the last line, without its time: `1 failed, 3 passed`.
     pub(crate) fn counts(&self) -> &str {
-        let line = self.stdout.lines().rev().find(|line| line.contains(" in ")).unwrap_or_default();
+        let line = self
+            .stdout
+            .lines()
+            .rev()
+            .find(|line| line.contains(" in "))
+            .unwrap_or_default();
         let line = line.trim_matches(|c| c == '=' || c == ' ');
         line.split_once(" in ").map_or(line, |(counts, _)| counts)
     }
@@ -223,13 +262,19 @@ impl Told {
 
     /// Asserts that the output says this.
     pub(crate) fn says(&self, text: &str) -> &Self {
-        assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "it does not say {text:?}\n{self}"
+        );
         self
     }
 
     /// Asserts that the output does not say this.
     pub(crate) fn is_silent_on(&self, text: &str) -> &Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "it says {text:?}\n{self}");
+        assert!(
+            !self.stdout.contains(text) && !self.stderr.contains(text),
+            "it says {text:?}\n{self}"
+        );
         self
     }
 
@@ -248,6 +293,10 @@ impl Told {
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
