@@ -142,7 +142,11 @@ impl SchedulerActor {
         let text: Arc<str> = match &reason {
             StopReason::MaxFail(count) => format!("the run stopped after {count} failures").into(),
             StopReason::Requested(by) => format!("the run was interrupted by {by}").into(),
-            StopReason::Worker { reason, .. } => format!("the run was stopped: {reason}").into(),
+            StopReason::Worker { reason, .. } => {
+                // Of a traceback the last line.
+                let line = reason.trim_end().lines().last().unwrap_or_default();
+                format!("the run was stopped: {line}").into()
+            }
             StopReason::CollectionsDiffer => "workers collected different tests".into(),
             StopReason::CollectionFailed => "there were errors during collection".into(),
         };

@@ -26,8 +26,14 @@ pub(super) fn failures(page: &mut Page, tally: &Tally) {
     }
 }
 
-/// One failure under its headline.
+/// One failure under its headline; without a headline the text alone, which is what `--tb=line` asks for.
 pub(super) fn failure(page: &mut Page, tally: &Tally, entry: &Entry) {
+    if entry.headline.is_empty() {
+        if !entry.text.is_empty() {
+            page.block(&entry.text);
+        }
+        return;
+    }
     page.separator('_', RED.bold(), &entry.title());
     worker_line(page, tally, entry);
     if !entry.text.is_empty() {

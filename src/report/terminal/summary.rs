@@ -15,6 +15,9 @@ use crate::report::tally::Down;
 /// How many tests that were left out on purpose are named for each reason, without `-v`.
 const NAMED: usize = 10;
 
+/// The exit code of a worker that refuses its command line.
+const USAGE: i32 = 4;
+
 /// Everything after the last result.
 pub(super) fn summary(
     page: &mut Page,
@@ -36,10 +39,7 @@ pub(super) fn summary(
     short::summary(page, tally, letters, passed, options.verbosity >= 2);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
-    let explanation = tally.verdict().and_then(|verdict| verdict.explanation.as_deref());
-    if let Some(explanation) = explanation {
-        page.line(palette::of_run(tally), explanation);
-    }
+    explained(page, tally);
     if options.verbosity >= -1 {
         last_line(page, tally, elapsed, options.verbosity >= 0);
     }
@@ -153,7 +153,19 @@ fn stopped(page: &mut Page, tally: &Tally) {
         None => return,
         Some(StopReason::MaxFail(count)) => (RED, format!("stopping after {count} failures")),
         Some(StopReason::Requested(by)) => (PLAIN, format!("Interrupted: {by}")),
-        Some(StopReason::Worker { reason, .. }) => (PLAIN, reason.clone()),
+        Some(StopReason::Worker { worker, reason, exit_code }) => {
+            match (exit_code, reason.trim_end().contains('\n')) {
+                // In pytest's form.
+                (Some(USAGE), _) => {
+                    return page.block(&page.paint(RED, &format!("ERROR: {}", reason.trim_end())));
+                }
+                (_, true) => {
+                    page.separator('!', RED, &format!("{worker} stopped the run"));
+                    return page.block(reason);
+                }
+                (_, false) => (PLAIN, format!("{worker}: {}", reason.trim_end())),
+            }
+        }
         Some(StopReason::CollectionsDiffer) => {
             (PLAIN, "Interrupted: collections differ".to_owned())
         }
@@ -164,6 +176,23 @@ fn stopped(page: &mut Page, tally: &Tally) {
         }
     };
     page.separator('!', style, &why);
+}
+
+/// What the verdict says of the exit code, unless the line on the stop has just said it.
+fn explained(page: &mut Page, tally: &Tally) {
+    let verdict = tally.verdict();
+    let Some(explanation) = verdict.and_then(|verdict| verdict.explanation.as_deref()) else {
+        return;
+    };
+    let is_said = match tally.stop() {
+        None | Some(StopReason::MaxFail(_)) => false,
+        Some(StopReason::Requested(by)) => explanation.ends_with(by),
+        Some(StopReason::Worker { reason, .. }) => explanation.ends_with(reason),
+        Some(StopReason::CollectionsDiffer | StopReason::CollectionFailed) => true,
+    };
+    if !is_said {
+        page.line(palette::of_run(tally), explanation);
+    }
 }
 
 /// The counts in pytest's order, words and colours.

@@ -192,7 +192,6 @@ fn an_interrupt_is_told_at_once_and_at_the_end() {
     1 not run: interrupted
         a.py::u
     !!!!!!!!!!!!!!!!!!!!!!!!!!!!! Interrupted: SIGINT !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
-    interrupted by SIGINT
     ========================= 1 passed, 1 not run in 0.00s =========================
     ");
 }
@@ -205,7 +204,7 @@ fn a_worker_that_asks_to_stop_is_quoted() {
         exit_code: None,
     });
     let text = ending(plain(), &script.finish(2, None));
-    assert!(text.contains("!! _pytest.outcomes.Exit: enough !!"), "{text}");
+    assert!(text.contains("!! gw0: _pytest.outcomes.Exit: enough !!"), "{text}");
 }
 
 #[test]
@@ -309,4 +308,23 @@ fn failures_without_a_text_are_in_the_short_summary_alone() {
     let text = ending(plain(), &script);
     assert!(text.starts_with("=========================== short test summary info"));
     assert!(text.contains("\nFAILED a.py::f\n"), "{text}");
+}
+
+#[test]
+fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
+    let shown = |reason: &str, code: i32| {
+        let script = Script::begun(1).stop(StopReason::Worker {
+            worker: WorkerId(0),
+            reason: reason.to_owned(),
+            exit_code: Some(code),
+        });
+        ending(plain(), &script.finish(code, Some(reason)))
+    };
+    let usage = shown("usage: -c\n-c: error: unrecognized arguments: --lost", 4);
+    assert!(usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"), "{usage}");
+    assert_eq!(usage.matches("unrecognized").count(), 1, "{usage}");
+    let broken = shown("Traceback:\n  File \"a.py\"\nOSError: x\n", 3);
+    assert!(broken.contains("!! gw0 stopped the run !!"), "{broken}");
+    assert!(broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="), "{broken}");
+    assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
 }
