@@ -56,7 +56,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let config = config(arguments.next())?;
     let word = arguments.next().unwrap_or_else(|| "guestbook".to_owned());
     let run = Run::new().policy(OneLane { word }).subscribe(|event: &RunEvent| match event {
-        RunEvent::SchedulingStarted { policy, workers, .. } => println!("{policy} with {workers} workers"),
+        RunEvent::SchedulingStarted { policy, workers, .. } => {
+            println!("{policy} with {workers} workers")
+        }
         RunEvent::TestStarted { worker, test, .. } => println!("{worker} {test}"),
         _ => {}
     });

@@ -36,5 +36,6 @@ fn a_segfault_is_a_crash_item_and_its_worker_is_cloned() {
     let told = between_twenty(test).run(&["-n", "1"]);
     assert_crash(&told, "test_it.py::test_dies", "killed by signal 11 (SIGSEGV)", "call");
     told.says("last words").says("Fatal Python error: Segmentation fault");
-    told.says("replacing crashed worker gw0").says("while running test_it.py::test_dies; replaced by gw1");
+    told.says("replacing crashed worker gw0")
+        .says("while running test_it.py::test_dies; replaced by gw1");
 }

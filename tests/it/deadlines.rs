@@ -28,13 +28,16 @@ fn a_test_that_hangs_times_out_with_its_stack() {
     told.assert(1, "1 failed, 20 passed");
     assert_eq!(told.ids("FAILED"), ["test_it.py::test_slow"]);
     told.says("worker 'gw0' timed out while running 'test_it.py::test_slow'");
-    told.says("the test ran past its deadline of 2 s").says("during call").says("replacing crashed worker gw0");
+    told.says("the test ran past its deadline of 2 s")
+        .says("during call")
+        .says("replacing crashed worker gw0");
     told.says("Fatal Python error: Aborted").says("in test_slow");
 }
 
 #[test]
 fn a_test_that_hangs_where_python_does_not_hear_times_out_too() {
-    let deaf = "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); signal.sigwait([signal.SIGUSR2])";
+    let deaf =
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); signal.sigwait([signal.SIGUSR2])";
     let told = project("", deaf).run(&["-n", "2", "--timeout", "2s"]);
     told.assert(1, "1 failed, 19 passed").says("the test ran past its deadline of 2 s");
 }
@@ -43,10 +46,14 @@ fn a_test_that_hangs_where_python_does_not_hear_times_out_too() {
 fn fixtures_run_on_the_tests_time() {
     let set_up = "@pytest.fixture(autouse=True)\ndef hangs(request):\n    if request.node.name == 'test_slow': signal.pause()";
     let told = project(set_up, "pass").run(&["-n", "2", "--timeout", "2s"]);
-    told.assert(1, "1 failed, 19 passed").says("the test ran past its deadline of 2 s").says("during setup");
+    told.assert(1, "1 failed, 19 passed")
+        .says("the test ran past its deadline of 2 s")
+        .says("during setup");
     let tear_down = "@pytest.fixture(autouse=True)\ndef hangs(request):\n    yield\n    if request.node.name == 'test_slow': signal.pause()";
     let told = project(tear_down, "pass").run(&["-n", "2", "--timeout", "2s"]);
-    told.assert(1, "1 failed, 19 passed").says("the test ran past its deadline of 2 s").says("during teardown");
+    told.assert(1, "1 failed, 19 passed")
+        .says("the test ran past its deadline of 2 s")
+        .says("during teardown");
 }
 
 #[test]
@@ -61,12 +68,17 @@ fn a_worker_that_is_suspended_has_stopped_answering() {
 #[test]
 fn a_hang_while_configuring_meets_the_start_up_deadline() {
     let hangs = "def pytest_configure(config):\n    if config.workerinput['workerid'] == 'gw0': signal.pause()";
-    let told = project(hangs, "pass").run_with(&[("CALLSHEET_DEADLINES_STARTUP", "3s")], &["-n", "2"]);
-    told.assert(0, "20 passed").says("it did not introduce itself within 3 s").says("replacing crashed worker gw0");
+    let told =
+        project(hangs, "pass").run_with(&[("CALLSHEET_DEADLINES_STARTUP", "3s")], &["-n", "2"]);
+    told.assert(0, "20 passed")
+        .says("it did not introduce itself within 3 s")
+        .says("replacing crashed worker gw0");
     let hangs = "def pytest_configure(config): signal.pause()";
     let limit = ("CALLSHEET_DEADLINES_STARTUP", "3s");
     let told = project(hangs, "pass").run_with(&[limit], &["-n", "2", "--max-worker-restart=0"]);
-    told.assert(7, "no tests ran").says("it did not introduce itself within 3 s").says("worker restarting disabled");
+    told.assert(7, "no tests ran")
+        .says("it did not introduce itself within 3 s")
+        .says("worker restarting disabled");
 }
 
 #[test]
@@ -74,10 +86,15 @@ fn a_hang_at_import_meets_the_collection_deadline() {
     let hangs = "def pytest_collection():\n    if os.environ['PYTEST_XDIST_WORKER'] == 'gw0': signal.pause()";
     let limit = ("CALLSHEET_DEADLINES_COLLECT", "2s");
     let told = project(hangs, "pass").run_with(&[limit], &["-n", "2"]);
-    told.assert(0, "20 passed").says("it did not finish collecting within 2 s").says("replacing crashed worker gw0");
-    let project = Project::new(&[("test_it.py", "import signal\nsignal.pause()\ndef test_a(): pass\n")]);
+    told.assert(0, "20 passed")
+        .says("it did not finish collecting within 2 s")
+        .says("replacing crashed worker gw0");
+    let project =
+        Project::new(&[("test_it.py", "import signal\nsignal.pause()\ndef test_a(): pass\n")]);
     let told = project.run_with(&[limit], &["-n", "2", "--max-worker-restart=0"]);
-    told.assert(7, "no tests ran").says("it did not finish collecting within 2 s").says("in <module>");
+    told.assert(7, "no tests ran")
+        .says("it did not finish collecting within 2 s")
+        .says("in <module>");
 }
 
 #[test]

@@ -48,10 +48,16 @@ fn a_crash_in_the_last_scope_neither_hangs_nor_loses_what_comes_after_it() {
         ]);
         let told = project.run(&["-n", "1", "--dist", dist]);
         told.assert(1, "1 failed, 3 passed");
-        told.says("worker 'gw0' crashed while running 'test_b.py::test_crash'").says("exited with code 3");
+        told.says("worker 'gw0' crashed while running 'test_b.py::test_crash'")
+            .says("exited with code 3");
         assert_eq!(
             began(&project),
-            ["test_a.py::test_1", "test_a.py::test_2", "test_b.py::test_after", "test_b.py::test_crash"]
+            [
+                "test_a.py::test_1",
+                "test_a.py::test_2",
+                "test_b.py::test_after",
+                "test_b.py::test_crash"
+            ]
         );
     }
 }
@@ -126,7 +132,8 @@ fn a_worker_that_dies_in_atexit_is_not_exit_code_0() {
         [("os._exit(9)", "exited with code 9"), ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV")]
     {
         let conftest = format!("import atexit, os, signal\natexit.register(lambda: {act})\n");
-        let project = Project::new(&[("conftest.py", &conftest), ("test_a.py", "def test_1(): pass\n")]);
+        let project =
+            Project::new(&[("conftest.py", &conftest), ("test_a.py", "def test_1(): pass\n")]);
         let told = project.run(&["-n", "1"]);
         told.assert(7, "1 passed").says("worker 'gw0' died outside of any test").says(told_as);
     }
@@ -175,7 +182,10 @@ fn a_replacement_that_collects_other_tests_is_turned_away() {
     told.assert(7, "1 failed, 2 passed, 3 not run");
     told.says("worker 'gw1' is sent away, because it collected other tests");
     told.says("-test_a.py::test_it[5]");
-    assert_eq!(began(&project), ["test_a.py::test_it[0]", "test_a.py::test_it[1]", "test_a.py::test_it[2]"]);
+    assert_eq!(
+        began(&project),
+        ["test_a.py::test_it[0]", "test_a.py::test_it[1]", "test_a.py::test_it[2]"]
+    );
 }
 
 #[test]
@@ -183,10 +193,20 @@ fn duplicate_ids_are_kept() {
     for dist in ["load", "each", "loadscope", "loadfile", "loadgroup", "worksteal"] {
         let project =
             Project::new(&[NOTES, ("test_a.py", "def test_1(): pass\ndef test_2(): assert 0\n")]);
-        let plain = project.run_python(&["-m", "pytest", "--keep-duplicates", "test_a.py", "test_a.py"]);
+        let plain =
+            project.run_python(&["-m", "pytest", "--keep-duplicates", "test_a.py", "test_a.py"]);
         plain.assert(1, "2 failed, 2 passed");
         project.write("ran", "");
-        let told = project.run(&["-n", "1", "--dist", dist, "test_a.py", "test_a.py", "--", "--keep-duplicates"]);
+        let told = project.run(&[
+            "-n",
+            "1",
+            "--dist",
+            dist,
+            "test_a.py",
+            "test_a.py",
+            "--",
+            "--keep-duplicates",
+        ]);
         told.assert(1, "2 failed, 2 passed");
         assert_eq!(told.ids("FAILED"), ["test_a.py::test_2", "test_a.py::test_2"]);
         assert_eq!(began(&project).len(), 4, "{told}");
@@ -195,7 +215,9 @@ fn duplicate_ids_are_kept() {
 
 #[test]
 fn pytest_exit_in_a_test_is_a_clean_interrupt() {
-    for (call, code) in [("pytest.exit('enough of it')", 2), ("pytest.exit('enough of it', 42)", 42)] {
+    for (call, code) in
+        [("pytest.exit('enough of it')", 2), ("pytest.exit('enough of it', 42)", 42)]
+    {
         let project = Project::new(&[(
             "test_a.py",
             &*format!(
@@ -211,8 +233,14 @@ fn pytest_exit_in_a_test_is_a_clean_interrupt() {
 
 #[test]
 fn exitfirst_does_not_run_more_than_what_was_running() {
-    let failing = "import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n): assert 0\n";
-    for (flags, most) in [(&["-x"][..], 4), (&["--maxfail", "2"], 5), (&["--", "-x"], 4), (&["--", "--maxfail=2"], 5)] {
+    let failing =
+        "import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n): assert 0\n";
+    for (flags, most) in [
+        (&["-x"][..], 4),
+        (&["--maxfail", "2"], 5),
+        (&["--", "-x"], 4),
+        (&["--", "--maxfail=2"], 5),
+    ] {
         let project = Project::new(&[NOTES, ("test_a.py", failing)]);
         let args: Vec<&str> = ["-n", "4"].iter().chain(flags).copied().collect();
         let told = project.run(&args);
@@ -312,7 +340,13 @@ fn different_collections_are_shown_as_a_diff_and_nothing_is_run() {
     let told = project.run(&["-n", "2"]);
     assert_eq!(told.code, Some(2), "{told}");
     told.says("Different tests were collected between gw0 and gw1");
-    for line in ["--- gw0", "+++ gw1", " test_a.py::test_it[both]", "-test_a.py::test_it[gw0]", "+test_a.py::test_it[gw1]"] {
+    for line in [
+        "--- gw0",
+        "+++ gw1",
+        " test_a.py::test_it[both]",
+        "-test_a.py::test_it[gw0]",
+        "+test_a.py::test_it[gw1]",
+    ] {
         assert!(told.stdout.lines().any(|it| it.trim_end() == line), "no line {line:?}\n{told}");
     }
     assert_eq!(began(&project), <[String; 0]>::default());
@@ -336,21 +370,32 @@ fn is_refused_once(told: &Told, words: &str) {
 #[test]
 fn what_pytest_does_not_find_is_exit_code_4_with_its_words() {
     let project = Project::new(&[("test_a.py", "def test_1(): pass\n")]);
-    is_refused_once(&project.run(&["-n", "2", "nowhere.py"]), "file or directory not found: nowhere.py");
+    is_refused_once(
+        &project.run(&["-n", "2", "nowhere.py"]),
+        "file or directory not found: nowhere.py",
+    );
     is_refused_once(&project.run(&["-n", "2", "test_a.py::test_9"]), "not found: ");
 }
 
 #[test]
 fn an_option_unknown_to_pytest_is_exit_code_4_with_its_words() {
     let project = Project::new(&[("test_a.py", "def test_1(): pass\n")]);
-    is_refused_once(&project.run(&["-n", "2", "--", "--no-such-option"]), "unrecognized arguments: --no-such-option");
-    is_refused_once(&project.run(&["-n", "2", "-k", "a b"]), "Wrong expression passed to '-k': a b");
+    is_refused_once(
+        &project.run(&["-n", "2", "--", "--no-such-option"]),
+        "unrecognized arguments: --no-such-option",
+    );
+    is_refused_once(
+        &project.run(&["-n", "2", "-k", "a b"]),
+        "Wrong expression passed to '-k': a b",
+    );
 }
 
 #[test]
 fn a_conftest_that_raises_is_exit_code_4_with_its_traceback() {
-    let project =
-        Project::new(&[("conftest.py", "raise OSError('no disk today')\n"), ("test_a.py", "def test_1(): pass\n")]);
+    let project = Project::new(&[
+        ("conftest.py", "raise OSError('no disk today')\n"),
+        ("test_a.py", "def test_1(): pass\n"),
+    ]);
     let told = project.run(&["-n", "2"]);
     is_refused_once(&told, "E   OSError: no disk today");
     told.says("ImportError while loading conftest");
@@ -366,11 +411,18 @@ fn a_broken_hook_is_an_internal_error_and_no_hang() {
     ] {
         let project = Project::new(&[
             ("conftest.py", hook),
-            ("test_a.py", "import pytest\n@pytest.mark.parametrize('n', range(9))\ndef test_1(n): pass\n"),
+            (
+                "test_a.py",
+                "import pytest\n@pytest.mark.parametrize('n', range(9))\ndef test_1(n): pass\n",
+            ),
         ]);
         let plain = project.run_python(&["-m", "pytest"]);
         let told = project.run(&["-n", "2"]);
-        assert_eq!((plain.code.is_some_and(|code| code != 0), told.code), (true, Some(3)), "{hook}\n{plain}\n{told}");
+        assert_eq!(
+            (plain.code.is_some_and(|code| code != 0), told.code),
+            (true, Some(3)),
+            "{hook}\n{plain}\n{told}"
+        );
         told.says("OSError: of the hook");
     }
 }

@@ -55,7 +55,11 @@ fn open_gate(project: &Project) {
 /// A run of the project. The test binary can not be an agent, since its `main` is not ours.
 fn config(project: &Project) -> ConfigBuilder {
     let agent = AgentCommand::Program(env!("CARGO_BIN_EXE_callsheet").into(), vec!["agent".into()]);
-    Config::builder().root(project.path()).python(project.python().to_str().unwrap()).workers(2).agent(agent)
+    Config::builder()
+        .root(project.path())
+        .python(project.python().to_str().unwrap())
+        .workers(2)
+        .agent(agent)
 }
 
 /// A subscriber and what it got.
@@ -71,7 +75,9 @@ fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     match ended.recv_timeout(PATIENCE) {
         Ok(value) => value,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(thread.join().unwrap_err())
+        }
     }
 }
 
@@ -92,14 +98,22 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
     let mut ends: HashMap<(Lane, TestIndex), (String, Outcome)> = HashMap::new();
     for event in events {
         let (key, id, outcome) = match event {
-            RunEvent::TestFinished { lane, index, test, end, .. } => ((*lane, *index), &test.id, end.outcome),
-            RunEvent::TestNotRun { lane, index, test, .. } => ((*lane, *index), &test.id, Outcome::NotRun),
+            RunEvent::TestFinished { lane, index, test, end, .. } => {
+                ((*lane, *index), &test.id, end.outcome)
+            }
+            RunEvent::TestNotRun { lane, index, test, .. } => {
+                ((*lane, *index), &test.id, Outcome::NotRun)
+            }
             _ => continue,
         };
         assert_eq!(ends.insert(key, (id.to_string(), outcome)), None, "{id} ended twice");
     }
     for (outcome, count) in &verdict.outcomes {
-        assert_eq!(ends.values().filter(|(_, known)| known == outcome).count(), *count as usize, "{outcome}");
+        assert_eq!(
+            ends.values().filter(|(_, known)| known == outcome).count(),
+            *count as usize,
+            "{outcome}"
+        );
     }
     let scheduled = events.iter().find_map(|event| match event {
         RunEvent::SchedulingStarted { tests, .. } => Some(*tests),
@@ -139,7 +153,8 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
     let verdict = in_time(move || {
         runtime.block_on(async {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let run = Run::new().subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
+            let run = Run::new()
+                .subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
             let run = run.start(config).unwrap();
             let opener = async {
                 while let Some(()) = started.recv().await {
@@ -178,7 +193,10 @@ fn two_runs_at_once_share_nothing() {
             drop(started.then(|| start.send(())));
         };
         let config = config(project).build().unwrap();
-        runs.push((Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(), events));
+        runs.push((
+            Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(),
+            events,
+        ));
     }
     // Both stand at a test that waits.
     for _ in &projects {
@@ -345,8 +363,12 @@ fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
 fn a_subscriber_that_panics_at_the_last_event_is_told_of_by_the_answer() {
     let project = mixed();
     let (subscriber, events) = recorder();
-    let panics = |event: &RunEvent| assert!(!matches!(event, RunEvent::RunFinished(_)), "not the end");
-    let verdict = verdict(Run::new().subscribe(panics).subscribe(subscriber), config(&project).build().unwrap());
+    let panics =
+        |event: &RunEvent| assert!(!matches!(event, RunEvent::RunFinished(_)), "not the end");
+    let verdict = verdict(
+        Run::new().subscribe(panics).subscribe(subscriber),
+        config(&project).build().unwrap(),
+    );
     let explanation = verdict.explanation.as_deref();
     assert_eq!((verdict.exit_code, explanation), (3, Some("a subscriber panicked: not the end")));
     account(&events.iter().collect::<Vec<_>>(), &verdict);
@@ -428,7 +450,11 @@ fn a_hosted_run_leaves_no_actor_behind() {
 fn example(name: &str, more: &[&str]) -> String {
     let own = std::env::current_exe().unwrap();
     let program = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(program.exists(), "{} is not built; `cargo build --examples` does it", program.display());
+    assert!(
+        program.exists(),
+        "{} is not built; `cargo build --examples` does it",
+        program.display()
+    );
     let mut command = Command::new(program);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hello"));
     command.arg(python(&["pytest==9.2.0"])).args(more);
@@ -445,7 +471,10 @@ fn example_embed() {
 #[test]
 fn example_own_policy() {
     let told = example("own_policy", &["guestbook"]);
-    assert!(told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"), "{told}");
+    assert!(
+        told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"),
+        "{told}"
+    );
     let lanes: Vec<&str> = told
         .lines()
         .filter(|line| line.contains("test_guestbook.py"))

@@ -2,18 +2,12 @@
 
 mod cli;
 mod crashes;
-<<<<<<< /tmp/m/o.rs
-mod docs;
-=======
 mod deadlines;
->>>>>>> /tmp/m/t.rs
+mod docs;
 mod exit_table;
-<<<<<<< /tmp/m/o.rs
 mod faults;
+mod library;
 mod modes;
 mod outcomes;
 mod seed;
-=======
-mod library;
->>>>>>> /tmp/m/t.rs
 mod support;

@@ -63,7 +63,12 @@ fn all_outcomes_are_those_of_plain_pytest() {
     plain.assert(1, "21 failed, 20 passed, 8 skipped, 4 xfailed, 1 xpassed, 3 warnings, 7 errors");
     let expected = sections(&plain);
     // A fixture of a class is torn down once only where the class stays together.
-    for args in [["-n1", "--dist=load"], ["-n2", "--dist=loadfile"], ["-n2", "--dist=loadscope"], ["-n4", "--dist=loadfile"]] {
+    for args in [
+        ["-n1", "--dist=load"],
+        ["-n2", "--dist=loadfile"],
+        ["-n2", "--dist=loadscope"],
+        ["-n4", "--dist=loadfile"],
+    ] {
         let told = project.run(&[args[0], args[1], "--", LETTERS]);
         told.assert(1, plain.counts());
         let found = sections(&told);
@@ -95,7 +100,15 @@ fn on_one_worker_everything_is_in_the_order_of_plain_pytest() {
 fn styles_of_tracebacks_are_pytest_s_own() {
     let project = Project::suite("outcomes");
     for style in ["auto", "long", "short", "native", "no"] {
-        let plain = project.run_python(&["-m", "pytest", "-p", "no:cacheprovider", "--tb", style, "test_plain.py"]);
+        let plain = project.run_python(&[
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--tb",
+            style,
+            "test_plain.py",
+        ]);
         let told = project.run(&["-n", "1", "--tb", style, "test_plain.py"]);
         told.assert(1, plain.counts());
         assert_eq!(sections(&told).get("FAILURES"), sections(&plain).get("FAILURES"), "{style}");
@@ -109,7 +122,14 @@ fn styles_of_tracebacks_are_pytest_s_own() {
 #[test]
 fn a_failure_is_one_line_with_tb_line() {
     let project = Project::suite("outcomes");
-    let plain = project.run_python(&["-m", "pytest", "-p", "no:cacheprovider", "--tb=line", "test_plain.py"]);
+    let plain = project.run_python(&[
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--tb=line",
+        "test_plain.py",
+    ]);
     let told = project.run(&["-n", "1", "--tb", "line", "test_plain.py"]);
     let (found, expected) = (sections(&told), sections(&plain));
     let found = &found["FAILURES"];

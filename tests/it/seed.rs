@@ -11,7 +11,8 @@ fn the_status_of_all_nodes_is_a_line_at_the_start_and_when_tests_go_out() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "3"]);
     told.assert(0, "2 passed");
-    told.says("\ngw0 I / gw1 I / gw2 I\n").says("\ngw0 [2] / gw1 [2] / gw2 [2]\n\nscheduling tests via LoadScheduling\n");
+    told.says("\ngw0 I / gw1 I / gw2 I\n")
+        .says("\ngw0 [2] / gw1 [2] / gw2 [2]\n\nscheduling tests via LoadScheduling\n");
     assert!(!told.stdout.contains(['\r', '\u{1b}']), "{told}");
 }
 
@@ -27,7 +28,8 @@ fn verbosely_each_node_introduces_itself() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "2", "-v"]);
     let cwd = project.path().canonicalize().unwrap();
-    let version = project.run_python(&["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
+    let version =
+        project.run_python(&["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
     let version = version.stdout.trim();
     for worker in ["gw0", "gw1"] {
         told.says(&format!("[{worker}] linux Python {version} cwd: {}\n", cwd.display()));
@@ -106,7 +108,9 @@ fn a_node_that_goes_down_is_told_at_once_with_the_cause() {
         place.unwrap_or_else(|| panic!("no line {start:?}\n{told}"))
     };
     assert!(line("[gw0] node down: ") < line("replacing crashed worker gw0"));
-    assert!(line("replacing crashed worker gw0") < line("=================================== FAILURES"));
+    assert!(
+        line("replacing crashed worker gw0") < line("=================================== FAILURES")
+    );
     told.says("SIGKILL");
 }
 
@@ -135,7 +139,8 @@ fn under_each_a_clone_runs_what_its_predecessor_left() {
         \x20   open('ran', 'a').write(f\"{os.environ['ROLE']} {n}\\n\")\n\
         \x20   if n == 1 and os.environ['ROLE'] == 'b': os._exit(3)\n",
     )]);
-    let told = project.run(&["--tx", "popen//env:ROLE=a", "--tx", "popen//env:ROLE=b", "--dist", "each"]);
+    let told =
+        project.run(&["--tx", "popen//env:ROLE=a", "--tx", "popen//env:ROLE=b", "--dist", "each"]);
     told.assert(1, "1 failed, 7 passed");
     let notes = project.read("ran");
     let mut ran: Vec<&str> = notes.lines().collect();
@@ -151,7 +156,10 @@ fn a_keyboard_interrupt_on_a_node_interrupts_the_run() {
          @pytest.mark.parametrize('n', range(9))\ndef test_2(n): pass\n",
     )]);
     let told = project.run(&["-n", "1"]);
-    told.assert(2, "10 not run").says("KeyboardInterrupt").is_silent_on("replacing").is_silent_on("node down");
+    told.assert(2, "10 not run")
+        .says("KeyboardInterrupt")
+        .is_silent_on("replacing")
+        .is_silent_on("node down");
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl World {
                 let items: Vec<u32> = which
                     .iter()
                     .filter(|_| self.given > 0)
-                    .map(|at| at.index(self.given as usize) as u32)
+                    .map(|at| u32::try_from(at.index(self.given as usize)).unwrap())
                     .collect();
                 let taken = self.queue.withdraw(&items).unwrap();
                 assert!(taken.iter().all(|item| items.contains(item)));

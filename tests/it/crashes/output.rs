@@ -61,7 +61,8 @@ fn a_test_that_closes_all_descriptors_harms_itself_alone() {
     for first in [3, 0] {
         let test = format!("def test_dies(): os.closerange({first}, 1 << 16)");
         let told = between_twenty(&test).run(&["-n", "2"]);
-        let how = "the descriptors of the worker protocol were closed under it (exited with code 70)";
+        let how =
+            "the descriptors of the worker protocol were closed under it (exited with code 70)";
         assert_crash(&told, "test_it.py::test_dies", how, "call");
     }
 }

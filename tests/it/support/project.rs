@@ -1,5 +1,6 @@
 //! A project of a user in a directory of its own, and the command run in it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,7 @@ impl Project {
 
 /// A command on its way.
 pub(crate) struct Running {
-    child: Child,
+    child: RefCell<Child>,
     mark: Marked,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
@@ -131,7 +132,7 @@ impl Running {
         command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, mark, stdout: chunks(stdout), stderr: chunks(stderr) }
+        Self { child: RefCell::new(child), mark, stdout: chunks(stdout), stderr: chunks(stderr) }
     }
 
     /// The mark of the command's processes.
@@ -141,7 +142,7 @@ impl Running {
 
     /// The command's own process id.
     pub(crate) fn pid(&self) -> nix::unistd::Pid {
-        nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+        nix::unistd::Pid::from_raw(i32::try_from(self.child.borrow().id()).unwrap())
     }
 
     /// Sends a signal to the command alone.
@@ -153,7 +154,10 @@ impl Running {
     pub(crate) fn wait_for(&self, file: &Path) {
         let begun = Instant::now();
         while !file.exists() {
-            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
+            let ended = self.child.borrow_mut().try_wait().unwrap();
+            let waited = begun.elapsed();
+            assert!(ended.is_none(), "it ended before {} appeared: {ended:?}", file.display());
+            assert!(waited < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -161,10 +165,10 @@ impl Running {
     /// Waits for the end, and for the end of all that it started.
     ///
     /// Panics with the output if it takes too long or if anything of it is left.
-    pub(crate) fn end(mut self) -> Told {
+    pub(crate) fn end(self) -> Told {
         let begun = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
                 break Some(status);
             }
             if begun.elapsed() > PATIENCE {
@@ -194,8 +198,8 @@ impl Running {
 impl Drop for Running {
     /// A test that fails on the way leaves nothing behind either.
     fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
+        let _ended = self.child.borrow_mut().kill();
+        let _status = self.child.borrow_mut().wait();
         self.mark.kill();
     }
 }
