@@ -4,4 +4,6 @@ mod cli;
 mod crashes;
 mod deadlines;
 mod exit_table;
+mod signals;
+mod supervision;
 mod support;
