@@ -34,11 +34,7 @@ fn rows() -> Vec<[Vec<String>; 3]> {
 
 /// What stands in backticks.
 fn quoted(cell: &str) -> Vec<String> {
-    cell.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The Rust sources below a directory.
@@ -84,10 +80,8 @@ fn tests() -> BTreeSet<String> {
 #[test]
 fn every_piece_of_the_seed_has_a_row() {
     let named: BTreeSet<String> = rows().into_iter().flat_map(|[seed, _, _]| seed).collect();
-    let missing: Vec<&str> = SEED
-        .split_whitespace()
-        .filter(|name| !named.contains(*name))
-        .collect();
+    let missing: Vec<&str> =
+        SEED.split_whitespace().filter(|name| !named.contains(*name)).collect();
     assert_eq!(missing, <[&str; 0]>::default());
 }
 
@@ -105,9 +99,8 @@ fn every_file_and_item_of_the_table_is_there() {
             })
             .collect();
         for item in items {
-            let words: BTreeSet<&str> = text
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .collect();
+            let words: BTreeSet<&str> =
+                text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             assert!(words.contains(&*item), "no `{item}` in {files:?}");
         }
     }
@@ -118,13 +111,7 @@ fn every_test_of_the_table_is_there() {
     let tests = tests();
     for [seed, _, shown] in rows() {
         assert!(!shown.is_empty(), "no test for {seed:?}");
-        let missing: Vec<String> = shown
-            .into_iter()
-            .filter(|test| !tests.contains(test))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "{seed:?}: no test is called {missing:?}"
-        );
+        let missing: Vec<String> = shown.into_iter().filter(|test| !tests.contains(test)).collect();
+        assert!(missing.is_empty(), "{seed:?}: no test is called {missing:?}");
     }
 }

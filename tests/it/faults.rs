@@ -32,9 +32,7 @@ fn groups_work_on_pytest_9_2_and_node_ids_are_not_rewritten() {
          def test_free(n): pass\n",
     )]);
     let told = project.run(&["-n", "2", "--dist", "loadgroup", "-v"]);
-    told.assert(1, "1 failed, 15 passed")
-        .says("FAILED test_it.py::test_db[7]")
-        .is_silent_on("@db");
+    told.assert(1, "1 failed, 15 passed").says("FAILED test_it.py::test_db[7]").is_silent_on("@db");
     let notes = project.read("db");
     let first = notes.lines().next().unwrap();
     assert!(notes.lines().all(|worker| worker == first), "{notes}");
@@ -46,10 +44,7 @@ fn a_crash_in_the_last_scope_neither_hangs_nor_loses_what_comes_after_it() {
         let project = Project::new(&[
             NOTES,
             ("test_a.py", "def test_1(): pass\ndef test_2(): pass\n"),
-            (
-                "test_b.py",
-                "import os\ndef test_crash(): os._exit(3)\ndef test_after(): pass\n",
-            ),
+            ("test_b.py", "import os\ndef test_crash(): os._exit(3)\ndef test_after(): pass\n"),
         ]);
         let told = project.run(&["-n", "1", "--dist", dist]);
         told.assert(1, "1 failed, 3 passed");
@@ -72,18 +67,10 @@ fn a_test_that_crashes_is_not_run_again_and_again() {
     for dist in SCOPE_MODES {
         let project = Project::new(&[
             NOTES,
-            (
-                "test_a.py",
-                "import os\ndef test_1(): pass\ndef test_crash(): os._exit(3)\n",
-            ),
+            ("test_a.py", "import os\ndef test_1(): pass\ndef test_crash(): os._exit(3)\n"),
         ]);
-        project
-            .run(&["-n", "1", "--dist", dist])
-            .assert(1, "1 failed, 1 passed");
-        assert_eq!(
-            began(&project),
-            ["test_a.py::test_1", "test_a.py::test_crash"]
-        );
+        project.run(&["-n", "1", "--dist", dist]).assert(1, "1 failed, 1 passed");
+        assert_eq!(began(&project), ["test_a.py::test_1", "test_a.py::test_crash"]);
     }
 }
 
@@ -108,14 +95,10 @@ fn the_restart_limit_leaves_the_survivors_working() {
                 \x20   os._exit(3)\n\
                  def test_1(): pass\ndef test_2(): pass\ndef test_3(): pass\n",
             ),
-            (
-                "test_b.py",
-                "def test_4(): pass\ndef test_5(): pass\ndef test_6(): pass\n",
-            ),
+            ("test_b.py", "def test_4(): pass\ndef test_5(): pass\ndef test_6(): pass\n"),
         ]);
         let told = project.run(&["-n", "2", "--dist", dist, "--max-worker-restart", "0"]);
-        told.assert(1, "1 failed, 6 passed")
-            .says("worker restarting disabled");
+        told.assert(1, "1 failed, 6 passed").says("worker restarting disabled");
         assert_eq!(began(&project).len(), 6, "{told}");
     }
 }
@@ -138,30 +121,21 @@ fn the_restart_limit_names_what_was_not_run_and_is_no_success() {
 #[test]
 fn a_worker_that_dies_at_session_finish_is_not_exit_code_0() {
     let conftest = "import os\ndef pytest_sessionfinish(): os._exit(0)\n";
-    let project = Project::new(&[
-        ("conftest.py", conftest),
-        ("test_a.py", "def test_1(): pass\n"),
-    ]);
+    let project = Project::new(&[("conftest.py", conftest), ("test_a.py", "def test_1(): pass\n")]);
     let told = project.run(&["-n", "1"]);
-    told.assert(7, "1 passed")
-        .says("worker 'gw0' died outside of any test: exited with code 0");
+    told.assert(7, "1 passed").says("worker 'gw0' died outside of any test: exited with code 0");
 }
 
 #[test]
 fn a_worker_that_dies_in_atexit_is_not_exit_code_0() {
-    for (act, told_as) in [
-        ("os._exit(9)", "exited with code 9"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-    ] {
+    for (act, told_as) in
+        [("os._exit(9)", "exited with code 9"), ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV")]
+    {
         let conftest = format!("import atexit, os, signal\natexit.register(lambda: {act})\n");
-        let project = Project::new(&[
-            ("conftest.py", &conftest),
-            ("test_a.py", "def test_1(): pass\n"),
-        ]);
+        let project =
+            Project::new(&[("conftest.py", &conftest), ("test_a.py", "def test_1(): pass\n")]);
         let told = project.run(&["-n", "1"]);
-        told.assert(7, "1 passed")
-            .says("worker 'gw0' died outside of any test")
-            .says(told_as);
+        told.assert(7, "1 passed").says("worker 'gw0' died outside of any test").says(told_as);
     }
 }
 
@@ -175,14 +149,7 @@ const TURNING: (&str, &str) = (
 
 #[test]
 fn a_replacement_that_collects_in_another_order_runs_the_right_tests() {
-    for dist in [
-        "load",
-        "each",
-        "loadscope",
-        "loadfile",
-        "loadgroup",
-        "worksteal",
-    ] {
+    for dist in ["load", "each", "loadscope", "loadfile", "loadgroup", "worksteal"] {
         let project = Project::new(&[
             TURNING,
             (
@@ -217,35 +184,17 @@ fn a_replacement_that_collects_other_tests_is_turned_away() {
     told.says("-test_a.py::test_it[5]");
     assert_eq!(
         began(&project),
-        [
-            "test_a.py::test_it[0]",
-            "test_a.py::test_it[1]",
-            "test_a.py::test_it[2]"
-        ]
+        ["test_a.py::test_it[0]", "test_a.py::test_it[1]", "test_a.py::test_it[2]"]
     );
 }
 
 #[test]
 fn duplicate_ids_are_kept() {
-    for dist in [
-        "load",
-        "each",
-        "loadscope",
-        "loadfile",
-        "loadgroup",
-        "worksteal",
-    ] {
-        let project = Project::new(&[
-            NOTES,
-            ("test_a.py", "def test_1(): pass\ndef test_2(): assert 0\n"),
-        ]);
-        let plain = project.run_python(&[
-            "-m",
-            "pytest",
-            "--keep-duplicates",
-            "test_a.py",
-            "test_a.py",
-        ]);
+    for dist in ["load", "each", "loadscope", "loadfile", "loadgroup", "worksteal"] {
+        let project =
+            Project::new(&[NOTES, ("test_a.py", "def test_1(): pass\ndef test_2(): assert 0\n")]);
+        let plain =
+            project.run_python(&["-m", "pytest", "--keep-duplicates", "test_a.py", "test_a.py"]);
         plain.assert(1, "2 failed, 2 passed");
         project.write("ran", "");
         let told = project.run(&[
@@ -259,20 +208,16 @@ fn duplicate_ids_are_kept() {
             "--keep-duplicates",
         ]);
         told.assert(1, "2 failed, 2 passed");
-        assert_eq!(
-            told.ids("FAILED"),
-            ["test_a.py::test_2", "test_a.py::test_2"]
-        );
+        assert_eq!(told.ids("FAILED"), ["test_a.py::test_2", "test_a.py::test_2"]);
         assert_eq!(began(&project).len(), 4, "{told}");
     }
 }
 
 #[test]
 fn pytest_exit_in_a_test_is_a_clean_interrupt() {
-    for (call, code) in [
-        ("pytest.exit('enough of it')", 2),
-        ("pytest.exit('enough of it', 42)", 42),
-    ] {
+    for (call, code) in
+        [("pytest.exit('enough of it')", 2), ("pytest.exit('enough of it', 42)", 42)]
+    {
         let project = Project::new(&[(
             "test_a.py",
             &*format!(
@@ -281,9 +226,7 @@ fn pytest_exit_in_a_test_is_a_clean_interrupt() {
             ),
         )]);
         let told = project.run(&["-n", "1"]);
-        told.assert(code, "1 failed, 21 not run")
-            .says("enough of it")
-            .is_silent_on("INTERNAL");
+        told.assert(code, "1 failed, 21 not run").says("enough of it").is_silent_on("INTERNAL");
         told.says("assert 0");
     }
 }
@@ -304,8 +247,7 @@ fn exitfirst_does_not_run_more_than_what_was_running() {
         assert_eq!(told.code, Some(1), "{told}");
         let ran = began(&project).len();
         assert!((1..=most).contains(&ran), "{flags:?}: {ran} began\n{told}");
-        told.assert(1, &format!("{ran} failed, {} not run", 40 - ran))
-            .says("!! stopping after ");
+        told.assert(1, &format!("{ran} failed, {} not run", 40 - ran)).says("!! stopping after ");
     }
 }
 
@@ -363,11 +305,7 @@ fn a_collection_error_is_reported_once_and_nothing_is_run() {
     for workers in ["1", "2", "4"] {
         let told = project.run(&["-n", workers]);
         told.assert(2, plain.counts());
-        assert_eq!(
-            told.stdout.matches("ERROR collecting test_a.py").count(),
-            1,
-            "{told}"
-        );
+        assert_eq!(told.stdout.matches("ERROR collecting test_a.py").count(), 1, "{told}");
         assert_eq!(told.ids("ERROR"), plain.ids("ERROR"), "{told}");
         told.says("Interrupted: 1 error during collection");
         assert_eq!(began(&project), <[String; 0]>::default());
@@ -383,11 +321,7 @@ fn tests_beside_a_collection_error_are_run_if_asked_for() {
         project.write("ran", "");
         let told = project.run(&["-n", workers, "--", "--continue-on-collection-errors"]);
         told.assert(1, plain.counts());
-        assert_eq!(
-            told.stdout.matches("ERROR collecting test_a.py").count(),
-            1,
-            "{told}"
-        );
+        assert_eq!(told.stdout.matches("ERROR collecting test_a.py").count(), 1, "{told}");
         assert_eq!(began(&project), ["test_b.py::test_1", "test_b.py::test_2"]);
     }
 }
@@ -413,10 +347,7 @@ fn different_collections_are_shown_as_a_diff_and_nothing_is_run() {
         "-test_a.py::test_it[gw0]",
         "+test_a.py::test_it[gw1]",
     ] {
-        assert!(
-            told.stdout.lines().any(|it| it.trim_end() == line),
-            "no line {line:?}\n{told}"
-        );
+        assert!(told.stdout.lines().any(|it| it.trim_end() == line), "no line {line:?}\n{told}");
     }
     assert_eq!(began(&project), <[String; 0]>::default());
 }
@@ -426,9 +357,7 @@ fn no_tests_are_exit_code_5() {
     let project = Project::new(&[("test_a.py", "x = 1\n")]);
     project.run(&["-n", "2"]).assert(5, "no tests ran");
     let project = Project::new(&[("test_a.py", "def test_1(): pass\n")]);
-    project
-        .run(&["-n", "2", "-k", "nothing"])
-        .assert(5, "1 deselected");
+    project.run(&["-n", "2", "-k", "nothing"]).assert(5, "1 deselected");
 }
 
 /// A refusal: exit code 4, and pytest's words for it exactly once however many workers there are.
@@ -445,10 +374,7 @@ fn what_pytest_does_not_find_is_exit_code_4_with_its_words() {
         &project.run(&["-n", "2", "nowhere.py"]),
         "file or directory not found: nowhere.py",
     );
-    is_refused_once(
-        &project.run(&["-n", "2", "test_a.py::test_9"]),
-        "not found: ",
-    );
+    is_refused_once(&project.run(&["-n", "2", "test_a.py::test_9"]), "not found: ");
 }
 
 #[test]
@@ -513,10 +439,7 @@ fn what_is_deselected_and_warned_of_is_counted_as_plain_pytest_does() {
              def test_once(): warnings.warn(DeprecationWarning('from one'))\n\
              def test_left_out(): pass\n",
         ),
-        (
-            "test_b.py",
-            "import warnings\nwarnings.warn('at another import')\ndef test_1(): pass\n",
-        ),
+        ("test_b.py", "import warnings\nwarnings.warn('at another import')\ndef test_1(): pass\n"),
     ]);
     let plain = project.run_python(&["-m", "pytest", "-k", "not left_out"]);
     plain.assert(0, "8 passed, 1 deselected, 9 warnings");

@@ -17,11 +17,7 @@ struct Ran {
 impl Ran {
     /// Its group, or the test alone.
     fn unit(&self) -> &str {
-        if self.group.is_empty() {
-            &self.id
-        } else {
-            &self.group
-        }
+        if self.group.is_empty() { &self.id } else { &self.group }
     }
 }
 
@@ -31,13 +27,7 @@ fn ran(project: &Project) -> Vec<Ran> {
     let ran = lines.lines().map(|line| {
         let mut words = line.split('\t').map(str::to_owned);
         let mut word = || words.next().unwrap();
-        Ran {
-            worker: word(),
-            id: word(),
-            scope: word(),
-            file: word(),
-            group: word(),
-        }
+        Ran { worker: word(), id: word(), scope: word(), file: word(), group: word() }
     });
     ran.collect()
 }
@@ -76,11 +66,7 @@ fn medley(dist: &str, look: impl Fn(usize, &[Ran])) {
         assert_eq!(told.ids("FAILED"), plain.ids("FAILED"), "{told}");
         assert_eq!(told.ids("ERROR"), plain.ids("ERROR"), "{told}");
         let tests = ran(&project);
-        assert_eq!(
-            sorted_ids(&tests),
-            sorted_ids(&expected),
-            "each test exactly once\n{told}"
-        );
+        assert_eq!(sorted_ids(&tests), sorted_ids(&expected), "each test exactly once\n{told}");
         fixtures_are_paired(&project, &told);
         look(workers, &tests);
     }
@@ -95,10 +81,7 @@ fn fixtures_are_paired(project: &Project, told: &Told) {
         let words: Vec<&str> = line.split('\t').collect();
         let fixture = (words[0], words[2], words[3]);
         if words[1] == "setup" {
-            assert!(
-                open.insert(fixture),
-                "{fixture:?} is set up twice\n{lines}\n{told}"
-            );
+            assert!(open.insert(fixture), "{fixture:?} is set up twice\n{lines}\n{told}");
             assert!(
                 words[2] != "session" || sessions.insert(words[0]),
                 "{fixture:?} again\n{lines}"
@@ -110,10 +93,7 @@ fn fixtures_are_paired(project: &Project, told: &Told) {
             );
         }
     }
-    assert!(
-        open.is_empty(),
-        "{open:?} were never torn down\n{lines}\n{told}"
-    );
+    assert!(open.is_empty(), "{open:?} were never torn down\n{lines}\n{told}");
 }
 
 fn each_unit_stays_on_one_worker<'a>(tests: &'a [Ran], key: impl Fn(&'a Ran) -> &'a str) {
@@ -125,10 +105,7 @@ fn each_unit_stays_on_one_worker<'a>(tests: &'a [Ran], key: impl Fn(&'a Ran) -> 
 fn all_workers_had_tests(workers: usize, tests: &[Ran]) {
     let used: BTreeSet<&str> = tests.iter().map(|test| &*test.worker).collect();
     let named: BTreeSet<String> = (0..workers).map(|number| format!("gw{number}")).collect();
-    assert!(
-        used.iter().copied().eq(named.iter().map(String::as_str)),
-        "{used:?}"
-    );
+    assert!(used.iter().copied().eq(named.iter().map(String::as_str)), "{used:?}");
 }
 
 #[test]
@@ -161,11 +138,7 @@ fn loadfile_keeps_a_file_on_one_worker() {
 fn loadgroup_keeps_a_group_on_one_worker() {
     medley("loadgroup", |workers, tests| {
         let grouped = |test: &'_ &Ran| !test.group.is_empty();
-        let units: BTreeSet<&str> = tests
-            .iter()
-            .filter(grouped)
-            .map(|test| &*test.group)
-            .collect();
+        let units: BTreeSet<&str> = tests.iter().filter(grouped).map(|test| &*test.group).collect();
         assert_eq!(units, BTreeSet::from(["one", "one_three", "two"]));
         each_unit_stays_on_one_worker(tests, Ran::unit);
         all_workers_had_tests(workers, tests);
@@ -181,20 +154,14 @@ fn each_runs_every_test_once_on_every_worker() {
         project.write("ran.txt", "");
         let told = project.run(&["-n", &workers.to_string(), "--dist", "each"]);
         told.assert(1, &times(plain.counts(), workers));
-        let repeated: Vec<&str> = plain
-            .ids("FAILED")
-            .into_iter()
-            .flat_map(|id| vec![id; workers])
-            .collect();
+        let repeated: Vec<&str> =
+            plain.ids("FAILED").into_iter().flat_map(|id| vec![id; workers]).collect();
         assert_eq!(told.ids("FAILED"), repeated, "{told}");
         let tests = ran(&project);
         for number in 0..workers {
             let name = format!("gw{number}");
-            let mut ids: Vec<&str> = tests
-                .iter()
-                .filter(|test| test.worker == name)
-                .map(|test| &*test.id)
-                .collect();
+            let mut ids: Vec<&str> =
+                tests.iter().filter(|test| test.worker == name).map(|test| &*test.id).collect();
             ids.sort_unstable();
             assert_eq!(ids, sorted_ids(&expected), "{name}\n{told}");
         }
@@ -229,9 +196,7 @@ fn waiting_suite(count: usize, others: usize) -> String {
 fn a_slow_test_keeps_none_behind_it_under_worksteal() {
     let project = Project::new(&[("test_it.py", &waiting_suite(40, 39)), ("done/.keep", "")]);
     std::fs::remove_file(project.path().join("done/.keep")).unwrap();
-    project
-        .run(&["-n", "2", "--dist", "worksteal"])
-        .assert(0, "40 passed");
+    project.run(&["-n", "2", "--dist", "worksteal"]).assert(0, "40 passed");
 }
 
 #[test]
@@ -239,9 +204,7 @@ fn maxschedchunk_limits_what_waits_behind_a_slow_test_under_load() {
     // Without the limit five tests are dealt to each worker at the start; with it two.
     let project = Project::new(&[("test_it.py", &waiting_suite(40, 38)), ("done/.keep", "")]);
     std::fs::remove_file(project.path().join("done/.keep")).unwrap();
-    project
-        .run(&["-n", "2", "--maxschedchunk", "1"])
-        .assert(0, "40 passed");
+    project.run(&["-n", "2", "--maxschedchunk", "1"]).assert(0, "40 passed");
 }
 
 /// A module of one test and one of three.
@@ -251,26 +214,19 @@ const UNEVEN: [(&str, &str); 3] = [
         "def pytest_runtest_setup(item):\n    open('order', 'a').write(item.nodeid + ' ')\n",
     ),
     ("test_a.py", "def test_1(): pass\n"),
-    (
-        "test_b.py",
-        "def test_2(): pass\ndef test_3(): pass\ndef test_4(): pass\n",
-    ),
+    ("test_b.py", "def test_2(): pass\ndef test_3(): pass\ndef test_4(): pass\n"),
 ];
 
 #[test]
 fn big_scopes_go_first_unless_the_order_is_to_be_kept() {
     for dist in ["loadscope", "loadfile"] {
         let project = Project::new(&UNEVEN);
-        project
-            .run(&["-n", "1", "--dist", dist])
-            .assert(0, "4 passed");
+        project.run(&["-n", "1", "--dist", dist]).assert(0, "4 passed");
         let order = "test_b.py::test_2 test_b.py::test_3 test_b.py::test_4 test_a.py::test_1 ";
         assert_eq!(project.read("order"), order);
 
         let project = Project::new(&UNEVEN);
-        project
-            .run(&["-n", "1", "--dist", dist, "--no-loadscope-reorder"])
-            .assert(0, "4 passed");
+        project.run(&["-n", "1", "--dist", dist, "--no-loadscope-reorder"]).assert(0, "4 passed");
         let order = "test_a.py::test_1 test_b.py::test_2 test_b.py::test_3 test_b.py::test_4 ";
         assert_eq!(project.read("order"), order);
     }
@@ -296,22 +252,15 @@ fn facts_with(
     args: &[&str],
     variables: &[(&str, &str)],
 ) -> (Project, BTreeMap<String, Vec<String>>) {
-    let project = Project::new(&[
-        ("test_it.py", FACTS),
-        ("below/test_it.py", FACTS),
-        ("facts/.keep", ""),
-    ]);
+    let project =
+        Project::new(&[("test_it.py", FACTS), ("below/test_it.py", FACTS), ("facts/.keep", "")]);
     let directory = project.path().join("facts");
     std::fs::remove_file(directory.join(".keep")).unwrap();
     let mut command = project.command(args);
-    command
-        .env("FACTS", &directory)
-        .envs(variables.iter().copied());
+    command.env("FACTS", &directory).envs(variables.iter().copied());
     let told = Running::start(command).end();
     assert_eq!(told.code, Some(0), "{told}");
-    let files = std::fs::read_dir(&directory)
-        .unwrap()
-        .map(|file| file.unwrap().path());
+    let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
     let facts = files.map(|file| {
         let text = std::fs::read_to_string(&file).unwrap();
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
@@ -336,10 +285,7 @@ fn tests_know_their_worker_their_number_and_their_run() {
 #[test]
 fn the_run_s_id_can_be_given() {
     let (_project, facts) = facts(&["-n", "2", "--testrunuid", "nightly-7", "test_it.py"]);
-    assert!(
-        facts.values().all(|facts| facts[2] == "nightly-7"),
-        "{facts:?}"
-    );
+    assert!(facts.values().all(|facts| facts[2] == "nightly-7"), "{facts:?}");
 }
 
 #[test]
@@ -351,29 +297,18 @@ fn maxprocesses_caps_the_number_of_workers() {
 
 #[test]
 fn auto_follows_the_variable_of_xdist() {
-    let (_project, facts) = facts_with(
-        &["-n", "auto", "test_it.py"],
-        &[("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")],
-    );
+    let (_project, facts) =
+        facts_with(&["-n", "auto", "test_it.py"], &[("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")]);
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["gw0", "gw1", "gw2"]);
 }
 
 #[test]
 fn a_worker_s_specification_can_give_it_variables_and_a_directory() {
-    let (project, facts) = facts(&[
-        "--tx",
-        "2*popen//env:WISH=granted",
-        "--tx",
-        "popen//chdir=below",
-        "test_it.py",
-    ]);
+    let (project, facts) =
+        facts(&["--tx", "2*popen//env:WISH=granted", "--tx", "popen//chdir=below", "test_it.py"]);
     let here = project.path().canonicalize().unwrap();
-    let place = |worker: &str| {
-        (
-            facts[worker][3].clone(),
-            std::path::PathBuf::from(&facts[worker][4]),
-        )
-    };
+    let place =
+        |worker: &str| (facts[worker][3].clone(), std::path::PathBuf::from(&facts[worker][4]));
     assert_eq!(place("gw0"), ("granted".to_owned(), here.clone()));
     assert_eq!(place("gw1"), ("granted".to_owned(), here.clone()));
     assert_eq!(place("gw2"), ("-".to_owned(), here.join("below")));
@@ -387,16 +322,11 @@ fn a_worker_s_specification_can_give_it_an_interpreter() {
     )]);
     let wrapper = project.path().join("wrapper");
     let python = project.python().display().to_string();
-    project.write(
-        "wrapper",
-        &format!("#!/bin/sh\nWRAPPED=1 exec '{python}' \"$@\"\n"),
-    );
+    project.write("wrapper", &format!("#!/bin/sh\nWRAPPED=1 exec '{python}' \"$@\"\n"));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&wrapper, mode).unwrap();
     let wrapped = format!("popen//python={}", wrapper.display());
-    project
-        .run(&["--dist", "each", "--tx", &wrapped, "--tx", "popen"])
-        .assert(0, "2 passed");
+    project.run(&["--dist", "each", "--tx", &wrapped, "--tx", "popen"]).assert(0, "2 passed");
 }
 
 #[test]
@@ -405,20 +335,14 @@ fn tests_are_selected_by_keyword_mark_and_id() {
     let selected = |args: &[&str]| {
         project.write("ran.txt", "");
         let told = project.run(args);
-        let ids: Vec<String> = sorted_ids(&ran(&project))
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let ids: Vec<String> = sorted_ids(&ran(&project)).into_iter().map(str::to_owned).collect();
         (told, ids)
     };
     let (told, ids) = selected(&["-n", "2", "-k", "same_name and not many_2"]);
     told.assert(0, "2 passed, 78 deselected");
     assert_eq!(
         ids,
-        [
-            "tests/test_many_1.py::test_same_name",
-            "tests/test_many_3.py::test_same_name"
-        ]
+        ["tests/test_many_1.py::test_same_name", "tests/test_many_3.py::test_same_name"]
     );
 
     let (told, ids) = selected(&["-n", "2", "-m", "slow"]);
@@ -432,25 +356,14 @@ fn tests_are_selected_by_keyword_mark_and_id() {
         "tests/test_names.py::TestOuter::TestInner",
         "tests/deep/test_fixtures.py",
     ]);
-    told.assert(
-        1,
-        "2 failed, 10 passed, 1 skipped, 1 xfailed, 1 xpassed, 2 errors",
-    );
+    told.assert(1, "2 failed, 10 passed, 1 skipped, 1 xfailed, 1 xpassed, 2 errors");
     assert!(
         ids.contains(&"tests/test_names.py::TestOuter::TestInner::test_deep[z@w]".to_owned()),
         "{ids:?}"
     );
 
-    let (told, ids) = selected(&[
-        "-n",
-        "2",
-        "tests",
-        "--",
-        "--deselect",
-        "tests/deep",
-        "-k",
-        "test_deep",
-    ]);
+    let (told, ids) =
+        selected(&["-n", "2", "tests", "--", "--deselect", "tests/deep", "-k", "test_deep"]);
     told.assert(1, "1 failed, 1 passed, 78 deselected");
     assert_eq!(ids.len(), 2);
 }

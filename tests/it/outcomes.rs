@@ -28,10 +28,7 @@ fn sections(told: &Told) -> BTreeMap<&str, Vec<String>> {
         if line.starts_with('=') && line.ends_with('=') {
             title = line.trim_matches(|c| c == '=' || c == ' ');
         }
-        sections
-            .entry(title)
-            .or_insert_with(Vec::new)
-            .extend(normal(line));
+        sections.entry(title).or_insert_with(Vec::new).extend(normal(line));
     }
     sections
 }
@@ -45,9 +42,7 @@ fn blocks(lines: &[String]) -> Vec<String> {
         if is_title && !line.starts_with("_ _") {
             blocks.push(String::new());
         }
-        let block = blocks
-            .last_mut()
-            .expect("a section of failures begins with a title");
+        let block = blocks.last_mut().expect("a section of failures begins with a title");
         block.push_str(line);
         block.push('\n');
     }
@@ -65,10 +60,7 @@ fn sorted(lines: &[String]) -> Vec<&str> {
 fn all_outcomes_are_those_of_plain_pytest() {
     let project = Project::suite("outcomes");
     let plain = project.run_python(&["-m", "pytest", "-p", "no:cacheprovider", LETTERS]);
-    plain.assert(
-        1,
-        "21 failed, 20 passed, 8 skipped, 4 xfailed, 1 xpassed, 3 warnings, 7 errors",
-    );
+    plain.assert(1, "21 failed, 20 passed, 8 skipped, 4 xfailed, 1 xpassed, 3 warnings, 7 errors");
     let expected = sections(&plain);
     // A fixture of a class is torn down once only where the class stays together.
     for args in [
@@ -88,11 +80,7 @@ fn all_outcomes_are_those_of_plain_pytest() {
             assert_eq!(found.len(), expected.len(), "{args:?}, {title}\n{told}");
         }
         for title in ["short test summary info", "warnings summary"] {
-            assert_eq!(
-                sorted(&found[title]),
-                sorted(&expected[title]),
-                "{args:?}, {title}"
-            );
+            assert_eq!(sorted(&found[title]), sorted(&expected[title]), "{args:?}, {title}");
         }
     }
 }
@@ -103,12 +91,7 @@ fn on_one_worker_everything_is_in_the_order_of_plain_pytest() {
     let plain = project.run_python(&["-m", "pytest", "-p", "no:cacheprovider", LETTERS]);
     let told = project.run(&["-n", "1", "--", LETTERS]);
     let (found, expected) = (sections(&told), sections(&plain));
-    for title in [
-        "ERRORS",
-        "FAILURES",
-        "short test summary info",
-        "warnings summary",
-    ] {
+    for title in ["ERRORS", "FAILURES", "short test summary info", "warnings summary"] {
         assert_eq!(found[title], expected[title], "{title}");
     }
 }
@@ -128,18 +111,10 @@ fn styles_of_tracebacks_are_pytest_s_own() {
         ]);
         let told = project.run(&["-n", "1", "--tb", style, "test_plain.py"]);
         told.assert(1, plain.counts());
-        assert_eq!(
-            sections(&told).get("FAILURES"),
-            sections(&plain).get("FAILURES"),
-            "{style}"
-        );
+        assert_eq!(sections(&told).get("FAILURES"), sections(&plain).get("FAILURES"), "{style}");
         // With `native` a teardown's frames hold one of the worker's.
         if style != "native" {
-            assert_eq!(
-                sections(&told).get("ERRORS"),
-                sections(&plain).get("ERRORS"),
-                "{style}"
-            );
+            assert_eq!(sections(&told).get("ERRORS"), sections(&plain).get("ERRORS"), "{style}");
         }
     }
 }
@@ -186,9 +161,7 @@ fn each_outcome_has_its_word_with_v() {
         ("PASSED", "arithmetic.py::arithmetic.halve"),
     ] {
         let wanted = |line: &str| {
-            let rest = line
-                .strip_prefix("[gw")
-                .and_then(|line| line.split_once("%] "));
+            let rest = line.strip_prefix("[gw").and_then(|line| line.split_once("%] "));
             rest.is_some_and(|(_, rest)| rest.starts_with(word) && rest.ends_with(id))
         };
         assert!(told.stdout.lines().any(wanted), "{word} {id}\n{told}");

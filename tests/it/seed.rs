@@ -20,10 +20,7 @@ fn the_status_of_all_nodes_is_a_line_at_the_start_and_when_tests_go_out() {
 fn quietly_nothing_is_told_but_results() {
     let project = Project::new(&[TWO]);
     let told = project.run(&["-n", "2", "-q"]);
-    told.assert(0, "2 passed")
-        .is_silent_on("gw0")
-        .is_silent_on("scheduling")
-        .is_silent_on("====");
+    told.assert(0, "2 passed").is_silent_on("gw0").is_silent_on("scheduling").is_silent_on("====");
 }
 
 #[test]
@@ -35,10 +32,7 @@ fn verbosely_each_node_introduces_itself() {
         project.run_python(&["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
     let version = version.stdout.trim();
     for worker in ["gw0", "gw1"] {
-        told.says(&format!(
-            "[{worker}] linux Python {version} cwd: {}\n",
-            cwd.display()
-        ));
+        told.says(&format!("[{worker}] linux Python {version} cwd: {}\n", cwd.display()));
         told.says(&format!("[{worker}] Python {version} -- pytest 9.2.0\n"));
     }
 }
@@ -54,32 +48,22 @@ fn each_mode_is_told_by_the_name_of_its_class() {
         ("loadgroup", "LoadGroupScheduling"),
         ("worksteal", "WorkStealingScheduling"),
     ] {
-        project
-            .run(&["-n", "1", "--dist", dist])
-            .says(&format!("scheduling tests via {class}\n"));
+        project.run(&["-n", "1", "--dist", dist]).says(&format!("scheduling tests via {class}\n"));
     }
 }
 
 /// `callsheet ARGS` on a terminal of 80 columns: what it wrote.
 fn on_a_terminal(project: &Project, args: &str) -> Told {
     let mut command = Command::new("script");
-    let line = format!(
-        "stty cols 80 rows 40; '{}' {args}",
-        env!("CARGO_BIN_EXE_callsheet")
-    );
-    command
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(project.path());
+    let line = format!("stty cols 80 rows 40; '{}' {args}", env!("CARGO_BIN_EXE_callsheet"));
+    command.args(["-qec", &line, "/dev/null"]).current_dir(project.path());
     for (name, value) in project.command(&[]).get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
-    command
-        .env("TERM", "xterm")
-        .env_remove("NO_COLOR")
-        .env("SHELL", "/bin/sh");
+    command.env("TERM", "xterm").env_remove("NO_COLOR").env("SHELL", "/bin/sh");
     Running::start(command).end()
 }
 
@@ -98,14 +82,8 @@ fn on_a_terminal_the_status_line_is_rewritten_in_place() {
     // Bold, and the line is gone in the end.
     told.says("\u{1b}[1mgw0 I / gw1 I").says("\r");
     let screen = screen(&told);
-    assert!(
-        !screen.contains("gw0 I") && !screen.contains("gw0 [2]"),
-        "{screen}"
-    );
-    assert!(
-        screen.contains("FAILED test_a.py::test_2 - assert 0"),
-        "{screen}"
-    );
+    assert!(!screen.contains("gw0 I") && !screen.contains("gw0 [2]"), "{screen}");
+    assert!(screen.contains("FAILED test_a.py::test_2 - assert 0"), "{screen}");
     assert!(screen.contains("1 failed, 1 passed in "), "{screen}");
 }
 
@@ -161,22 +139,13 @@ fn under_each_a_clone_runs_what_its_predecessor_left() {
         \x20   open('ran', 'a').write(f\"{os.environ['ROLE']} {n}\\n\")\n\
         \x20   if n == 1 and os.environ['ROLE'] == 'b': os._exit(3)\n",
     )]);
-    let told = project.run(&[
-        "--tx",
-        "popen//env:ROLE=a",
-        "--tx",
-        "popen//env:ROLE=b",
-        "--dist",
-        "each",
-    ]);
+    let told =
+        project.run(&["--tx", "popen//env:ROLE=a", "--tx", "popen//env:ROLE=b", "--dist", "each"]);
     told.assert(1, "1 failed, 7 passed");
     let notes = project.read("ran");
     let mut ran: Vec<&str> = notes.lines().collect();
     ran.sort_unstable();
-    assert_eq!(
-        ran,
-        ["a 0", "a 1", "a 2", "a 3", "b 0", "b 1", "b 2", "b 3"]
-    );
+    assert_eq!(ran, ["a 0", "a 1", "a 2", "a 3", "b 0", "b 1", "b 2", "b 3"]);
 }
 
 #[test]

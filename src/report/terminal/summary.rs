@@ -61,10 +61,7 @@ fn warnings(page: &mut Page, tally: &Tally) {
         }
         page.end_line();
     }
-    page.line(
-        PLAIN,
-        "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html",
-    );
+    page.line(PLAIN, "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html");
 }
 
 fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
@@ -80,16 +77,9 @@ fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
             .filter(|(_, seconds)| *seconds >= durations.total() / 4.0)
             .map(|(phase, seconds)| format!("{phase} {seconds:.2}s"))
             .collect::<Vec<_>>();
-        let around = if around.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", around.join(", "))
-        };
-        page.say(format_args!(
-            "{:.2}s {}{around}",
-            durations.total(),
-            slow.test.id
-        ));
+        let around =
+            if around.is_empty() { String::new() } else { format!(" ({})", around.join(", ")) };
+        page.say(format_args!("{:.2}s {}{around}", durations.total(), slow.test.id));
     }
 }
 
@@ -122,16 +112,8 @@ fn crashed_workers(page: &mut Page, tally: &Tally) {
     }
     page.separator('=', PLAIN, "crashed workers");
     for down in tally.downs() {
-        let Down {
-            worker,
-            why,
-            crashed,
-            replacement,
-            denied,
-        } = down;
-        let test = crashed
-            .as_ref()
-            .map_or(String::new(), |test| format!(" while running {test}"));
+        let Down { worker, why, crashed, replacement, denied } = down;
+        let test = crashed.as_ref().map_or(String::new(), |test| format!(" while running {test}"));
         let then = match (replacement, denied) {
             (Some(new), _) => format!("replaced by {new}"),
             (None, Some(reason)) => format!("not replaced: {reason}"),
@@ -148,11 +130,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
     page.separator('=', YELLOW.bold(), "tests not run");
     for group in tally.not_run() {
         let count = group.tests.len();
-        let (style, word) = if group.lost {
-            (RED, "lost")
-        } else {
-            (YELLOW, "not run")
-        };
+        let (style, word) = if group.lost { (RED, "lost") } else { (YELLOW, "not run") };
         page.line(style, &format!("{count} {word}: {}", group.reason));
         let named = if group.lost || verbosity > 0 {
             count
@@ -165,10 +143,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
             page.say(format_args!("    {test}"));
         }
         if named > 0 && named < count {
-            page.say(format_args!(
-                "    … and {} more (-v names all)",
-                count - named
-            ));
+            page.say(format_args!("    … and {} more (-v names all)", count - named));
         }
     }
 }
@@ -178,31 +153,26 @@ fn stopped(page: &mut Page, tally: &Tally) {
         None => return,
         Some(StopReason::MaxFail(count)) => (RED, format!("stopping after {count} failures")),
         Some(StopReason::Requested(by)) => (PLAIN, format!("Interrupted: {by}")),
-        Some(StopReason::Worker {
-            worker,
-            reason,
-            exit_code,
-        }) => match (exit_code, reason.trim_end().contains('\n')) {
-            // In pytest's form.
-            (Some(USAGE), _) => {
-                return page.block(&page.paint(RED, &format!("ERROR: {}", reason.trim_end())));
+        Some(StopReason::Worker { worker, reason, exit_code }) => {
+            match (exit_code, reason.trim_end().contains('\n')) {
+                // In pytest's form.
+                (Some(USAGE), _) => {
+                    return page.block(&page.paint(RED, &format!("ERROR: {}", reason.trim_end())));
+                }
+                (_, true) => {
+                    page.separator('!', RED, &format!("{worker} stopped the run"));
+                    return page.block(reason);
+                }
+                (_, false) => (PLAIN, format!("{worker}: {}", reason.trim_end())),
             }
-            (_, true) => {
-                page.separator('!', RED, &format!("{worker} stopped the run"));
-                return page.block(reason);
-            }
-            (_, false) => (PLAIN, format!("{worker}: {}", reason.trim_end())),
-        },
+        }
         Some(StopReason::CollectionsDiffer) => {
             (PLAIN, "Interrupted: collections differ".to_owned())
         }
         Some(StopReason::CollectionFailed) => {
             let errors = tally.counted("error");
             let plural = if errors == 1 { "" } else { "s" };
-            (
-                PLAIN,
-                format!("Interrupted: {errors} error{plural} during collection"),
-            )
+            (PLAIN, format!("Interrupted: {errors} error{plural} during collection"))
         }
     };
     page.separator('!', style, &why);
@@ -293,8 +263,5 @@ fn duration(elapsed: Duration) -> String {
         days => format!("{days} days, "),
     };
     let (hours, minutes) = (whole / 3600 % 24, whole / 60 % 60);
-    format!(
-        "{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})",
-        whole % 60
-    )
+    format!("{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})", whole % 60)
 }
