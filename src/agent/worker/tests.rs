@@ -175,6 +175,15 @@ fn a_worker_that_breaks_the_protocol_is_ended_with_the_cause() {
 }
 
 #[test]
+fn what_follows_a_broken_line_is_void() {
+    let script = "ready(); i = take()['run']; say('start', i=i); write(b'rubbish\\n')
+say('end', i=i, o='passed', d=[0, 0, 0], s=0)\nforever()";
+    let told = play(script, vec![Order::Run(vec![0])]);
+    assert!(told.ended().is_empty());
+    assert_eq!(told.death().running.map(|(item, _)| item), Some(0));
+}
+
+#[test]
 fn a_line_without_end_is_not_kept() {
     let told = play(
         "ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()",
