@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler,
+};
 use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
@@ -24,6 +26,9 @@ const BEATS: u32 = 6;
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
 
+/// What to look at when this program, started as its own agent, does not become one.
+const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
+
 /// One agent and its link.
 #[derive(Debug)]
 pub(super) struct HostActor {
@@ -33,6 +38,7 @@ pub(super) struct HostActor {
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
+    own_program: bool,
     run_id: String,
     patience: Patience,
     greeted: bool,
@@ -51,7 +57,14 @@ pub(super) struct Patience {
 }
 
 impl HostActor {
-    pub(super) fn new(child: Child, run_id: String, patience: Patience, supervisor: Recipient<HostNews>) -> Self {
+    /// `own_program`: the agent is this very program, asked to be one.
+    pub(super) fn new(
+        child: Child,
+        own_program: bool,
+        run_id: String,
+        patience: Patience,
+        supervisor: Recipient<HostNews>,
+    ) -> Self {
         let (to_agent, inbox) = mpsc::unbounded_channel();
         Self {
             child: Some(child),
@@ -60,6 +73,7 @@ impl HostActor {
             inbox: Some(inbox),
             workers: HashMap::new(),
             supervisor,
+            own_program,
             run_id,
             patience,
             greeted: false,
@@ -83,7 +97,13 @@ impl HostActor {
             return;
         }
         let last_words = self.last_words.take();
-        let why = &if last_words.is_empty() { why.to_owned() } else { format!("{why}; it said: {last_words}") };
+        let mut why = why.to_owned();
+        if !last_words.is_empty() {
+            why = format!("{why}; it said: {last_words}");
+        }
+        if self.own_program && !self.greeted {
+            why.push_str(SERVE_FIRST);
+        }
         debug!("agent lost: {why}");
         if let Some(child) = &mut self.child {
             // It may be gone already.
@@ -92,10 +112,10 @@ impl HostActor {
         // Its workers have died with it; what their tests had started may have not.
         kill_leftovers(&self.run_id);
         for (_, worker) in self.workers.drain() {
-            let death = Death::early(Ending::AgentLost(why.to_owned()));
+            let death = Death::early(Ending::AgentLost(why.clone()));
             worker.do_send(FromHost(WorkerEvent::Exited(death)));
         }
-        self.supervisor.do_send(HostNews::Lost(why.to_owned()));
+        self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
     }
 
@@ -104,6 +124,9 @@ impl HostActor {
     }
 
     fn beat(&mut self, context: &mut Context<Self>) {
+        if !self.supervisor.connected() {
+            return self.lose("its supervisor is gone", context);
+        }
         // Counted in beats, not by the clock: if this process was suspended, the agent is not to blame.
         self.silent += self.interval();
         let (limit, what) = if self.greeted {
@@ -138,7 +161,7 @@ impl Actor for HostActor {
 impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
     fn handle(&mut self, frame: Result<FromAgent, WireError>, context: &mut Context<Self>) {
         self.silent = Duration::ZERO;
-        self.greeted = true;
+        self.greeted |= frame.is_ok();
         match frame {
             Ok(FromAgent::Worker(id, event)) => {
                 let last = matches!(event, WorkerEvent::Exited(_));
@@ -163,7 +186,9 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
         let waited = async move {
             match tokio::time::timeout(ENDING, child.wait()).await {
                 Ok(Ok(status)) => format!("its agent ended: {status}"),
@@ -171,7 +196,8 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                 Err(_) => "its agent closed the link".to_owned(),
             }
         };
-        let lose = |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        let lose =
+            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
         context.wait(wrap_future(waited).map(lose));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::{Message, Recipient};
 
 use crate::model::{
-    Collection, CollectReport, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo, TestEnd,
-    WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
+    TestEnd, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
@@ -236,7 +236,7 @@ pub struct WorkerGone {
     pub collecting: bool,
 }
 
-/// Scheduler → session: what concerns the session and not the public.
+/// Scheduler and reporters → session: what concerns the session and not the public.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum SessionNote {
@@ -257,8 +257,12 @@ pub enum SessionNote {
     Conclusion(String),
     /// Every test has its terminal state.
     Closed,
-    /// The scheduler can not go on.
+    /// A rule was broken, by a worker or a policy, or a policy panicked. The scheduler is there and keeps the account.
     Broken(String),
+    /// The scheduler is gone, and with it the record.
+    SchedulerFailed,
+    /// Reporter → session: a subscriber of the host program panicked, saying this, and gets nothing more.
+    SubscriberFailed(String),
 }
 
 /// Supervisor → session: something of the fleet as a whole.
@@ -278,8 +282,8 @@ pub enum FleetNews {
     },
     /// Every agent is gone.
     Dismissed,
-    /// The supervisor can not go on.
-    Broken(String),
+    /// The supervisor is gone; hosts notice and end their agents.
+    SupervisorFailed,
 }
 
 /// Handle → session: end the run. The first is kind, every further one, or `kill`, is not.

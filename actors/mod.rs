@@ -22,7 +22,7 @@
 //! | scheduler → supervisor | [`WorkerGone`](messages::WorkerGone) | a worker is dead and accounted for |
 //! | scheduler → supervisor | [`WorkerCameUp`](messages::WorkerCameUp) | a worker has collected |
 //! | scheduler → session, reporters | [`Event`](messages::Event) | the public record, in the one order |
-//! | scheduler → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
+//! | scheduler, reporters → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
 //! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |
 //! | session → reporters | [`Flush`](messages::Flush) | answer when all is written, and stop |
 //! | session → scheduler, supervisor | [`Retire`](messages::Retire) | the run is over, stop |
@@ -31,12 +31,20 @@
 //! | anyone → scheduler | [`Publish`](messages::Publish) | an event of one's own for the record |
 //!
 //! Mailboxes are no back-pressure: what bounds memory is the cap on captured output a test and the few small events a test
-//! has. A worker actor that panics still sends its death notice, from `stopped()`, so the release profile must
-//! unwind. The top of the tree is the session: when it goes, the run's answer is an error, and when the host actors go, agents
-//! see the end of their link and end their workers.
+//! has.
+//!
+//! # When an actor fails
+//! A panic ends one actor, which tells of it from `stopped()`, so the profile must unwind. A worker's is its death. Without the
+//! scheduler there is no record: the fleet is dismissed and the answer is [`RunError::Broken`]. Without the supervisor the
+//! account is closed, the verdict says so, and hosts end their agents. The top of the tree is the session: when it goes,
+//! the answer is an error, and when the hosts go, agents see the end of their link and end their workers. What belongs to the
+//! host program can not do even that: a policy or a subscriber that panics is caught, dropped and told of in the verdict.
 
+mod error;
 mod host;
 pub mod messages;
+mod policy;
+mod record;
 mod reporter;
 mod scheduler;
 mod session;
@@ -45,4 +53,13 @@ mod system;
 mod terminal;
 mod worker;
 
-pub use system::{Parts, SessionHandle, Subscriber, start};
+use std::any::Any;
+
+pub use error::RunError;
+pub use system::{Parts, SessionHandle, Stopper, Subscriber, start};
+
+/// What a panic says.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text")
+}

@@ -6,13 +6,14 @@ use futures_util::future::join_all;
 use log::error;
 use tokio::sync::oneshot;
 
+use super::error::RunError;
 use super::messages::{
-    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire, RunConclusion,
-    SessionNote, StandDown, StartFleet, StopRun,
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire,
+    RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, Verdict};
-use crate::session::{Session, Step};
+use crate::session::{Phase, Session, Step};
 use crate::wire::StopKind;
 
 /// Where messages go; known once the other actors exist.
@@ -44,13 +45,22 @@ pub(super) struct Begin {
 pub(super) struct SessionActor {
     core: Session,
     neighbours: Option<Neighbours>,
-    answer: Option<oneshot::Sender<Verdict>>,
+    answer: Option<oneshot::Sender<Result<Verdict, RunError>>>,
     asked: bool,
+    record_lost: bool,
+    fleet_lost: bool,
 }
 
 impl SessionActor {
-    pub(super) fn new(core: Session, answer: oneshot::Sender<Verdict>) -> Self {
-        Self { core, neighbours: None, answer: Some(answer), asked: false }
+    pub(super) fn new(core: Session, answer: oneshot::Sender<Result<Verdict, RunError>>) -> Self {
+        Self {
+            core,
+            neighbours: None,
+            answer: Some(answer),
+            asked: false,
+            record_lost: false,
+            fleet_lost: false,
+        }
     }
 
     fn carry_out(&self, steps: Vec<Step>) {
@@ -65,13 +75,20 @@ impl SessionActor {
                 Step::Resume(worker) => to.resume.do_send(ResumeWorker(worker)),
                 Step::Notice(text) => to.publish.do_send(Publish(RunEvent::Notice(text))),
                 Step::Close(reason) => to.close.do_send(CloseRun(reason)),
+                Step::Conclude(_) | Step::Done if self.fleet_lost => self.publish_verdict(),
                 Step::Conclude(requests) => to.conclude.do_send(RunConclusion(requests)),
                 Step::Done => to.dismiss.do_send(Dismiss),
             }
         }
     }
 
-    /// An actor of ours has failed: nothing can be relied on any more.
+    fn publish_verdict(&self) {
+        if let Some(to) = &self.neighbours {
+            to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
+        }
+    }
+
+    /// A rule was broken: nothing can be relied on any more.
     fn broken(&mut self, what: String) {
         error!("{what}");
         let mut steps = self.core.fatal(ExitCode::Internal, what, None);
@@ -79,20 +96,70 @@ impl SessionActor {
         self.carry_out(steps);
     }
 
-    /// The record is complete; answers once every reporter has written it.
-    fn answer(&mut self, verdict: Verdict, context: &mut Context<Self>) {
+    /// There is no record any more and nobody to hear of workers: the agents end them.
+    fn scheduler_failed(&mut self, context: &mut Context<Self>) {
+        self.core.fatal(ExitCode::Internal, "the scheduler failed".to_owned(), None);
+        self.record_lost = true;
+        if self.fleet_lost {
+            self.answer(context);
+        } else if let Some(to) = &self.neighbours {
+            to.dismiss.do_send(Dismiss);
+        }
+    }
+
+    /// Nobody speaks for the workers any more: the account is closed without them.
+    fn supervisor_failed(&mut self, context: &mut Context<Self>) {
+        let what = "the supervisor failed";
+        self.fleet_lost = true;
+        if self.record_lost {
+            self.answer(context);
+        } else if self.core.phase() >= Phase::Concluding {
+            self.core.fatal(ExitCode::Internal, what.to_owned(), None);
+            self.publish_verdict();
+        } else {
+            self.broken(what.to_owned());
+            let steps = self.core.fleet_is_empty(what);
+            self.carry_out(steps);
+        }
+    }
+
+    /// A subscriber is served no more; the run goes on for all others, and its verdict tells.
+    fn subscriber_failed(&mut self, what: &str) {
+        error!("a subscriber panicked: {what}");
+        self.core.fatal(ExitCode::Internal, format!("a subscriber panicked: {what}"), None);
+        // Nothing comes after the last event; who panics at that one is told of in the answer alone.
+        if let Some(to) = self.neighbours.as_ref().filter(|_| self.core.phase() < Phase::Done) {
+            let text = format!("a subscriber panicked and gets no further events: {what}");
+            to.publish.do_send(Publish(RunEvent::Notice(text)));
+        }
+    }
+
+    /// Nothing more will happen; answers once every reporter has written its last.
+    fn answer(&mut self, context: &mut Context<Self>) {
         let Some(to) = &self.neighbours else { return };
         let written = join_all(to.flush.iter().map(|reporter| reporter.send(Flush)));
-        context.spawn(wrap_future(written).map(move |_, actor: &mut Self, context: &mut Context<Self>| {
-            if let Some(answer) = actor.answer.take() {
-                // The host program may no longer wait for it.
-                let _nobody = answer.send(verdict);
-            }
-            for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
-                neighbour.do_send(Retire);
-            }
-            context.stop();
-        }));
+        context.spawn(wrap_future(written).map(
+            |written, actor: &mut Self, context: &mut Context<Self>| {
+                if written.iter().any(Result::is_err) {
+                    actor.core.fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
+                }
+                // Taken now and not from the record: a reporter may have failed at the very last event.
+                let verdict = actor.core.verdict();
+                let answer = if actor.record_lost {
+                    Err(RunError::Broken(verdict.explanation.unwrap_or_default()))
+                } else {
+                    Ok(verdict)
+                };
+                if let Some(to_caller) = actor.answer.take() {
+                    // The host program may no longer wait for it.
+                    let _nobody = to_caller.send(answer);
+                }
+                for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
+                    neighbour.do_send(Retire);
+                }
+                context.stop();
+            },
+        ));
     }
 }
 
@@ -114,8 +181,8 @@ impl Handler<Event> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Event(event): Event, context: &mut Context<Self>) {
-        if let RunEvent::RunFinished(verdict) = &*event {
-            return self.answer(verdict.clone(), context);
+        if let RunEvent::RunFinished(_) = &*event {
+            return self.answer(context);
         }
         let steps = self.core.event(&event);
         self.carry_out(steps);
@@ -125,7 +192,7 @@ impl Handler<Event> for SessionActor {
 impl Handler<SessionNote> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, note: SessionNote, _context: &mut Context<Self>) {
+    fn handle(&mut self, note: SessionNote, context: &mut Context<Self>) {
         let steps = match note {
             SessionNote::Halted(worker) => self.core.halted(worker),
             SessionNote::WorkerStops { worker, reason, exit_code, kind } => match kind {
@@ -145,6 +212,8 @@ impl Handler<SessionNote> for SessionActor {
             }
             SessionNote::Closed => self.core.closed(),
             SessionNote::Broken(what) => return self.broken(what),
+            SessionNote::SchedulerFailed => return self.scheduler_failed(context),
+            SessionNote::SubscriberFailed(what) => return self.subscriber_failed(&what),
         };
         self.carry_out(steps);
     }
@@ -153,7 +222,7 @@ impl Handler<SessionNote> for SessionActor {
 impl Handler<FleetNews> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, news: FleetNews, _context: &mut Context<Self>) {
+    fn handle(&mut self, news: FleetNews, context: &mut Context<Self>) {
         let steps = match news {
             FleetNews::Empty(reason) => self.core.fleet_is_empty(&reason),
             FleetNews::Refused(refusal) => {
@@ -169,13 +238,9 @@ impl Handler<FleetNews> for SessionActor {
                 }
                 self.core.concluded()
             }
-            FleetNews::Dismissed => {
-                if let Some(to) = &self.neighbours {
-                    to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
-                }
-                Vec::new()
-            }
-            FleetNews::Broken(what) => return self.broken(what),
+            FleetNews::Dismissed if self.record_lost => return self.answer(context),
+            FleetNews::Dismissed => return self.publish_verdict(),
+            FleetNews::SupervisorFailed => return self.supervisor_failed(context),
         };
         self.carry_out(steps);
     }

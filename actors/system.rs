@@ -5,21 +5,43 @@ use std::io::Write;
 use actix::{Actor, Addr, AsyncContext, Recipient};
 use tokio::sync::oneshot;
 
+use super::error::RunError;
 use super::messages::{Event, Halt};
+use super::policy::ForeignPolicy;
 use super::reporter::ReporterActor;
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
+use crate::agent;
 use crate::config::Config;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Policy, Scheduler, policy};
 use crate::session::Session;
 
-/// Gets every event of a run, in order, on the run's own thread.
+/// Gets every event of a run, in order, on the thread that the run's actors live on.
 ///
-/// What it does there holds the run up, so it should be short: count, write, send on. Every
-/// `FnMut(&RunEvent) + Send` is one.
+/// What it does there holds the run up, heartbeats and deadlines included, so it should take milliseconds: count, write, send on.
+/// [`RunEvent::RunFinished`] is the last event; the subscriber is dropped before the verdict is given to whoever waits for it, so
+/// that what it writes when dropped is written by then.
+///
+/// A subscriber that panics gets no further events. The run goes on for all others; its exit code is
+/// [`Internal`](crate::exit::ExitCode::Internal), whatever the tests say, since what that subscriber was for may be missing.
+///
+/// Every `FnMut(&RunEvent) + Send` is one:
+///
+/// ```
+/// use callsheet::Subscriber;
+/// use callsheet::model::RunEvent;
+///
+/// let (sender, _receiver) = std::sync::mpsc::channel();
+/// let _subscriber: Box<dyn Subscriber> = Box::new(move |event: &RunEvent| {
+///     if let RunEvent::TestFinished { test, end, .. } = event {
+///         // A receiver that was dropped is no reason to panic.
+///         let _ = sender.send((test.clone(), end.outcome));
+///     }
+/// });
+/// ```
 pub trait Subscriber: Send {
     /// The next event.
     fn event(&mut self, event: &RunEvent);
@@ -32,57 +54,131 @@ impl<F: FnMut(&RunEvent) + Send> Subscriber for F {
 }
 
 /// What the host program brings to a run beside its configuration.
+///
+/// ```
+/// use callsheet::actors::Parts;
+/// use callsheet::model::RunEvent;
+///
+/// let parts = Parts { subscribers: vec![Box::new(|_: &RunEvent| {})], ..Parts::default() };
+/// # drop(parts);
+/// ```
 #[derive(Default)]
 pub struct Parts {
-    /// Its own way to share out tests, in place of the configuration's.
+    /// Its own way to share out tests, in place of the configuration's. One that breaks the rules of [`Policy`] or panics ends the
+    /// run: workers are killed, tests without a result are not-run, the exit code is
+    /// [`Internal`](crate::exit::ExitCode::Internal) and its explanation names the policy.
     pub policy: Option<Box<dyn Policy>>,
 
     /// Its own subscribers.
     pub subscribers: Vec<Box<dyn Subscriber>>,
 
-    /// Actors of its own that get every event.
+    /// Actors of its own that get every event. The run does not wait for them: one that is slow or dead holds nothing up, and the last
+    /// event may still be in its mailbox when the verdict is there.
     pub recipients: Vec<Recipient<Event>>,
 
     /// Where the run is shown to a person, by the configuration's terminal options; nowhere if `None`.
     pub terminal: Option<Box<dyn Write + Send>>,
 }
 
-/// A run whose actors live in the caller's own actix `System` (or tokio `LocalSet`).
+/// Stops a run from anywhere: signal handlers, other threads, actors. Does nothing once the run has ended.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    halt: Recipient<Halt>,
+}
+
+impl Stopper {
+    /// Asks for the end: tests that run are finished and reported, nothing new begins, tests that had not begun are not-run. `by` is told to
+    /// people (`SIGINT`). A second request kills, as [`kill`](Self::kill) does.
+    pub fn stop(&self, by: &str) {
+        self.halt.do_send(Halt { by: by.to_owned(), kill: false });
+    }
+
+    /// Kills every worker at once; tests that ran are not-run, the account is closed and the verdict comes all the same.
+    pub fn kill(&self, by: &str) {
+        self.halt.do_send(Halt { by: by.to_owned(), kill: true });
+    }
+}
+
+/// A run whose actors live in the caller's own actix `System` (or tokio `LocalSet`). If it is dropped, the run goes on.
 #[derive(Debug)]
 pub struct SessionHandle {
     session: Addr<SessionActor>,
-    answer: oneshot::Receiver<Verdict>,
+    answer: oneshot::Receiver<Result<Verdict, RunError>>,
 }
 
 impl SessionHandle {
-    /// Where to send a [`Halt`]; also from other threads, and after the run has ended.
-    pub fn halt(&self) -> Recipient<Halt> {
-        self.session.clone().recipient()
-    }
-
-    /// Asks for the end: what runs is finished and reported, nothing new begins. `by` is told to people.
-    /// A second request kills.
+    /// As [`Stopper::stop`].
     pub fn stop(&self, by: &str) {
-        self.session.do_send(Halt { by: by.to_owned(), kill: false });
+        self.stopper().stop(by);
     }
 
-    /// Kills every worker; the account is still closed and told.
+    /// As [`Stopper::kill`].
     pub fn kill(&self, by: &str) {
-        self.session.do_send(Halt { by: by.to_owned(), kill: true });
+        self.stopper().kill(by);
     }
 
-    /// Waits for the end of the run. `None` if its actors broke down without an answer.
-    pub async fn verdict(self) -> Option<Verdict> {
-        self.answer.await.ok()
+    /// What stops the run, to be given away.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { halt: self.session.clone().recipient() }
+    }
+
+    /// Waits for the end of the run. Its actors and agents are gone or about to go by then: nothing of it keeps the `System` alive.
+    ///
+    /// # Errors
+    /// [`RunError::Broken`]
+    pub async fn verdict(self) -> Result<Verdict, RunError> {
+        let gone = |_| Err(RunError::Broken("its actors were stopped".to_owned()));
+        self.answer.await.unwrap_or_else(gone)
     }
 }
 
-/// Starts a run in the actix `System` or tokio `LocalSet` that the caller is in.
+/// Starts a run in the actix `System` or tokio `LocalSet` that the caller is in; panics outside of one, as every actor does.
 ///
-/// Its actors share nothing with those of other runs. Nothing here reads arguments, installs a handler or writes to stdout.
-pub fn start(config: &Config, parts: Parts) -> SessionHandle {
+/// Its actors live on the caller's thread and share nothing with those of other runs; any number of runs may be started, at once or
+/// one after the other. Nothing here reads arguments, installs a handler or writes to stdout. The `System` must go on until the
+/// [verdict](SessionHandle::verdict): one that is stopped before takes the run and its workers with it.
+///
+/// # Errors
+/// [`RunError::IsAgent`]
+///
+/// ```no_run
+/// use actix::{Actor, Context, Handler};
+/// use callsheet::actors::messages::Event;
+/// use callsheet::actors::{self, Parts};
+/// use callsheet::config::Config;
+///
+/// struct Printer;
+///
+/// impl Actor for Printer {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Event> for Printer {
+///     type Result = ();
+///
+///     fn handle(&mut self, Event(event): Event, _context: &mut Context<Self>) {
+///         println!("{event:?}");
+///     }
+/// }
+///
+/// callsheet::agent::serve_if_asked();
+/// actix::System::new().block_on(async {
+///     let config = Config::builder().root("project").build()?;
+///     let recipients = vec![Printer.start().recipient()];
+///     let run = actors::start(&config, Parts { recipients, ..Parts::default() })?;
+///     let verdict = run.verdict().await?;
+///     println!("{} tests, exit code {}", verdict.tests, verdict.exit_code);
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// })
+/// # .unwrap();
+/// ```
+pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
+    if agent::is_asked() {
+        return Err(RunError::IsAgent);
+    }
     let Parts { policy: own_policy, subscribers, mut recipients, terminal } = parts;
     let (sender, answer) = oneshot::channel();
+    let session = SessionActor::new(Session::new(config.max_fail), sender).start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
         let reporter = TerminalReporter::new(config.terminal.clone(), out).start();
@@ -90,16 +186,19 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
         flush.push(reporter.recipient());
     }
     for subscriber in subscribers {
-        let reporter = ReporterActor::new(subscriber).start();
+        let reporter = ReporterActor::new(subscriber, session.clone().recipient()).start();
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }
 
-    let expected: Vec<(WorkerId, WorkerSpec)> = (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
-    let policy = own_policy.unwrap_or_else(|| policy(&config.policy));
+    let expected: Vec<(WorkerId, WorkerSpec)> =
+        (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
+    let policy = match own_policy {
+        Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
+        None => policy(&config.policy),
+    };
     let core = Scheduler::new(policy, &expected);
 
-    let session = SessionActor::new(Session::new(config.max_fail), sender).start();
     recipients.push(session.clone().recipient());
 
     let mut scheduler = None;
@@ -147,5 +246,5 @@ pub fn start(config: &Config, parts: Parts) -> SessionHandle {
         },
         first,
     });
-    SessionHandle { session, answer }
+    Ok(SessionHandle { session, answer })
 }

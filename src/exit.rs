@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use crate::model::Verdict;
+
 /// How a run of the command ended, for the program that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExitCode {
@@ -65,14 +67,19 @@ impl ExitCode {
 
     /// The table of the README, in Markdown, with a newline at its end.
     pub fn table() -> String {
-        Self::ALL.iter().fold(
-            String::from("| code | meaning |\n|---|---|\n"),
-            |mut table, code| {
-                // Writing to a string does not fail.
-                let _ = writeln!(table, "| {} | {} |", code.number(), code.meaning());
-                table
-            },
-        )
+        Self::ALL.iter().fold(String::from("| code | meaning |\n|---|---|\n"), |mut table, code| {
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "| {} | {} |", code.number(), code.meaning());
+            table
+        })
+    }
+}
+
+impl Verdict {
+    /// [`exit_code`](Self::exit_code) as a process can carry it. What a suite asks for with `pytest.exit(returncode=…)` may be no such
+    /// number; then it is [`ExitCode::Internal`].
+    pub fn status(&self) -> u8 {
+        u8::try_from(self.exit_code).unwrap_or(ExitCode::Internal.number())
     }
 }
 

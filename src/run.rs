@@ -5,35 +5,34 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use actix::Recipient;
-use thiserror::Error;
+use tokio::sync::oneshot;
 
-use crate::actors::messages::{Event, Halt};
-use crate::actors::{self, Parts, Subscriber};
-use crate::agent;
+use crate::actors::messages::Event;
+use crate::actors::{self, Parts, RunError, Stopper, Subscriber};
 use crate::config::Config;
 use crate::model::Verdict;
 use crate::schedule::Policy;
 
-/// Why a run gave no verdict.
-#[derive(Debug, Error)]
-pub enum RunError {
-    /// The process was started to be an agent and runs a suite instead.
-    #[error(
-        "this process was started to serve as an agent; call `callsheet::agent::serve_if_asked()` first in its `main`"
-    )]
-    IsAgent,
-
-    /// The system gives no thread.
-    #[error("failed to start the thread of the run: {0}")]
-    Thread(std::io::Error),
-
-    /// The actors broke down.
-    #[error("the run broke down without a verdict; its log says why")]
-    NoVerdict,
-}
-
-/// A run in preparation: its configuration and what the program brings.
+/// A run in preparation: what the program brings to it beside the configuration.
+///
+/// ```no_run
+/// use callsheet::Run;
+/// use callsheet::config::Config;
+///
+/// callsheet::agent::serve_if_asked();
+/// let config = Config::builder().root("project").build()?;
+/// let run = Run::new().terminal(std::io::stdout()).start(config)?;
+/// let stopper = run.stopper();
+/// std::thread::spawn(move || {
+///     let _ = std::io::stdin().read_line(&mut String::new());
+///     stopper.stop("the return key");
+/// });
+/// let verdict = run.wait()?;
+/// println!("exit code {}", verdict.exit_code);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
+#[must_use = "nothing is run before `start`"]
 pub struct Run {
     parts: Parts,
 }
@@ -44,126 +43,124 @@ impl Run {
         Self::default()
     }
 
-    /// Hands every event to this subscriber, on the run's own thread.
-    #[must_use]
+    /// Hands every event to this subscriber, on the run's own thread; see [`Subscriber`] for what it may do there.
     pub fn subscribe(mut self, subscriber: impl Subscriber + 'static) -> Self {
         self.parts.subscribers.push(Box::new(subscriber));
         self
     }
 
-    /// Sends every event to an actor of the program.
-    #[must_use]
+    /// Sends every event to an actor of the program; see [`Parts::recipients`].
     pub fn recipient(mut self, recipient: Recipient<Event>) -> Self {
         self.parts.recipients.push(recipient);
         self
     }
 
-    /// Shows the run there, by the configuration's terminal options.
-    #[must_use]
+    /// Shows the run there as the command does, by the configuration's terminal options
+    /// ([`ConfigBuilder::terminal`](crate::config::ConfigBuilder::terminal)).
     pub fn terminal(mut self, out: impl Write + Send + 'static) -> Self {
         self.parts.terminal = Some(Box::new(out));
         self
     }
 
-    /// Shares out tests by this policy in place of the configuration's.
-    #[must_use]
+    /// Shares out tests by this policy in place of the configuration's; see [`Parts::policy`] for what becomes of one that fails.
     pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
         self.parts.policy = Some(Box::new(policy));
         self
     }
 
-    /// Starts the run on a thread of its own.
+    /// Starts the run on a thread of its own and returns at once. Runs share nothing; any number may go on at a time.
     ///
     /// # Errors
     /// [`RunError::IsAgent`] and [`RunError::Thread`].
     pub fn start(self, config: Config) -> Result<RunHandle, RunError> {
-        if agent::is_asked() {
-            return Err(RunError::IsAgent);
-        }
         let Self { parts } = self;
         let (to_caller, from_run) = mpsc::channel();
+        let (ending, ended) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("callsheet".to_owned())
             .spawn(move || {
+                // Dropped when all else of the thread is gone.
+                let _ending: oneshot::Sender<()> = ending;
                 actix_rt::System::new().block_on(async move {
-                    let session = actors::start(&config, parts);
-                    // The caller waits for it, unless it has just died.
-                    let _nobody = to_caller.send(session.halt());
+                    let session = actors::start(&config, parts)?;
+                    // The caller waits for it.
+                    let _caller = to_caller.send(session.stopper());
                     session.verdict().await
                 })
             })
             .map_err(RunError::Thread)?;
-        let halt = from_run.recv().map_err(|_| RunError::NoVerdict)?;
-        Ok(RunHandle { halt, thread })
+        match from_run.recv() {
+            Ok(stopper) => Ok(RunHandle { stopper, ended, thread }),
+            Err(_not_started) => Err(join(thread).err().unwrap_or_else(broken)),
+        }
     }
 }
 
-/// A run on its way.
+/// A run on its way. If it is dropped, the run goes on, with nobody to hear the verdict but its subscribers.
 #[derive(Debug)]
 pub struct RunHandle {
-    halt: Recipient<Halt>,
-    thread: JoinHandle<Option<Verdict>>,
+    stopper: Stopper,
+    ended: oneshot::Receiver<()>,
+    thread: JoinHandle<Result<Verdict, RunError>>,
 }
 
 impl RunHandle {
-    /// Asks for the end: what runs is finished and reported, nothing new begins. `by` is told to people
-    /// (`SIGINT`). A second request kills, as [`kill`](Self::kill) does.
+    /// As [`Stopper::stop`].
     pub fn stop(&self, by: &str) {
-        self.stopper().stop(by);
+        self.stopper.stop(by);
     }
 
-    /// Kills every worker; the account is still closed and told.
+    /// As [`Stopper::kill`].
     pub fn kill(&self, by: &str) {
-        self.stopper().kill(by);
+        self.stopper.kill(by);
     }
 
-    /// A copy of the handle that can only stop the run, for signal handlers and other threads.
+    /// What stops the run, to be given away: to signal handlers, other threads, subscribers.
     pub fn stopper(&self) -> Stopper {
-        Stopper { halt: self.halt.clone() }
+        self.stopper.clone()
     }
 
-    /// Waits for the end of the run; blocks the calling thread. From async code, wait on a blocking thread
-    /// (`tokio::task::spawn_blocking`).
+    /// Waits for the end of the run and of its thread. Blocks; async code awaits [`verdict`](Self::verdict).
     ///
     /// # Errors
-    /// [`RunError::NoVerdict`] if the actors broke down.
+    /// [`RunError::Broken`]
     pub fn wait(self) -> Result<Verdict, RunError> {
-        self.thread.join().ok().flatten().ok_or(RunError::NoVerdict)
+        join(self.thread)
+    }
+
+    /// As [`wait`](Self::wait), for any async runtime: no thread of the runtime is held up, and none of its features is needed.
+    ///
+    /// # Errors
+    /// [`RunError::Broken`]
+    pub async fn verdict(self) -> Result<Verdict, RunError> {
+        // Nothing is ever sent: the sender is dropped with the thread's last breath.
+        let _dropped = self.ended.await;
+        join(self.thread)
     }
 }
 
-/// Stops a run from anywhere; does nothing once it has ended.
-#[derive(Debug, Clone)]
-pub struct Stopper {
-    halt: Recipient<Halt>,
+fn join(thread: JoinHandle<Result<Verdict, RunError>>) -> Result<Verdict, RunError> {
+    thread.join().unwrap_or_else(|_panic| Err(broken()))
 }
 
-impl Stopper {
-    /// As [`RunHandle::stop`].
-    pub fn stop(&self, by: &str) {
-        self.halt.do_send(Halt { by: by.to_owned(), kill: false });
-    }
-
-    /// As [`RunHandle::kill`].
-    pub fn kill(&self, by: &str) {
-        self.halt.do_send(Halt { by: by.to_owned(), kill: true });
-    }
+fn broken() -> RunError {
+    RunError::Broken("its thread panicked".to_owned())
 }
 
-/// Runs the suite and waits for the verdict; `subscriber` gets every event.
+/// Runs the suite and blocks until the verdict; `subscriber` gets every event, on another thread.
 ///
-/// Works in plain code and, on a blocking thread, inside any async runtime; any number of runs at once share nothing. To stop
-/// it from elsewhere, or to show it, use [`Run`].
+/// To stop the run from elsewhere, to show it, or to await it in async code, use [`Run`].
 ///
 /// # Errors
 /// [`RunError`]; failed tests are no error but a verdict.
 ///
 /// ```no_run
 /// use callsheet::config::Config;
+/// use callsheet::model::RunEvent;
 ///
 /// callsheet::agent::serve_if_asked();
 /// let config = Config::builder().root("project").workers(4).build()?;
-/// let verdict = callsheet::run(config, |event: &callsheet::model::RunEvent| println!("{event:?}"))?;
+/// let verdict = callsheet::run(config, |event: &RunEvent| println!("{event:?}"))?;
 /// assert_eq!(verdict.exit_code, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -182,7 +182,10 @@ impl Conversation {
         if self.running() == Some(item) {
             return Ok(());
         }
-        Err(ProtocolError::Order(format!("`{what}` of item {item} where it was {}", self.describe())))
+        Err(ProtocolError::Order(format!(
+            "`{what}` of item {item} where it was {}",
+            self.describe()
+        )))
     }
 
     fn describe(&self) -> String {
@@ -202,7 +205,6 @@ fn shown(line: &[u8]) -> String {
     let dots = if line.len() > 120 { "…" } else { "" };
     format!("{}{dots}", text.escape_debug())
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use log::debug;
@@ -34,7 +35,9 @@ const FAREWELL: Duration = Duration::from_secs(30);
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The runtime or the standard streams can not be used.
-    #[error("failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets")]
+    #[error(
+        "failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets"
+    )]
     Streams(io::Error),
 
     /// The link broke.
@@ -49,17 +52,20 @@ pub fn is_asked() -> bool {
 
 /// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.
 ///
-/// A program that embeds callsheet calls this first in its `main`, before it starts a thread or reads stdin.
+/// A program that embeds callsheet calls this first in its `main`, before it reads stdin or does anything that only one process should;
+/// a `main` marked `#[tokio::main]` or `#[actix::main]` may call it too.
 #[expect(clippy::exit, reason = "an agent has no other work than serving")]
 pub fn serve_if_asked() {
     if is_asked() {
-        let code = match serve() {
-            Ok(()) => 0,
-            Err(error) => {
+        // On a thread of its own, since a `main` that an async runtime was started for can not start another.
+        let code = match thread::spawn(serve).join() {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
                 // The controller keeps what an agent says here; nobody is left to hear that it failed.
                 let _ = writeln!(io::stderr(), "callsheet agent: {error}");
                 i32::from(ExitCode::Infrastructure.number())
             }
+            Err(_told) => i32::from(ExitCode::Infrastructure.number()),
         };
         std::process::exit(code);
     }
@@ -72,8 +78,10 @@ pub fn serve_if_asked() {
 /// # Errors
 /// [`AgentError`]
 pub fn serve() -> Result<(), AgentError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AgentError::Streams)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AgentError::Streams)?;
     let tasks = LocalSet::new();
     let run_ids = Rc::new(RefCell::new(Vec::new()));
     let result = tasks.block_on(&runtime, converse(run_ids.clone()));
@@ -161,7 +169,12 @@ impl Host {
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
             ToAgent::Conclude { requests, input } => {
-                self.tasks.spawn_local(conclude(self.sender.clone(), self.state.clone(), requests, input));
+                self.tasks.spawn_local(conclude(
+                    self.sender.clone(),
+                    self.state.clone(),
+                    requests,
+                    input,
+                ));
             }
             ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
             ToAgent::Shutdown => {}
@@ -190,7 +203,9 @@ impl Host {
                 (state.adapter.clone(), state.limits)
             };
             let command = match adapter {
-                Some(adapter) => adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string()),
+                Some(adapter) => {
+                    adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string())
+                }
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
@@ -220,16 +235,26 @@ async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite) {
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)
         }
-        Err(error) => FromAgent::Refused(PrepareRefusal { message: error.to_string(), usage: error.is_usage() }),
+        Err(error) => FromAgent::Refused(PrepareRefusal {
+            message: error.to_string(),
+            usage: error.is_usage(),
+        }),
     };
     sender.send(&answer);
 }
 
-async fn conclude(sender: Sender, state: Rc<RefCell<State>>, requests: Vec<String>, input: WorkerInput) {
+async fn conclude(
+    sender: Sender,
+    state: Rc<RefCell<State>>,
+    requests: Vec<String>,
+    input: WorkerInput,
+) {
     let adapter = state.borrow().adapter.clone();
     let concluded = async {
         match adapter {
-            Some(adapter) => adapter.conclude(&requests, &input).await.map_err(|error| error.to_string()),
+            Some(adapter) => {
+                adapter.conclude(&requests, &input).await.map_err(|error| error.to_string())
+            }
             None => Err("no suite was prepared on this host".to_owned()),
         }
     };

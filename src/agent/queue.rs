@@ -10,9 +10,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
 /// worker gets through while the agent is busy: 64 of the quickest tests are some 10 ms.
@@ -181,7 +179,9 @@ impl Queue {
 
     fn pump(&mut self) -> io::Result<()> {
         while !self.halted && self.sent.len() < WINDOW {
-            let Some(item) = self.waiting.front().copied() else { break };
+            let Some(item) = self.waiting.front().copied() else {
+                break;
+            };
             if !self.put(&[RUN, item.to_string().as_bytes(), b"}"].concat())? {
                 return Ok(());
             }
@@ -199,7 +199,8 @@ impl Queue {
 
     /// Sends one message; `false` if the socket is full, which the next [`began`](Self::began) mends.
     fn put(&self, message: &[u8]) -> io::Result<bool> {
-        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
+        {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
             Err(error) => Err(error.into()),

@@ -50,8 +50,9 @@ impl Sampler {
         }
         // Counted by looks, not by the clock: when the agent is suspended too, nobody is to blame.
         self.stopped += self.interval();
-        (self.stopped >= self.silence)
-            .then(|| format!("it stopped answering: it was suspended for {} s", self.silence.as_secs()))
+        (self.stopped >= self.silence).then(|| {
+            format!("it stopped answering: it was suspended for {} s", self.silence.as_secs())
+        })
     }
 }
 
@@ -97,14 +98,16 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let mut sampler = Sampler::new(pid, None, 3 * STATE_INTERVAL);
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGSTOP).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGSTOP)
+            .unwrap();
         while !is_stopped(pid) {
             std::thread::yield_now();
         }
         assert_eq!(sampler.look(), None);
         assert_eq!(sampler.look(), None);
         assert_eq!(sampler.look().unwrap(), "it stopped answering: it was suspended for 3 s");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGCONT).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGCONT)
+            .unwrap();
         while is_stopped(pid) {
             std::thread::yield_now();
         }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use callsheet::Run;
 use callsheet::config::{Config, ConfigError, Overrides};
-use callsheet::exit::ExitCode;
 use callsheet::model::Verdict;
 
 use super::args::{Arguments, RunArguments};
@@ -37,8 +36,7 @@ pub(super) fn working_directory() -> Result<PathBuf, CliError> {
 /// Runs what the configuration says, while signals stop it: the one place where the command line meets the run.
 fn perform(config: Config) -> Result<u8, CliError> {
     let verdict = watched(Run::new().terminal(io::stdout()), config)?;
-    // What a suite asks for with `pytest.exit(returncode=…)` may be no number that a process can exit with.
-    Ok(u8::try_from(verdict.exit_code).unwrap_or(ExitCode::Internal.number()))
+    Ok(verdict.status())
 }
 
 /// Waits for a run that signals can stop.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream, SuiteInfo,
-    TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
+    CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream,
+    SuiteInfo, TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
 };
 
 /// Why a run was asked to stop before its end.
@@ -259,4 +259,11 @@ pub struct Verdict {
 
     /// Tests not run because workers, hosts or agents failed.
     pub lost: u32,
+}
+
+impl Verdict {
+    /// How many tests ended in this state.
+    pub fn count(&self, outcome: Outcome) -> u32 {
+        self.outcomes.iter().filter(|(known, _)| *known == outcome).map(|(_, count)| count).sum()
+    }
 }

@@ -12,7 +12,8 @@ use callsheet::Run;
 use callsheet::config::Config;
 use callsheet::launch::AgentCommand;
 use callsheet::model::{
-    Deadlines, Death, Ending, PytestSuite, RunEvent, Suite, Verdict, WorkerId, WorkerInput, WorkerSpec,
+    Deadlines, Death, Ending, PytestSuite, RunEvent, Suite, Verdict, WorkerId, WorkerInput,
+    WorkerSpec,
 };
 use callsheet::wire::{FrameCodec, FromAgent, Outbox, Preamble, ToAgent, WorkerEvent};
 use tokio_util::bytes::BytesMut;
@@ -39,7 +40,8 @@ fn agent_command(mark: &Marked) -> Command {
 /// How an agent ends that hears these bytes and then the end of the stream.
 fn end_after(bytes: &[u8]) -> (Option<i32>, String) {
     let mark = Marked::new();
-    let mut child = agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // It may refuse before it has read everything.
     let _refused = child.stdin.take().unwrap().write_all(bytes);
     told(end(child, &mark))
@@ -100,12 +102,18 @@ fn assert_refused((code, stderr): (Option<i32>, String), parts: &[&str]) {
 fn a_controller_of_another_build_is_refused() {
     let told = end_after(b"\0callsheet 9.9.9 (00000000deadbeef)\n\0\0\0\x01\x09");
     let ours = Preamble::build();
-    assert_refused(told, &["callsheet 9.9.9 (00000000deadbeef)", &ours, "install the same build on both sides"]);
+    assert_refused(
+        told,
+        &["callsheet 9.9.9 (00000000deadbeef)", &ours, "install the same build on both sides"],
+    );
 }
 
 #[test]
 fn what_is_no_controller_is_refused_with_its_first_words() {
-    assert_refused(end_after(b"GET / HTTP/1.1\r\n\r\n"), &["no greeting in its first 18 bytes", "`GET / HTTP/1.1`"]);
+    assert_refused(
+        end_after(b"GET / HTTP/1.1\r\n\r\n"),
+        &["no greeting in its first 18 bytes", "`GET / HTTP/1.1`"],
+    );
     let noise = vec![b'.'; 1024 * 1024];
     assert_refused(end_after(&noise), &["no greeting in its first", "`....."]);
 }
@@ -135,9 +143,15 @@ fn random_bytes_are_refused_before_and_behind_the_greeting() {
 fn a_damaged_frame_is_refused() {
     let greeting = Preamble::bytes();
     let whole = stream(&[ToAgent::Ping(1)]);
-    assert_refused(end_after(&whole[..whole.len() - 1]), &["the link ended inside a frame: 5 of 6 bytes came"]);
+    assert_refused(
+        end_after(&whole[..whole.len() - 1]),
+        &["the link ended inside a frame: 5 of 6 bytes came"],
+    );
     let oversized = [&greeting[..], &[0xff; 4]].concat();
-    assert_refused(end_after(&oversized), &["a frame of 4294967295 bytes is above the maximum of 67108864"]);
+    assert_refused(
+        end_after(&oversized),
+        &["a frame of 4294967295 bytes is above the maximum of 67108864"],
+    );
     let rubbish = [&greeting[..], &[0, 0, 0, 1, 0xee]].concat();
     assert_refused(end_after(&rubbish), &["a frame of 1 bytes is no message"]);
 }
@@ -149,11 +163,21 @@ fn a_link_that_is_no_pipe_is_refused() {
     fs::write(&path, stream(&[ToAgent::Shutdown])).unwrap();
     for file in [path.as_path(), Path::new("/dev/null")] {
         let mark = Marked::new();
+        let child = agent_command(&mark)
+            .stdin(File::open(file).unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_refused(
+            told(end(child, &mark)),
+            &["on stdin and stdout", "over two pipes or sockets"],
+        );
         let child =
-            agent_command(&mark).stdin(File::open(file).unwrap()).stdout(Stdio::piped()).spawn().unwrap();
-        assert_refused(told(end(child, &mark)), &["on stdin and stdout", "over two pipes or sockets"]);
-        let child = agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        assert_refused(told(end(child, &mark)), &["on stdin and stdout", "over two pipes or sockets"]);
+            agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        assert_refused(
+            told(end(child, &mark)),
+            &["on stdin and stdout", "over two pipes or sockets"],
+        );
     }
 }
 
@@ -177,7 +201,8 @@ struct Controller {
 impl Controller {
     fn start() -> Self {
         let mark = Marked::new();
-        let mut child = agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let messages = listen(child.stdout.take().unwrap());
         Self { stdin: child.stdin.take(), child, mark, outbox: Outbox::default(), messages }
     }
@@ -191,9 +216,17 @@ impl Controller {
             ..PytestSuite::default()
         };
         let deadlines = Deadlines { shutdown: Duration::from_secs(20), ..Deadlines::default() };
-        controller.say(&ToAgent::Prepare { suite: Suite::Pytest(suite), deadlines, worker_memory: None });
+        controller.say(&ToAgent::Prepare {
+            suite: Suite::Pytest(suite),
+            deadlines,
+            worker_memory: None,
+        });
         controller.wait(|message| matches!(message, FromAgent::Prepared(_)).then_some(()));
-        controller.say(&ToAgent::Start { worker: WorkerId(0), spec: WorkerSpec::default(), input: input() });
+        controller.say(&ToAgent::Start {
+            worker: WorkerId(0),
+            spec: WorkerSpec::default(),
+            input: input(),
+        });
         controller
     }
 
@@ -220,7 +253,9 @@ impl Controller {
     }
 
     fn wait_for_event(&self, wanted: &WorkerEvent) {
-        self.wait(|message| matches!(message, FromAgent::Worker(_, event) if event == *wanted).then_some(()));
+        self.wait(|message| {
+            matches!(message, FromAgent::Worker(_, event) if event == *wanted).then_some(())
+        });
     }
 
     fn death(&self) -> Death {
@@ -364,10 +399,18 @@ fn orders_that_make_no_sense_do_no_harm() {
 #[test]
 fn a_worker_needs_a_suite_that_was_prepared() {
     let mut controller = Controller::start();
-    controller.say(&ToAgent::Start { worker: WorkerId(4), spec: WorkerSpec::default(), input: input() });
+    controller.say(&ToAgent::Start {
+        worker: WorkerId(4),
+        spec: WorkerSpec::default(),
+        input: input(),
+    });
     let Ending::NotStarted(why) = controller.death().ending else { panic!("it was started") };
     assert_eq!(why, "its suite was not prepared on this host");
-    let suite = PytestSuite { root: "/".into(), python: Some("/nowhere/python".to_owned()), ..PytestSuite::default() };
+    let suite = PytestSuite {
+        root: "/".into(),
+        python: Some("/nowhere/python".to_owned()),
+        ..PytestSuite::default()
+    };
     controller.say(&ToAgent::Prepare {
         suite: Suite::Pytest(suite),
         deadlines: Deadlines::default(),
@@ -418,16 +461,28 @@ fn a_run_whose_agent_is_none_ends_with_the_cause() {
     for (script, cause) in [
         ("echo Welcome; echo to host; sleep 1000", "its agent did not answer for"),
         ("echo Welcome to host", "first 16 bytes, which begin with `Welcome to host`"),
-        ("printf '\\0callsheet 9.9.9 (00000000deadbeef)\\n'; sleep 1000", "the other side is callsheet 9.9.9"),
+        (
+            "printf '\\0callsheet 9.9.9 (00000000deadbeef)\\n'; sleep 1000",
+            "the other side is callsheet 9.9.9",
+        ),
         ("sleep 1000", "its agent did not answer for"),
         ("exit 5", "exit status: 5"),
         ("echo no such module: callsheet >&2; exit 127", "it said: no such module: callsheet"),
         ("kill -9 $$", "signal: 9"),
         ("cat greeting; exit 0", "exit status: 0"),
-        ("cat greeting; printf '\\0\\0\\0\\11abc'", "the link ended inside a frame: 7 of 13 bytes came"),
+        (
+            "cat greeting; printf '\\0\\0\\0\\11abc'",
+            "the link ended inside a frame: 7 of 13 bytes came",
+        ),
         ("cat greeting; printf '\\0\\0\\0\\11abc'; sleep 1000", "its agent did not answer for"),
-        ("cat greeting; printf '\\377\\377\\377\\377'; sleep 1000", "a frame of 4294967295 bytes is above the maximum"),
-        ("cat greeting; printf '\\0\\0\\0\\1\\376'; sleep 1000", "a frame of 1 bytes is no message"),
+        (
+            "cat greeting; printf '\\377\\377\\377\\377'; sleep 1000",
+            "a frame of 4294967295 bytes is above the maximum",
+        ),
+        (
+            "cat greeting; printf '\\0\\0\\0\\1\\376'; sleep 1000",
+            "a frame of 1 bytes is no message",
+        ),
         // A pong, and then silence.
         ("cat greeting; printf '\\0\\0\\0\\2\\5\\0'; sleep 1000", "its agent said nothing for"),
         ("head -c 100000 /dev/zero; sleep 1000", "no greeting in its first"),
@@ -451,5 +506,8 @@ fn a_run_whose_agent_does_not_start_ends_with_the_cause() {
     let verdict = callsheet::run(config, |_: &RunEvent| {}).unwrap();
     assert_eq!(verdict.exit_code, 7);
     let explanation = verdict.explanation.unwrap_or_default();
-    assert!(explanation.contains("failed to start the agent `/nowhere/callsheet`: No such file"), "{explanation}");
+    assert!(
+        explanation.contains("failed to start the agent `/nowhere/callsheet`: No such file"),
+        "{explanation}"
+    );
 }

@@ -3,5 +3,12 @@
 mod agent;
 mod cli;
 mod crashes;
+mod deadlines;
+mod docs;
 mod exit_table;
+mod faults;
+mod library;
+mod modes;
+mod outcomes;
+mod seed;
 mod support;

@@ -22,9 +22,8 @@ fn little_output_is_kept_whole() {
 fn what_is_cut_is_cut_at_a_line() {
     // 16 bytes a line, so that lines end on the very edge of what is kept, and 10 bytes, so that they do not.
     for width in [16, 10] {
-        let lines: Vec<String> = (0..30_000)
-            .map(|number| format!("{number:0>0$}\n", width - 1))
-            .collect();
+        let lines: Vec<String> =
+            (0..30_000).map(|number| format!("{number:0>0$}\n", width - 1)).collect();
         let whole = lines.concat();
         for size in [1000, 4096, 65_536, 100_000] {
             let chunks: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
@@ -35,11 +34,7 @@ fn what_is_cut_is_cut_at_a_line() {
                 "{width} {size}: {}",
                 text.len()
             );
-            assert!(
-                lines.iter().any(|line| text.starts_with(line.as_str())),
-                "{}",
-                &text[..20]
-            );
+            assert!(lines.iter().any(|line| text.starts_with(line.as_str())), "{}", &text[..20]);
         }
     }
 }
@@ -51,11 +46,7 @@ fn a_flood_takes_no_more_memory_than_a_trickle() {
     for _ in 0..1000 {
         tail.add(&chunk);
     }
-    assert!(
-        tail.bytes.borrow().capacity() <= 4 * TAIL,
-        "{}",
-        tail.bytes.borrow().capacity()
-    );
+    assert!(tail.bytes.borrow().capacity() <= 4 * TAIL, "{}", tail.bytes.borrow().capacity());
     // A line longer than all that is kept is shown from its middle.
     assert_eq!(tail.text().len(), TAIL);
 }
@@ -63,12 +54,8 @@ fn a_flood_takes_no_more_memory_than_a_trickle() {
 /// What is shown of a stream that comes in these chunks.
 fn shown(chunks: &[&[u8]]) -> Vec<String> {
     let sender = Sender::default();
-    let mut output = Output::new(
-        WorkerId(3),
-        Stream::Stderr,
-        Tail::default(),
-        Some(sender.clone()),
-    );
+    let mut output =
+        Output::new(WorkerId(3), Stream::Stderr, Tail::default(), Some(sender.clone()));
     for chunk in chunks {
         output.add(chunk);
     }
@@ -82,10 +69,7 @@ fn shown(chunks: &[&[u8]]) -> Vec<String> {
         match decode(frame).unwrap() {
             FromAgent::Worker(
                 WorkerId(3),
-                WorkerEvent::Output {
-                    stream: Stream::Stderr,
-                    text,
-                },
+                WorkerEvent::Output { stream: Stream::Stderr, text },
             ) => texts.push(text),
             other => panic!("{other:?}"),
         }
@@ -95,10 +79,7 @@ fn shown(chunks: &[&[u8]]) -> Vec<String> {
 
 #[test]
 fn lines_are_shown_whole() {
-    assert_eq!(
-        shown(&[b"on", b"e\ntwo\nthr", b"ee"]),
-        ["one\ntwo\n", "three"]
-    );
+    assert_eq!(shown(&[b"on", b"e\ntwo\nthr", b"ee"]), ["one\ntwo\n", "three"]);
     assert_eq!(shown(&[b"\n", b"\n"]), ["\n", "\n"]);
     assert_eq!(shown(&[]), [""; 0]);
 }
@@ -107,8 +88,5 @@ fn lines_are_shown_whole() {
 fn a_line_without_end_is_shown_in_pieces() {
     let chunk = vec![b'x'; 40_000];
     let shown = shown(&[&chunk, &chunk, &chunk]);
-    assert_eq!(
-        shown.iter().map(String::len).collect::<Vec<_>>(),
-        [80_000, 40_000]
-    );
+    assert_eq!(shown.iter().map(String::len).collect::<Vec<_>>(), [80_000, 40_000]);
 }

@@ -22,22 +22,12 @@ enum Event {
 
 impl Reader {
     fn new(socket: OwnedFd) -> Self {
-        Self {
-            socket,
-            events: VecDeque::new(),
-            read: Vec::new(),
-            halted: false,
-            ended: false,
-        }
+        Self { socket, events: VecDeque::new(), read: Vec::new(), halted: false, ended: false }
     }
 
     fn receive(&self, flags: MsgFlags) -> Option<String> {
         let mut buffer = [0; 256];
-        match recv(
-            self.socket.as_raw_fd(),
-            &mut buffer,
-            flags | MsgFlags::MSG_DONTWAIT,
-        ) {
+        match recv(self.socket.as_raw_fd(), &mut buffer, flags | MsgFlags::MSG_DONTWAIT) {
             Ok(count) => Some(String::from_utf8(buffer[..count].to_vec()).unwrap()),
             Err(Errno::EAGAIN) => None,
             Err(error) => panic!("{error}"),
@@ -49,9 +39,7 @@ impl Reader {
         if self.ended {
             return;
         }
-        let Some(message) = self.receive(MsgFlags::MSG_PEEK) else {
-            return;
-        };
+        let Some(message) = self.receive(MsgFlags::MSG_PEEK) else { return };
         let run = message
             .strip_prefix(r#"{"run":"#)
             .map(|rest| rest.trim_end_matches('}').parse().unwrap());
@@ -151,7 +139,7 @@ impl World {
                 let items: Vec<u32> = which
                     .iter()
                     .filter(|_| self.given > 0)
-                    .map(|at| at.index(self.given as usize) as u32)
+                    .map(|at| u32::try_from(at.index(self.given as usize)).unwrap())
                     .collect();
                 let taken = self.queue.withdraw(&items).unwrap();
                 assert!(taken.iter().all(|item| items.contains(item)));
@@ -189,17 +177,9 @@ impl World {
     }
 
     fn check(&self) {
-        assert!(
-            self.reader.read.is_sorted(),
-            "the order was not kept: {:?}",
-            self.reader.read
-        );
+        assert!(self.reader.read.is_sorted(), "the order was not kept: {:?}", self.reader.read);
         if let Some(read) = self.interrupted {
-            assert_eq!(
-                self.reader.read.len(),
-                read,
-                "an item was handed out after the interrupt"
-            );
+            assert_eq!(self.reader.read.len(), read, "an item was handed out after the interrupt");
         } else if !self.owes_resume {
             let left = self.given as usize - self.begun - self.withdrawn.len();
             assert_eq!(self.queue.has_work(), left > 0);
@@ -278,10 +258,7 @@ fn the_word_to_go_on_survives_a_take_back() {
     world.take(Step::Resume);
     assert_eq!(world.queue.withdraw(&[1]).unwrap(), [1]);
     world.take(Step::Read(2));
-    assert_eq!(
-        (world.reader.halted, &world.reader.read[..]),
-        (false, &[0, 2][..])
-    );
+    assert_eq!((world.reader.halted, &world.reader.read[..]), (false, &[0, 2][..]));
 }
 
 #[test]
@@ -317,10 +294,6 @@ fn a_queue_that_the_tests_have_shut_down_is_an_error() {
         queue.push([0, 1]).unwrap();
         shutdown(socket.as_raw_fd(), how).unwrap();
         // Writing alone is nothing a worker does with its queue.
-        assert_eq!(
-            queue.withdraw(&[1]).is_err(),
-            how != Shutdown::Write,
-            "{how:?}"
-        );
+        assert_eq!(queue.withdraw(&[1]).is_err(), how != Shutdown::Write, "{how:?}");
     }
 }

@@ -45,10 +45,7 @@ impl Told {
     }
 
     fn cause(&self) -> &str {
-        self.death()
-            .cause
-            .as_deref()
-            .unwrap_or_else(|| panic!("no cause: {:?}", self.death()))
+        self.death().cause.as_deref().unwrap_or_else(|| panic!("no cause: {:?}", self.death()))
     }
 
     fn ended(&self) -> Vec<u32> {
@@ -82,16 +79,11 @@ fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) ->
     for order in orders {
         to_worker.send(order).unwrap();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let input = input();
         let serving = serve(WorkerId(0), command, &input, limits, sender.clone(), inbox);
-        tokio::time::timeout(PATIENCE, serving)
-            .await
-            .expect("the worker is served to its end");
+        tokio::time::timeout(PATIENCE, serving).await.expect("the worker is served to its end");
     });
     let written = sender.queued();
     let mut bytes = written.strip_prefix(&Preamble::bytes()[..]).unwrap();
@@ -125,10 +117,7 @@ fn input() -> WorkerInput {
 
 #[test]
 fn a_worker_by_the_book_dies_clean() {
-    let told = play(
-        "ready(); run(); run(); finish()",
-        vec![Order::Run(vec![2, 0]), Order::Finish],
-    );
+    let told = play("ready(); run(); run(); finish()", vec![Order::Run(vec![2, 0]), Order::Finish]);
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.ended(), [2, 0]);
     assert!(matches!(told.0[0], WorkerEvent::Spawned { .. }));
@@ -146,31 +135,18 @@ fn a_worker_that_breaks_the_protocol_is_ended_with_the_cause() {
             "ready(); run(); say('end', i=1, o='passed', d=[0, 0, 0], s=0)",
             "`end` of item 1 where it was between tests",
         ),
-        (
-            "ready(); run(); say('start', i=2)",
-            "began an item that was not the next of its queue",
-        ),
+        ("ready(); run(); say('start', i=2)", "began an item that was not the next of its queue"),
         (
             "ready(); i = take()['run']; say('start', i=i); say('start', i=i)",
             "`start` where it was in item 1",
         ),
-        (
-            "ready(); say('start', i=77)",
-            "began an item that was not the next of its queue",
-        ),
+        ("ready(); say('start', i=77)", "began an item that was not the next of its queue"),
         ("ready(); run(); say('dance')", "unknown variant `dance`"),
         ("say('start', i=1)", "`start` where it was not ready yet"),
     ] {
-        let told = play(
-            &format!("{script}\nforever()"),
-            vec![Order::Run(vec![1, 0])],
-        );
+        let told = play(&format!("{script}\nforever()"), vec![Order::Run(vec![1, 0])]);
         assert!(told.cause().contains(cause), "{script}: {}", told.cause());
-        assert_eq!(
-            told.death().ending,
-            Ending::Signal(Signal::SIGKILL as i32),
-            "{script}"
-        );
+        assert_eq!(told.death().ending, Ending::Signal(Signal::SIGKILL as i32), "{script}");
     }
 }
 
@@ -185,23 +161,14 @@ say('end', i=i, o='passed', d=[0, 0, 0], s=0)\nforever()";
 
 #[test]
 fn a_line_without_end_is_not_kept() {
-    let told = play(
-        "ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()",
-        vec![],
-    );
-    assert_eq!(
-        told.cause(),
-        "it broke the worker protocol: a line of more than 67108864 bytes"
-    );
+    let told = play("ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()", vec![]);
+    assert_eq!(told.cause(), "it broke the worker protocol: a line of more than 67108864 bytes");
 }
 
 #[test]
 fn a_worker_that_closes_its_events_is_ended() {
     let told = play("ready(); os.close(events)\nforever()", vec![]);
-    assert_eq!(
-        told.cause(),
-        "it closed the descriptor of the worker protocol"
-    );
+    assert_eq!(told.cause(), "it closed the descriptor of the worker protocol");
 }
 
 #[test]
@@ -209,11 +176,7 @@ fn a_worker_whose_tests_shut_its_queue_down_is_ended() {
     // More than the socket holds, so that the next start is answered by putting another item in.
     let script = "ready(100); i = take()['run']; queue.shutdown(socket.SHUT_RDWR); say('start', i=i)\nforever()";
     let told = play(script, vec![Order::Run((0..100).collect())]);
-    assert!(
-        told.cause().starts_with("its queue is broken: "),
-        "{}",
-        told.cause()
-    );
+    assert!(told.cause().starts_with("its queue is broken: "), "{}", told.cause());
     assert_eq!(told.death().running, Some((0, None)));
 }
 
@@ -234,15 +197,9 @@ print('before', flush=True); os.write(2, b'to stderr\\n'); os.kill(os.getpid(), 
 #[test]
 fn the_last_words_of_a_worker_are_heard() {
     let script = "ready()\nfor _ in range(1000): run()\nos._exit(9)";
-    let told = play(
-        script,
-        vec![Order::Run((0..1000).map(|item| item % 3).collect())],
-    );
+    let told = play(script, vec![Order::Run((0..1000).map(|item| item % 3).collect())]);
     assert_eq!(told.ended().len(), 1000);
-    assert_eq!(
-        (&told.death().ending, told.death().running),
-        (&Ending::Code(9), None)
-    );
+    assert_eq!((&told.death().ending, told.death().running), (&Ending::Code(9), None));
 }
 
 #[test]
@@ -277,69 +234,37 @@ os.write(1, b'%d' % child); os._exit(0)";
 #[test]
 fn each_deadline_ends_the_worker_with_its_name() {
     let short = Duration::from_millis(300);
-    let limits = |deadlines| Limits {
-        deadlines,
-        memory: None,
-    };
+    let limits = |deadlines| Limits { deadlines, memory: None };
     let none = Deadlines::default();
     for (script, deadlines, cause) in [
-        (
-            "",
-            Deadlines {
-                startup: short,
-                ..none
-            },
-            "within 0.3 s",
-        ),
+        ("", Deadlines { startup: short, ..none }, "within 0.3 s"),
         (
             "say('ready', protocol=1, pid=1, executable='', runtime='', framework='', platform='', cwd='')",
-            Deadlines {
-                collect: short,
-                ..none
-            },
+            Deadlines { collect: short, ..none },
             "within 0.3 s",
         ),
-        (
-            "ready()",
-            Deadlines {
-                begin: short,
-                ..none
-            },
-            "within 0.3 s",
-        ),
+        ("ready()", Deadlines { begin: short, ..none }, "within 0.3 s"),
         (
             "ready(); say('start', i=take()['run'])",
-            Deadlines {
-                test: Some(short),
-                ..none
-            },
+            Deadlines { test: Some(short), ..none },
             "its deadline of 0.3 s",
         ),
         (
             "ready(); run()",
-            Deadlines {
-                shutdown: short,
-                ..none
-            },
+            Deadlines { shutdown: short, ..none },
             "it did not end its session within 0.3 s",
         ),
         (
             "ready(); run(); finish()",
-            Deadlines {
-                shutdown: short,
-                ..none
-            },
+            Deadlines { shutdown: short, ..none },
             "its process did not end within 0.3 s",
         ),
     ] {
         // A worker that dumps no stack at once is killed all the same.
         let script =
             format!("signal.signal(signal.SIGABRT, lambda *_: os._exit(6))\n{script}\nforever()");
-        let told = play_within(
-            &script,
-            vec![Order::Run(vec![0]), Order::Finish],
-            limits(deadlines),
-        );
+        let told =
+            play_within(&script, vec![Order::Run(vec![0]), Order::Finish], limits(deadlines));
         assert!(told.cause().contains(cause), "{script}: {}", told.cause());
         assert_eq!(told.death().timed_out, deadlines.test.is_some(), "{script}");
     }
@@ -347,21 +272,9 @@ fn each_deadline_ends_the_worker_with_its_name() {
 
 #[test]
 fn a_worker_above_its_memory_is_ended() {
-    let limits = Limits {
-        memory: Some(64 << 20),
-        ..Limits::default()
-    };
-    let told = play_within(
-        "ready(); hog = b'x' * (300 << 20)\nforever()",
-        vec![],
-        limits,
-    );
-    assert!(
-        told.cause()
-            .contains("more than the 64 MiB a worker may use"),
-        "{}",
-        told.cause()
-    );
+    let limits = Limits { memory: Some(64 << 20), ..Limits::default() };
+    let told = play_within("ready(); hog = b'x' * (300 << 20)\nforever()", vec![], limits);
+    assert!(told.cause().contains("more than the 64 MiB a worker may use"), "{}", told.cause());
 }
 
 #[test]
@@ -370,10 +283,7 @@ fn an_order_to_kill_needs_no_answer() {
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); ready()\nforever()",
         vec![Order::Stop(StopMode::Kill)],
     );
-    assert_eq!(
-        told.cause(),
-        "killed because the run was told to end at once"
-    );
+    assert_eq!(told.cause(), "killed because the run was told to end at once");
 }
 
 #[test]
@@ -386,12 +296,7 @@ fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
         setup: String::new(),
     };
     let told = serve_command(&command, vec![], Limits::default());
-    let Ending::NotStarted(why) = &told.death().ending else {
-        panic!("{:?}", told.death())
-    };
-    assert!(
-        why.starts_with("failed to start `/nowhere/python` in `/`: No such file"),
-        "{why}"
-    );
+    let Ending::NotStarted(why) = &told.death().ending else { panic!("{:?}", told.death()) };
+    assert!(why.starts_with("failed to start `/nowhere/python` in `/`: No such file"), "{why}");
     assert_eq!(told.0.len(), 1);
 }
