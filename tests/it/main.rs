@@ -1,5 +1,6 @@
 //! The end-to-end tests.
 
+mod agent;
 mod cli;
 mod crashes;
 mod deadlines;
