@@ -47,21 +47,29 @@ fn gated() -> Project {
     project
 }
 
-/// Lets one waiting test go on; waits until there is one.
-fn open_gate(project: &Project) {
-    fs::write(project.path().join("gate"), "").unwrap();
+/// Lets one waiting test go on, once there is one. To be called once a test, and for one worker: two that wait would both go on.
+fn open_gate(project: &Project) -> impl FnOnce() + Send + 'static {
+    let gate = project.path().join("gate");
+    move || fs::write(gate, "").unwrap()
 }
 
 /// A run of the project. The test binary can not be an agent, since its `main` is not ours.
 fn config(project: &Project) -> ConfigBuilder {
     let agent = AgentCommand::Program(env!("CARGO_BIN_EXE_callsheet").into(), vec!["agent".into()]);
-    Config::builder().root(project.path()).python(project.python().to_str().unwrap()).workers(2).agent(agent)
+    Config::builder()
+        .root(project.path())
+        .python(project.python().to_str().unwrap())
+        .workers(2)
+        .agent(agent)
 }
 
 /// A subscriber and what it got.
 fn recorder() -> (impl Subscriber + 'static, mpsc::Receiver<RunEvent>) {
     let (sender, events) = mpsc::channel();
-    (move |event: &RunEvent| sender.send(event.clone()).unwrap(), events)
+    (
+        move |event: &RunEvent| sender.send(event.clone()).unwrap(),
+        events,
+    )
 }
 
 /// Fails the test if this does not end.
@@ -71,7 +79,9 @@ fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     match ended.recv_timeout(PATIENCE) {
         Ok(value) => value,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(thread.join().unwrap_err())
+        }
     }
 }
 
@@ -92,14 +102,30 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
     let mut ends: HashMap<(Lane, TestIndex), (String, Outcome)> = HashMap::new();
     for event in events {
         let (key, id, outcome) = match event {
-            RunEvent::TestFinished { lane, index, test, end, .. } => ((*lane, *index), &test.id, end.outcome),
-            RunEvent::TestNotRun { lane, index, test, .. } => ((*lane, *index), &test.id, Outcome::NotRun),
+            RunEvent::TestFinished {
+                lane,
+                index,
+                test,
+                end,
+                ..
+            } => ((*lane, *index), &test.id, end.outcome),
+            RunEvent::TestNotRun {
+                lane, index, test, ..
+            } => ((*lane, *index), &test.id, Outcome::NotRun),
             _ => continue,
         };
-        assert_eq!(ends.insert(key, (id.to_string(), outcome)), None, "{id} ended twice");
+        assert_eq!(
+            ends.insert(key, (id.to_string(), outcome)),
+            None,
+            "{id} ended twice"
+        );
     }
     for (outcome, count) in &verdict.outcomes {
-        assert_eq!(ends.values().filter(|(_, known)| known == outcome).count(), *count as usize, "{outcome}");
+        assert_eq!(
+            ends.values().filter(|(_, known)| known == outcome).count(),
+            *count as usize,
+            "{outcome}"
+        );
     }
     let scheduled = events.iter().find_map(|event| match event {
         RunEvent::SchedulingStarted { tests, .. } => Some(*tests),
@@ -107,7 +133,11 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
     });
     assert_eq!(ends.len(), verdict.tests as usize);
     assert_eq!(scheduled.unwrap_or_default(), verdict.tests);
-    assert!(matches!(events[0], RunEvent::RunStarted { .. }), "{:?}", events[0]);
+    assert!(
+        matches!(events[0], RunEvent::RunStarted { .. }),
+        "{:?}",
+        events[0]
+    );
     assert!(matches!(events.last(), Some(RunEvent::RunFinished(_))));
     ends.into_values().collect()
 }
@@ -139,12 +169,17 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
     let verdict = in_time(move || {
         runtime.block_on(async {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let run = Run::new().subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
-            let run = run.start(config).unwrap();
+            let watch = move |event: &RunEvent| {
+                if is_start(event) {
+                    sender.send(()).unwrap();
+                }
+            };
+            let run = Run::new().subscribe(watch).start(config).unwrap();
             let opener = async {
                 while let Some(()) = started.recv().await {
-                    let gate = project.path().join("gate");
-                    tokio::task::spawn_blocking(|| fs::write(gate, "")).await.unwrap().unwrap();
+                    tokio::task::spawn_blocking(open_gate(&project))
+                        .await
+                        .unwrap();
                 }
             };
             tokio::join!(run.verdict(), opener).0.unwrap()
@@ -155,17 +190,29 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
 
 #[test]
 fn a_runtime_of_many_threads_is_not_held_up() {
-    a_runtime_goes_on(tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+    a_runtime_goes_on(
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
 }
 
 #[test]
 fn a_runtime_of_one_thread_is_not_held_up() {
-    a_runtime_goes_on(tokio::runtime::Builder::new_current_thread().build().unwrap());
+    a_runtime_goes_on(
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap(),
+    );
 }
 
 #[test]
 fn two_runs_at_once_share_nothing() {
     let projects = [gated(), gated()];
+    for project in &projects {
+        project.write("test_it.py", "def test_waits(): open('gate').read()\n");
+    }
     projects[0].write("test_mine.py", "def test_mine(): assert 0\n");
     projects[1].write("test_yours.py", "def test_yours(): pass\n");
     let (start, starts) = mpsc::channel();
@@ -174,25 +221,43 @@ fn two_runs_at_once_share_nothing() {
         let (subscriber, events) = recorder();
         let start = start.clone();
         let watch = move |event: &RunEvent| {
-            let started = matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits[0]"));
-            drop(started.then(|| start.send(())));
+            if matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits"))
+            {
+                start.send(()).unwrap();
+            }
         };
-        let config = config(project).build().unwrap();
-        runs.push((Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(), events));
+        let config = config(project).workers(1).build().unwrap();
+        runs.push((
+            Run::new()
+                .subscribe(subscriber)
+                .subscribe(watch)
+                .start(config)
+                .unwrap(),
+            events,
+        ));
     }
     // Both stand at a test that waits.
     for _ in &projects {
         starts.recv_timeout(PATIENCE).unwrap();
     }
-    for project in projects {
-        in_time(move || (0..3).for_each(|_| open_gate(&project)));
+    for project in &projects {
+        in_time(open_gate(project));
     }
     let [mine, yours] = <[_; 2]>::try_from(runs).unwrap().map(|(run, events)| {
         let verdict = in_time(|| run.wait()).unwrap();
-        (account(&events.iter().collect::<Vec<_>>(), &verdict), verdict)
+        (
+            account(&events.iter().collect::<Vec<_>>(), &verdict),
+            verdict,
+        )
     });
-    assert_eq!((mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)), (1, [3, 1, 0]));
-    assert_eq!((yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)), (0, [4, 0, 0]));
+    assert_eq!(
+        (mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)),
+        (1, [1, 1, 0])
+    );
+    assert_eq!(
+        (yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)),
+        (0, [2, 0, 0])
+    );
     assert_eq!(mine.0["test_mine.py::test_mine"], Outcome::Failed);
     assert_eq!(yours.0["test_yours.py::test_yours"], Outcome::Passed);
     assert!(!mine.0.contains_key("test_yours.py::test_yours"));
@@ -211,16 +276,24 @@ fn a_stopped_run_finishes_what_runs() {
             stopper.stop("a test of the library");
         }
         if matches!(event, RunEvent::Stopping(_)) {
-            let gate = project.path().join("gate");
-            in_time(|| fs::write(gate, "")).unwrap();
+            in_time(open_gate(&project));
         }
         seen.push(event);
     }
     let verdict = in_time(|| run.wait()).unwrap();
     account(&seen, &verdict);
     assert_eq!((verdict.exit_code, verdict.lost), (2, 0));
-    assert_eq!((verdict.count(Outcome::Passed), verdict.count(Outcome::NotRun)), (1, 2));
-    assert_eq!(verdict.explanation.as_deref(), Some("interrupted by a test of the library"));
+    assert_eq!(
+        (
+            verdict.count(Outcome::Passed),
+            verdict.count(Outcome::NotRun)
+        ),
+        (1, 2)
+    );
+    assert_eq!(
+        verdict.explanation.as_deref(),
+        Some("interrupted by a test of the library")
+    );
     // It has ended, so this does nothing.
     stopper.kill("nobody");
 }
@@ -240,7 +313,11 @@ fn a_killed_run_leaves_no_process_and_no_test_without_its_state() {
         seen.push(event);
     }
     let verdict = in_time(|| run.wait()).unwrap();
-    assert!(account(&seen, &verdict).values().all(|outcome| *outcome == Outcome::NotRun));
+    assert!(
+        account(&seen, &verdict)
+            .values()
+            .all(|outcome| *outcome == Outcome::NotRun)
+    );
     assert_eq!((verdict.exit_code, verdict.tests, verdict.lost), (2, 3, 0));
     assert_eq!(kill_leftovers(&run_id), 0);
 }
@@ -271,12 +348,17 @@ fn a_policy_of_the_program_decides_the_order() {
     )]);
     let longest_first = own(|worker, view| {
         let free = view.load(worker) == 0;
-        let longest = view.waiting().max_by_key(|test| view.items()[test.0 as usize].id.len());
+        let longest = view
+            .waiting()
+            .max_by_key(|test| view.items()[test.0 as usize].id.len());
         vec![Move::give(worker, longest.filter(|_| free))]
     });
     let (subscriber, events) = recorder();
     let config = config(&project).workers(1).build().unwrap();
-    let verdict = verdict(Run::new().policy(longest_first).subscribe(subscriber), config);
+    let verdict = verdict(
+        Run::new().policy(longest_first).subscribe(subscriber),
+        config,
+    );
     assert_eq!(verdict.exit_code, 0);
     let order: Vec<String> = events
         .iter()
@@ -285,7 +367,10 @@ fn a_policy_of_the_program_decides_the_order() {
             _ => None,
         })
         .collect();
-    assert_eq!(order, ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}")));
+    assert_eq!(
+        order,
+        ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}"))
+    );
 }
 
 /// Runs the mixed project by this policy, which ends it.
@@ -303,7 +388,9 @@ fn broken_by(policy: impl Policy + 'static) -> String {
 
 #[test]
 fn a_policy_that_breaks_the_rules_ends_the_run_with_its_name() {
-    let why = broken_by(own(|worker, _| vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]));
+    let why = broken_by(own(|worker, _| {
+        vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]
+    }));
     assert!(why.starts_with("policy Own moved test 99"), "{why}");
 }
 
@@ -328,16 +415,24 @@ fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
         assert!(!is_start(event), "no more after {events_seen} events");
         assert!(events_seen < 1000);
     };
-    let run = Run::new().subscribe(before.0).subscribe(panics).subscribe(after.0);
+    let run = Run::new()
+        .subscribe(before.0)
+        .subscribe(panics)
+        .subscribe(after.0);
     let verdict = verdict(run, config(&project).build().unwrap());
     assert_eq!(count(&verdict, PASSED_FAILED_SKIPPED), [10, 1, 1]);
     assert_eq!(verdict.exit_code, 3);
     let why = verdict.explanation.clone().unwrap();
-    assert!(why.starts_with("a subscriber panicked: no more after"), "{why}");
+    assert!(
+        why.starts_with("a subscriber panicked: no more after"),
+        "{why}"
+    );
     let [before, after] = [before.1, after.1].map(|events| events.iter().collect::<Vec<_>>());
     assert_eq!(before, after);
     account(&before, &verdict);
-    let notices = before.iter().filter(|event| matches!(event, RunEvent::Notice(_)));
+    let notices = before
+        .iter()
+        .filter(|event| matches!(event, RunEvent::Notice(_)));
     assert_eq!(notices.count(), 1);
 }
 
@@ -345,10 +440,17 @@ fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
 fn a_subscriber_that_panics_at_the_last_event_is_told_of_by_the_answer() {
     let project = mixed();
     let (subscriber, events) = recorder();
-    let panics = |event: &RunEvent| assert!(!matches!(event, RunEvent::RunFinished(_)), "not the end");
-    let verdict = verdict(Run::new().subscribe(panics).subscribe(subscriber), config(&project).build().unwrap());
+    let panics =
+        |event: &RunEvent| assert!(!matches!(event, RunEvent::RunFinished(_)), "not the end");
+    let verdict = verdict(
+        Run::new().subscribe(panics).subscribe(subscriber),
+        config(&project).build().unwrap(),
+    );
     let explanation = verdict.explanation.as_deref();
-    assert_eq!((verdict.exit_code, explanation), (3, Some("a subscriber panicked: not the end")));
+    assert_eq!(
+        (verdict.exit_code, explanation),
+        (3, Some("a subscriber panicked: not the end"))
+    );
     account(&events.iter().collect::<Vec<_>>(), &verdict);
 }
 
@@ -372,7 +474,14 @@ async fn hosted(config: Config) -> (Vec<RunEvent>, Verdict) {
     let (sender, events) = mpsc::channel();
     let collector = Collector(sender).start();
     let recipients = vec![collector.clone().recipient()];
-    let run = actors::start(&config, Parts { recipients, ..Parts::default() }).unwrap();
+    let run = actors::start(
+        &config,
+        Parts {
+            recipients,
+            ..Parts::default()
+        },
+    )
+    .unwrap();
     let verdict = run.verdict().await.unwrap();
     // A message of our own comes after all of the run's.
     let last = Event(std::sync::Arc::new(RunEvent::Progress(String::new())));
@@ -395,7 +504,10 @@ fn a_system_hosts_one_run_after_the_other_and_two_at_once() {
         })
     });
     for (events, verdict) in &runs {
-        assert_eq!((verdict.exit_code, count(verdict, PASSED_FAILED_SKIPPED)), (1, [10, 1, 1]));
+        assert_eq!(
+            (verdict.exit_code, count(verdict, PASSED_FAILED_SKIPPED)),
+            (1, [10, 1, 1])
+        );
         account(events, verdict);
     }
 }
@@ -403,15 +515,28 @@ fn a_system_hosts_one_run_after_the_other_and_two_at_once() {
 #[test]
 fn a_hosted_run_leaves_no_actor_behind() {
     let (project, stopped) = (mixed(), gated());
-    let (whole, config) = (config(&project).build().unwrap(), config(&stopped).build().unwrap());
+    let (whole, config) = (
+        config(&project).build().unwrap(),
+        config(&stopped).build().unwrap(),
+    );
     let verdict = in_time(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let system = tokio::task::LocalSet::new();
         let verdict = system.block_on(&runtime, async {
             hosted(whole).await;
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let watch = move |event: &RunEvent| drop(is_start(event).then(|| sender.send(())));
-            let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };
+            let watch = move |event: &RunEvent| {
+                if is_start(event) {
+                    sender.send(()).unwrap();
+                }
+            };
+            let parts = Parts {
+                subscribers: vec![Box::new(watch)],
+                ..Parts::default()
+            };
             let run = actors::start(&config, parts).unwrap();
             started.recv().await.unwrap();
             run.kill("its host");
@@ -427,8 +552,17 @@ fn a_hosted_run_leaves_no_actor_behind() {
 /// Runs an example on the suite in `tests/suites/hello` to its end and gives what it printed.
 fn example(name: &str, more: &[&str]) -> String {
     let own = std::env::current_exe().unwrap();
-    let program = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(program.exists(), "{} is not built; `cargo build --examples` does it", program.display());
+    let program = own
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples")
+        .join(name);
+    assert!(
+        program.exists(),
+        "{} is not built; `cargo build --examples` does it",
+        program.display()
+    );
     let mut command = Command::new(program);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hello"));
     command.arg(python(&["pytest==9.2.0"])).args(more);
@@ -445,7 +579,10 @@ fn example_embed() {
 #[test]
 fn example_own_policy() {
     let told = example("own_policy", &["guestbook"]);
-    assert!(told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"), "{told}");
+    assert!(
+        told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"),
+        "{told}"
+    );
     let lanes: Vec<&str> = told
         .lines()
         .filter(|line| line.contains("test_guestbook.py"))
@@ -463,6 +600,12 @@ fn example_inside_actix() {
 #[test]
 fn example_inside_tokio() {
     let told = example("inside_tokio", &[]);
-    assert!(told.contains("the whole run: 15 passed, 0 not run, exit code 0"), "{told}");
-    assert!(told.contains("the stopped run: ") && told.contains("exit code 2"), "{told}");
+    assert!(
+        told.contains("the whole run: 15 passed, 0 not run, exit code 0"),
+        "{told}"
+    );
+    assert!(
+        told.contains("the stopped run: ") && told.contains("exit code 2"),
+        "{told}"
+    );
 }
