@@ -13,6 +13,8 @@ use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostNews, ToHost};
@@ -26,6 +28,9 @@ const BEATS: u32 = 6;
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
 
+/// How long an agent that has ended may take to be read to the end of its stderr, which a process it started may still hold.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What to look at when this program, started as its own agent, does not become one.
 const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
 
@@ -36,6 +41,7 @@ pub(super) struct HostActor {
     outbox: Outbox,
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
+    stderr: Option<JoinHandle<()>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
     own_program: bool,
@@ -71,6 +77,7 @@ impl HostActor {
             outbox: Outbox::default(),
             to_agent,
             inbox: Some(inbox),
+            stderr: None,
             workers: HashMap::new(),
             supervisor,
             own_program,
@@ -109,6 +116,9 @@ impl HostActor {
             // It may be gone already.
             let _gone = child.start_kill();
         }
+        if let Some(stderr) = &self.stderr {
+            stderr.abort();
+        }
         // Its workers have died with it; what their tests had started may have not.
         kill_leftovers(&self.run_id);
         for (_, worker) in self.workers.drain() {
@@ -117,6 +127,33 @@ impl HostActor {
         }
         self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
+    }
+
+    /// Loses the agent once its process has ended, after a problem with its link by force, and its last words are read.
+    fn part(&mut self, problem: Option<WireError>, context: &mut Context<Self>) {
+        let Some(mut child) = self.child.take() else { return };
+        let stderr = self.stderr.take();
+        let parted = async move {
+            if problem.is_some() {
+                // It may be gone already.
+                let _gone = child.start_kill();
+            }
+            let ended = timeout(ENDING, child.wait()).await;
+            if let Some(mut stderr) = stderr
+                && timeout(LAST_WORDS, &mut stderr).await.is_err()
+            {
+                stderr.abort();
+            }
+            match (problem, ended) {
+                (Some(problem), _) => problem.to_string(),
+                (None, Ok(Ok(status))) => format!("its agent ended: {status}"),
+                (None, Ok(Err(problem))) => format!("its agent ended: {problem}"),
+                (None, Err(_)) => "its agent closed the link".to_owned(),
+            }
+        };
+        let lose =
+            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        context.wait(wrap_future(parted).map(lose));
     }
 
     fn interval(&self) -> Duration {
@@ -153,7 +190,8 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-        context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
+        // Not of this actor: it is heard while the actor waits for the agent's end.
+        self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
     }
 }
@@ -180,12 +218,13 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                 self.supervisor.do_send(HostNews::Concluded { text, failure });
             }
             Ok(FromAgent::Pong(_)) => {}
-            Err(problem) => self.lose(&problem.to_string(), context),
+            Err(problem) => self.part(Some(problem), context),
         }
     }
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
+<<<<<<< /tmp/m/o.rs
         let Some(mut child) = self.child.take() else {
             return;
         };
@@ -199,6 +238,9 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
         let lose =
             |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
         context.wait(wrap_future(waited).map(lose));
+=======
+        self.part(None, context);
+>>>>>>> /tmp/m/t.rs
     }
 }
 

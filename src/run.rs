@@ -90,7 +90,11 @@ impl Run {
             })
             .map_err(RunError::Thread)?;
         match from_run.recv() {
-            Ok(stopper) => Ok(RunHandle { stopper, ended, thread }),
+            Ok(stopper) => Ok(RunHandle {
+                stopper,
+                ended,
+                thread,
+            }),
             Err(_not_started) => Err(join(thread).err().unwrap_or_else(broken)),
         }
     }
