@@ -224,23 +224,7 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
-<<<<<<< /tmp/m/o.rs
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        let waited = async move {
-            match tokio::time::timeout(ENDING, child.wait()).await {
-                Ok(Ok(status)) => format!("its agent ended: {status}"),
-                Ok(Err(problem)) => format!("its agent ended: {problem}"),
-                Err(_) => "its agent closed the link".to_owned(),
-            }
-        };
-        let lose =
-            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
-        context.wait(wrap_future(waited).map(lose));
-=======
         self.part(None, context);
->>>>>>> /tmp/m/t.rs
     }
 }
 

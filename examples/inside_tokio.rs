@@ -14,9 +14,7 @@ use tokio::sync::mpsc;
 
 fn config() -> Result<Config, ConfigError> {
     let mut arguments = env::args().skip(1);
-    let builder = Config::builder()
-        .root(arguments.next().unwrap_or_default())
-        .workers(1);
+    let builder = Config::builder().root(arguments.next().unwrap_or_default()).workers(1);
     match arguments.next() {
         Some(python) => builder.python(python).build(),
         None => builder.provision("requirements.txt").build(),
@@ -36,14 +34,8 @@ fn start() -> Result<(RunHandle, mpsc::UnboundedReceiver<(TestName, Outcome)>), 
 }
 
 fn told(name: &str, verdict: &Verdict) {
-    let (passed, not_run) = (
-        verdict.count(Outcome::Passed),
-        verdict.count(Outcome::NotRun),
-    );
-    println!(
-        "{name}: {passed} passed, {not_run} not run, exit code {}",
-        verdict.exit_code
-    );
+    let (passed, not_run) = (verdict.count(Outcome::Passed), verdict.count(Outcome::NotRun));
+    println!("{name}: {passed} passed, {not_run} not run, exit code {}", verdict.exit_code);
 }
 
 #[tokio::main]

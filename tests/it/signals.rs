@@ -13,13 +13,22 @@ fn project() -> Project {
     Project::new(&[
         ("test_a.py", waits),
         ("test_b.py", waits),
-        ("test_more.py", "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_more(n): pass\n"),
+        (
+            "test_more.py",
+            "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_more(n): pass\n",
+        ),
     ])
 }
 
 /// The run of that project, at the moment when both tests run.
 fn begun(project: &Project) -> Running {
-    let running = Running::start(project.command(&["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]));
+    let running = Running::start(project.command(&[
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ]));
     running.wait_for(&project.path().join("begun-gw0"));
     running.wait_for(&project.path().join("begun-gw1"));
     running
@@ -75,7 +84,8 @@ fn a_signal_while_workers_collect_ends_the_collection() {
         \x20   pathlib.Path('begun').write_text('')\n\
         \x20   while True: time.sleep(0.01)\n";
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let project = Project::new(&[("conftest.py", conftest), ("test_a.py", "def test_a(): pass\n")]);
+        let project =
+            Project::new(&[("conftest.py", conftest), ("test_a.py", "def test_a(): pass\n")]);
         let running = Running::start(project.command(&["-n", "1"]));
         running.wait_for(&project.path().join("begun"));
         running.signal(signal);
@@ -126,9 +136,11 @@ fn a_test_that_hangs_does_not_outlive_an_interrupt_for_ever() {
 
 #[test]
 fn pytest_exit_in_a_test_is_a_clean_interrupt() {
-    for (call, code) in [("pytest.exit('enough')", 2), ("pytest.exit('enough', returncode=42)", 42)] {
+    for (call, code) in [("pytest.exit('enough')", 2), ("pytest.exit('enough', returncode=42)", 42)]
+    {
         let test = format!("import pytest\ndef test_a(): pass\ndef test_exits(): {call}\n");
-        let more = "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_more(n): pass\n";
+        let more =
+            "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_more(n): pass\n";
         let project = Project::new(&[("test_a.py", &test), ("test_more.py", more)]);
         let told = project.run(&["-n", "1"]);
         told.assert(code, "1 passed, 21 not run").says("enough").is_silent_on("crashed");
@@ -137,7 +149,8 @@ fn pytest_exit_in_a_test_is_a_clean_interrupt() {
 
 #[test]
 fn a_keyboard_interrupt_in_a_test_is_an_interrupt() {
-    let test = "def test_a(): pass\ndef test_interrupts(): raise KeyboardInterrupt\ndef test_c(): pass\n";
+    let test =
+        "def test_a(): pass\ndef test_interrupts(): raise KeyboardInterrupt\ndef test_c(): pass\n";
     let told = Project::new(&[("test_a.py", test)]).run(&["-n", "1"]);
     told.assert(2, "1 passed, 2 not run").says("KeyboardInterrupt").is_silent_on("crashed");
 }

@@ -8,7 +8,9 @@ fn project(deaths: usize) -> Project {
         let body = if number < deaths { "os._exit(3)" } else { "pass" };
         format!("def test_{number}(): {body}\n")
     };
-    let module = |range: std::ops::Range<usize>| range.map(test).fold("import os\n".to_owned(), |text, test| text + &test);
+    let module = |range: std::ops::Range<usize>| {
+        range.map(test).fold("import os\n".to_owned(), |text, test| text + &test)
+    };
     Project::new(&[("test_a.py", &module(0..10)), ("test_b.py", &module(10..20))])
 }
 
@@ -19,7 +21,9 @@ fn not_run(told: &Told) -> Vec<&str> {
 #[test]
 fn without_restarts_the_survivors_do_the_rest() {
     let told = project(1).run(&["-n", "2", "--max-worker-restart=0"]);
-    told.assert(1, "1 failed, 19 passed").says("worker restarting disabled").is_silent_on("replacing");
+    told.assert(1, "1 failed, 19 passed")
+        .says("worker restarting disabled")
+        .is_silent_on("replacing");
 }
 
 #[test]

@@ -41,26 +41,6 @@ impl Project {
         project
     }
 
-    /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
-    pub(crate) fn suite(name: &str) -> Self {
-        let project = Self::new(&[]);
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites").join(name);
-        project.copy(&suite, &suite);
-        project
-    }
-
-    fn copy(&self, root: &Path, directory: &Path) {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                self.copy(root, &path);
-            } else if path.extension().is_none_or(|extension| extension != "pyc") {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-                self.write(name, &fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-
     /// Writes a file of the project.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.directory.path().join(name);
@@ -134,11 +114,13 @@ impl Running {
         command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-<<<<<<< /tmp/m/o.rs
-        Self { child: RefCell::new(child), mark, stdout: chunks(stdout), stderr: chunks(stderr) }
-=======
-        Self { child, mark, heard: Vec::new(), stdout: chunks(stdout), stderr: chunks(stderr) }
->>>>>>> /tmp/m/t.rs
+        Self {
+            child: RefCell::new(child),
+            mark,
+            heard: Vec::new(),
+            stdout: chunks(stdout),
+            stderr: chunks(stderr),
+        }
     }
 
     /// The mark of the command's processes.
@@ -161,26 +143,12 @@ impl Running {
         let begun = Instant::now();
         while !file.exists() {
             let ended = self.child.borrow_mut().try_wait().unwrap();
-            let waited = begun.elapsed();
             assert!(ended.is_none(), "it ended before {} appeared: {ended:?}", file.display());
-            assert!(waited < PATIENCE, "{} did not appear", file.display());
+            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-<<<<<<< /tmp/m/o.rs
-    /// Waits for the end, and for the end of all that it started.
-    ///
-    /// Panics with the output if it takes too long or if anything of it is left.
-    pub(crate) fn end(self) -> Told {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
-                break Some(status);
-            }
-            if begun.elapsed() > PATIENCE {
-                break None;
-=======
     /// Waits until the command's standard output holds this.
     pub(crate) fn wait_for_stdout(&mut self, text: &str) {
         while !String::from_utf8_lossy(&self.heard).contains(text) {
@@ -197,9 +165,8 @@ impl Running {
     pub(crate) fn wait(&mut self) -> Option<ExitStatus> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
                 return Some(status);
->>>>>>> /tmp/m/t.rs
             }
             thread::sleep(Duration::from_millis(5));
         }
