@@ -115,6 +115,8 @@ impl HostActor {
             self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
         } else {
             self.send(&ToAgent::Ping(0));
+            // Set anew each time: those of an interval that this process slept through would all come at once.
+            context.run_later(self.interval(), Self::beat);
         }
     }
 }
@@ -131,7 +133,7 @@ impl Actor for HostActor {
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
         context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
-        context.run_interval(self.interval(), Self::beat);
+        context.run_later(self.interval(), Self::beat);
     }
 }
 
