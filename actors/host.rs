@@ -175,6 +175,8 @@ impl HostActor {
             self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
         } else {
             self.send(&ToAgent::Ping(0));
+            // Set anew each time: those of an interval that this process slept through would all come at once.
+            context.run_later(self.interval(), Self::beat);
         }
     }
 }
@@ -190,9 +192,14 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
+<<<<<<< /tmp/m/o.rs
         // Not of this actor: it is heard while the actor waits for the agent's end.
         self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
+=======
+        context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
+        context.run_later(self.interval(), Self::beat);
+>>>>>>> /tmp/m/t.rs
     }
 }
 
