@@ -153,8 +153,11 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
     let verdict = in_time(move || {
         runtime.block_on(async {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let run = Run::new()
-                .subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
+            let run = Run::new().subscribe(move |event: &RunEvent| {
+                if is_start(event) {
+                    let _gone = sender.send(());
+                }
+            });
             let run = run.start(config).unwrap();
             let opener = async {
                 while let Some(()) = started.recv().await {
@@ -190,7 +193,9 @@ fn two_runs_at_once_share_nothing() {
         let start = start.clone();
         let watch = move |event: &RunEvent| {
             let started = matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits[0]"));
-            drop(started.then(|| start.send(())));
+            if started {
+                let _gone = start.send(());
+            }
         };
         let config = config(project).build().unwrap();
         runs.push((
@@ -432,7 +437,11 @@ fn a_hosted_run_leaves_no_actor_behind() {
         let verdict = system.block_on(&runtime, async {
             hosted(whole).await;
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let watch = move |event: &RunEvent| drop(is_start(event).then(|| sender.send(())));
+            let watch = move |event: &RunEvent| {
+                if is_start(event) {
+                    let _gone = sender.send(());
+                }
+            };
             let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };
             let run = actors::start(&config, parts).unwrap();
             started.recv().await.unwrap();
