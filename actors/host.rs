@@ -13,6 +13,7 @@ use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostNews, ToHost};
@@ -25,6 +26,9 @@ const BEATS: u32 = 6;
 
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
+
+/// How long an agent that has ended may still be heard on stderr: something else may hold the pipe open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to look at when this program, started as its own agent, does not become one.
 const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
@@ -44,6 +48,7 @@ pub(super) struct HostActor {
     greeted: bool,
     silent: Duration,
     lost: bool,
+    stderr: Option<JoinHandle<()>>,
     last_words: Rc<RefCell<String>>,
 }
 
@@ -79,6 +84,7 @@ impl HostActor {
             greeted: false,
             silent: Duration::ZERO,
             lost: false,
+            stderr: None,
             last_words: Rc::default(),
         }
     }
@@ -105,6 +111,9 @@ impl HostActor {
             why.push_str(SERVE_FIRST);
         }
         debug!("agent lost: {why}");
+        if let Some(stderr) = self.stderr.take() {
+            stderr.abort();
+        }
         if let Some(child) = &mut self.child {
             // It may be gone already.
             let _gone = child.start_kill();
@@ -153,7 +162,8 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-        context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
+        // A task of its own, because it goes on while the actor waits for the end of the process.
+        self.stderr = Some(actix_rt::spawn(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
     }
 }
@@ -189,12 +199,19 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
         let Some(mut child) = self.child.take() else {
             return;
         };
+        let stderr = self.stderr.take();
         let waited = async move {
-            match tokio::time::timeout(ENDING, child.wait()).await {
+            let why = match tokio::time::timeout(ENDING, child.wait()).await {
                 Ok(Ok(status)) => format!("its agent ended: {status}"),
                 Ok(Err(problem)) => format!("its agent ended: {problem}"),
                 Err(_) => "its agent closed the link".to_owned(),
+            };
+            if let Some(mut stderr) = stderr
+                && tokio::time::timeout(LAST_WORDS, &mut stderr).await.is_err()
+            {
+                stderr.abort();
             }
+            why
         };
         let lose =
             |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
@@ -233,8 +250,9 @@ async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<
 
 /// An agent says nothing on stderr but its log and a panic.
 async fn log_stderr(stderr: ChildStderr, last_words: Rc<RefCell<String>>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        let line = String::from_utf8_lossy(&line).into_owned();
         warn!(target: "callsheet::agent", "{line}");
         if !line.trim().is_empty() {
             *last_words.borrow_mut() = line;
