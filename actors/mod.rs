@@ -56,7 +56,8 @@ mod worker;
 use std::any::Any;
 
 pub use error::RunError;
-pub use system::{Parts, SessionHandle, Stopper, Subscriber, start};
+pub(crate) use system::run;
+pub use system::{EventRecipient, Parts, SessionHandle, Stopper, Subscriber, start};
 
 /// What a panic says.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -13,8 +13,8 @@ use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
-use crate::agent;
 use crate::config::Config;
+use crate::launch;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Policy, Scheduler, policy};
 use crate::session::Session;
@@ -53,6 +53,9 @@ impl<F: FnMut(&RunEvent) + Send> Subscriber for F {
     }
 }
 
+/// An actor of the host program that gets every event.
+pub type EventRecipient = Recipient<Event>;
+
 /// What the host program brings to a run beside its configuration.
 ///
 /// ```
@@ -74,7 +77,7 @@ pub struct Parts {
 
     /// Actors of its own that get every event. The run does not wait for them: one that is slow or dead holds nothing up, and the last
     /// event may still be in its mailbox when the verdict is there.
-    pub recipients: Vec<Recipient<Event>>,
+    pub recipients: Vec<EventRecipient>,
 
     /// Where the run is shown to a person, by the configuration's terminal options; nowhere if `None`.
     pub terminal: Option<Box<dyn Write + Send>>,
@@ -173,7 +176,7 @@ impl SessionHandle {
 /// # .unwrap();
 /// ```
 pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
-    if agent::is_asked() {
+    if launch::is_agent() {
         return Err(RunError::IsAgent);
     }
     let Parts { policy: own_policy, subscribers, mut recipients, terminal } = parts;
@@ -247,4 +250,20 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         first,
     });
     Ok(SessionHandle { session, answer })
+}
+
+/// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.
+///
+/// # Errors
+/// As [`start`] and [`SessionHandle::verdict`].
+pub(crate) fn run(
+    config: &Config,
+    parts: Parts,
+    begun: impl FnOnce(Stopper),
+) -> Result<Verdict, RunError> {
+    actix_rt::System::new().block_on(async move {
+        let session = start(config, parts)?;
+        begun(session.stopper());
+        session.verdict().await
+    })
 }

@@ -4,11 +4,9 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use actix::Recipient;
 use tokio::sync::oneshot;
 
-use crate::actors::messages::Event;
-use crate::actors::{self, Parts, RunError, Stopper, Subscriber};
+use crate::actors::{self, EventRecipient, Parts, RunError, Stopper, Subscriber};
 use crate::config::Config;
 use crate::model::Verdict;
 use crate::schedule::Policy;
@@ -50,7 +48,7 @@ impl Run {
     }
 
     /// Sends every event to an actor of the program; see [`Parts::recipients`].
-    pub fn recipient(mut self, recipient: Recipient<Event>) -> Self {
+    pub fn recipient(mut self, recipient: EventRecipient) -> Self {
         self.parts.recipients.push(recipient);
         self
     }
@@ -81,11 +79,9 @@ impl Run {
             .spawn(move || {
                 // Dropped when all else of the thread is gone.
                 let _ending: oneshot::Sender<()> = ending;
-                actix_rt::System::new().block_on(async move {
-                    let session = actors::start(&config, parts)?;
+                actors::run(&config, parts, |stopper| {
                     // The caller waits for it.
-                    let _caller = to_caller.send(session.stopper());
-                    session.verdict().await
+                    let _caller = to_caller.send(stopper);
                 })
             })
             .map_err(RunError::Thread)?;

@@ -18,7 +18,7 @@ use super::link::{Receiver, Sender};
 use super::worker::{self, Limits, Order};
 use crate::adapters::Adapter;
 use crate::exit::ExitCode;
-use crate::launch::{ROLE_VARIABLE, kill_leftovers};
+use crate::launch::{self, kill_leftovers};
 use crate::model::{Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::wire::{FromAgent, PrepareRefusal, ToAgent, WireError, WorkerEvent};
 
@@ -47,7 +47,7 @@ pub enum AgentError {
 
 /// Whether this process was started to serve as an agent.
 pub fn is_asked() -> bool {
-    std::env::var_os(ROLE_VARIABLE).is_some_and(|role| role == "agent")
+    launch::is_agent()
 }
 
 /// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.

@@ -12,6 +12,11 @@ use tokio::process::{Child, Command};
 /// The variable that asks a program to serve as an agent; its value is `agent`.
 pub const ROLE_VARIABLE: &str = "CALLSHEET_ROLE";
 
+/// Whether this process was started to serve as an agent.
+pub fn is_agent() -> bool {
+    env::var_os(ROLE_VARIABLE).is_some_and(|role| role == "agent")
+}
+
 /// How the agent of this machine is started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum AgentCommand {

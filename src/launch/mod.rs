@@ -4,4 +4,4 @@ mod leftovers;
 mod local;
 
 pub use leftovers::{RUN_ID_VARIABLE, kill_leftovers};
-pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, launch};
+pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};

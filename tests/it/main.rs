@@ -7,6 +7,7 @@ mod deadlines;
 mod docs;
 mod exit_table;
 mod faults;
+mod layers;
 mod library;
 mod modes;
 mod outcomes;
