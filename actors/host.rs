@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler,
+};
 use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
@@ -30,8 +32,7 @@ const ENDING: Duration = Duration::from_secs(30);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to look at when this program, started as its own agent, does not become one.
-const SERVE_FIRST: &str =
-    "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
+const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
 
 /// One agent and its link.
 #[derive(Debug)]
@@ -150,7 +151,8 @@ impl HostActor {
                 (None, Err(_)) => "its agent closed the link".to_owned(),
             }
         };
-        let lose = |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        let lose =
+            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
         context.wait(wrap_future(parted).map(lose));
     }
 

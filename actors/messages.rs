@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::{Message, Recipient};
 
 use crate::model::{
-    Collection, CollectReport, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo, TestEnd,
-    WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
+    TestEnd, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 

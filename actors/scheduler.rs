@@ -7,12 +7,12 @@ use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::{debug, error};
 
 use super::messages::{
-    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire, SessionNote,
-    StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
+    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
+    SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
 };
+use super::record;
 use crate::model::{
-    Collection, CollectReport, Death, Durations, Lane, Outcome, RunEvent, StopReason, TestEnd, TestIndex,
-    TestName, WorkerId,
+    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 
@@ -80,38 +80,22 @@ impl SchedulerActor {
         for decision in decisions {
             match decision {
                 Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
-                Decision::Withdraw { worker, items } => self.order(worker, WorkerOrder::Withdraw(items)),
+                Decision::Withdraw { worker, items } => {
+                    self.order(worker, WorkerOrder::Withdraw(items));
+                }
                 Decision::Finish { worker } => {
                     self.workers.entry(worker).or_default().told_to_finish = true;
                     self.order(worker, WorkerOrder::Finish);
                 }
-                Decision::Scheduling { tests, workers } => self.publish(RunEvent::SchedulingStarted {
-                    tests,
-                    workers,
-                    policy: self.core.policy_name().to_owned(),
-                    deselected: self.deselected,
-                }),
-                Decision::Started { worker, lane, index, test } => {
-                    self.publish(RunEvent::TestStarted { worker, lane, index, test });
-                }
-                Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
-                    let reason: Arc<str> = "its worker's session ended in the middle of it".into();
-                    self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost: false });
-                }
-                Decision::Finished { worker, lane, index, test, outcome } => {
-                    let end = end.unwrap_or_else(|| without_times(outcome));
-                    self.publish(RunEvent::TestFinished { worker, lane, index, test, end });
-                }
-                Decision::Crashed { worker, lane, index, test, outcome } => {
-                    self.crashed(worker, lane, index, test, outcome);
-                }
-                Decision::NotRun { lane, index, test, reason, lost } => {
-                    self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost });
-                }
-                Decision::Differs(diff) => self.publish(RunEvent::CollectionDiffers(diff)),
-                Decision::Rejected { worker } => {
-                    let text = format!("worker '{worker}' is sent away, because it collected other tests");
-                    self.publish(RunEvent::Notice(text));
+                Decision::Scheduling { tests, workers } => {
+                    let policy = self.core.policy_name().to_owned();
+                    let deselected = self.deselected;
+                    self.publish(RunEvent::SchedulingStarted {
+                        tests,
+                        workers,
+                        policy,
+                        deselected,
+                    });
                 }
                 Decision::Abort(reason) => {
                     self.stopping = true;
@@ -121,18 +105,17 @@ impl SchedulerActor {
                     error!("{fault}");
                     self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
                 }
+                told @ (Decision::Started { .. }
+                | Decision::Finished { .. }
+                | Decision::Crashed { .. }
+                | Decision::NotRun { .. }
+                | Decision::Differs(_)
+                | Decision::Rejected { .. }) => {
+                    if let Some(event) = record::entry(told, end, &self.killed) {
+                        self.publish(event);
+                    }
+                }
             }
-        }
-    }
-
-    /// A test that its worker took with it when it died; one that we killed on purpose is no crash.
-    fn crashed(&self, worker: WorkerId, lane: Lane, index: TestIndex, test: TestName, outcome: Outcome) {
-        if self.killed.contains(&worker) {
-            let reason: Arc<str> = "it was running when the run was killed".into();
-            self.publish(RunEvent::TestNotRun { lane, index, test, reason, lost: false });
-        } else {
-            let end = without_times(outcome);
-            self.publish(RunEvent::TestFinished { worker, lane, index, test, end });
         }
     }
 
@@ -159,7 +142,11 @@ impl SchedulerActor {
         let text: Arc<str> = match &reason {
             StopReason::MaxFail(count) => format!("the run stopped after {count} failures").into(),
             StopReason::Requested(by) => format!("the run was interrupted by {by}").into(),
-            StopReason::Worker { reason, .. } => format!("the run was stopped: {reason}").into(),
+            StopReason::Worker { reason, .. } => {
+                // Of a traceback the last line.
+                let line = reason.trim_end().lines().last().unwrap_or_default();
+                format!("the run was stopped: {line}").into()
+            }
             StopReason::CollectionsDiffer => "workers collected different tests".into(),
             StopReason::CollectionFailed => "there were errors during collection".into(),
         };
@@ -216,11 +203,6 @@ impl SchedulerActor {
     }
 }
 
-/// The end of a test whose times nobody can tell any more.
-fn without_times(outcome: Outcome) -> TestEnd {
-    TestEnd { outcome, durations: Durations::default(), started: 0.0 }
-}
-
 impl Actor for SchedulerActor {
     type Context = Context<Self>;
 
@@ -245,7 +227,9 @@ impl Handler<WorkerNews> for SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::CollectReport(report) => self.collect_report(worker, report),
-            News::Collected(collection, deselected) => self.collected(worker, collection, deselected),
+            News::Collected(collection, deselected) => {
+                self.collected(worker, collection, deselected);
+            }
             News::Started(item) => {
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
@@ -261,7 +245,8 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
             News::Ended(item, end) => {
-                let decisions = self.core.test_ended(worker, item, end.outcome, end.durations.total());
+                let decisions =
+                    self.core.test_ended(worker, item, end.outcome, end.durations.total());
                 self.carry_out(decisions, Some(end));
             }
             News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
@@ -307,7 +292,11 @@ impl Handler<Enlist> for SchedulerActor {
 impl Handler<AbandonWorker> for SchedulerActor {
     type Result = ();
 
-    fn handle(&mut self, AbandonWorker { worker, reason }: AbandonWorker, _context: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        AbandonWorker { worker, reason }: AbandonWorker,
+        _context: &mut Context<Self>,
+    ) {
         let decisions = self.core.worker_abandoned(worker, &reason);
         self.carry_out(decisions, None);
     }

@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::error::RunError;
 use super::messages::{
-    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire, RunConclusion,
-    SessionNote, StandDown, StartFleet, StopRun,
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire,
+    RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, Verdict};
@@ -53,7 +53,14 @@ pub(super) struct SessionActor {
 
 impl SessionActor {
     pub(super) fn new(core: Session, answer: oneshot::Sender<Result<Verdict, RunError>>) -> Self {
-        Self { core, neighbours: None, answer: Some(answer), asked: false, record_lost: false, fleet_lost: false }
+        Self {
+            core,
+            neighbours: None,
+            answer: Some(answer),
+            asked: false,
+            record_lost: false,
+            fleet_lost: false,
+        }
     }
 
     fn carry_out(&self, steps: Vec<Step>) {
@@ -131,26 +138,28 @@ impl SessionActor {
     fn answer(&mut self, context: &mut Context<Self>) {
         let Some(to) = &self.neighbours else { return };
         let written = join_all(to.flush.iter().map(|reporter| reporter.send(Flush)));
-        context.spawn(wrap_future(written).map(|written, actor: &mut Self, context: &mut Context<Self>| {
-            if written.iter().any(Result::is_err) {
-                actor.core.fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
-            }
-            // Taken now and not from the record: a reporter may have failed at the very last event.
-            let verdict = actor.core.verdict();
-            let answer = if actor.record_lost {
-                Err(RunError::Broken(verdict.explanation.unwrap_or_default()))
-            } else {
-                Ok(verdict)
-            };
-            if let Some(to_caller) = actor.answer.take() {
-                // The host program may no longer wait for it.
-                let _nobody = to_caller.send(answer);
-            }
-            for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
-                neighbour.do_send(Retire);
-            }
-            context.stop();
-        }));
+        context.spawn(wrap_future(written).map(
+            |written, actor: &mut Self, context: &mut Context<Self>| {
+                if written.iter().any(Result::is_err) {
+                    actor.core.fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
+                }
+                // Taken now and not from the record: a reporter may have failed at the very last event.
+                let verdict = actor.core.verdict();
+                let answer = if actor.record_lost {
+                    Err(RunError::Broken(verdict.explanation.unwrap_or_default()))
+                } else {
+                    Ok(verdict)
+                };
+                if let Some(to_caller) = actor.answer.take() {
+                    // The host program may no longer wait for it.
+                    let _nobody = to_caller.send(answer);
+                }
+                for neighbour in actor.neighbours.iter().flat_map(|to| &to.retire) {
+                    neighbour.do_send(Retire);
+                }
+                context.stop();
+            },
+        ));
     }
 }
 

@@ -11,7 +11,8 @@ use log::info;
 use super::host::{HostActor, Patience};
 use super::messages::{
     AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, HostNews, KillFleet, Publish,
-    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp, WorkerGone, WorkerNews,
+    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp, WorkerGone,
+    WorkerNews,
 };
 use super::worker::WorkerActor;
 use crate::config::Config;
@@ -132,9 +133,12 @@ impl SupervisorActor {
     }
 
     fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
-        let Some(member) = self.members.get_mut(&worker) else { return };
+        let Some(member) = self.members.get_mut(&worker) else {
+            return;
+        };
         let actor =
-            WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone()).start();
+            WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone())
+                .start();
         host.do_send(Attach { worker, recipient: actor.clone().recipient() });
         self.neighbours.enlist.do_send(Enlist { worker, orders: actor.clone().recipient() });
         host.do_send(ToHost(ToAgent::Start {
@@ -148,7 +152,8 @@ impl SupervisorActor {
 
     fn start_host(&mut self, context: &mut Context<Self>) {
         if self.host_starts > HOST_RESTARTS {
-            let reason = format!("the agent was lost {HOST_RESTARTS} times and is not started again");
+            let reason =
+                format!("the agent was lost {HOST_RESTARTS} times and is not started again");
             return self.give_up(&reason);
         }
         self.host_starts += 1;
@@ -205,8 +210,12 @@ impl SupervisorActor {
 
     /// Workers whose process was not started yet never will be.
     fn drop_waiting(&mut self, reason: &str) {
-        let waiting: Vec<_> =
-            self.members.iter().filter(|(_, member)| member.actor.is_none()).map(|(id, _)| *id).collect();
+        let waiting: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.actor.is_none())
+            .map(|(id, _)| *id)
+            .collect();
         self.waiting.clear();
         for worker in waiting {
             self.abandon(worker, reason);
@@ -214,7 +223,13 @@ impl SupervisorActor {
         self.tell_if_empty();
     }
 
-    fn replace(&mut self, old: WorkerId, spec: WorkerSpec, delay: Duration, context: &mut Context<Self>) {
+    fn replace(
+        &mut self,
+        old: WorkerId,
+        spec: WorkerSpec,
+        delay: Duration,
+        context: &mut Context<Self>,
+    ) {
         let new = self.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
         self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
@@ -260,14 +275,20 @@ impl Handler<WorkerGone> for SupervisorActor {
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
         let WorkerGone { worker, expected, wanted, collecting } = gone;
-        let Some(member) = self.members.remove(&worker) else { return };
+        let Some(member) = self.members.remove(&worker) else {
+            return;
+        };
         if expected || self.standing_down {
             self.dismiss(worker, "it was told to end");
         } else {
             let now = self.begun.elapsed();
             match self.policy.died(now, member.since.elapsed(), collecting) {
-                Restart::After(delay) if wanted => self.replace(worker, member.spec, delay, context),
-                Restart::After(_) => self.dismiss(worker, "nothing is left for a replacement to do"),
+                Restart::After(delay) if wanted => {
+                    self.replace(worker, member.spec, delay, context);
+                }
+                Restart::After(_) => {
+                    self.dismiss(worker, "nothing is left for a replacement to do");
+                }
                 Restart::Denied(reason) => {
                     self.publish(RunEvent::ReplacementDenied { worker, reason: reason.clone() });
                     self.abandon(worker, &reason);
@@ -293,7 +314,9 @@ impl Handler<HostNews> for SupervisorActor {
         match news {
             HostNews::Progress(step) => self.publish(RunEvent::Progress(step)),
             HostNews::Prepared(info) => {
-                let Host::Preparing(host) = &self.host else { return };
+                let Host::Preparing(host) = &self.host else {
+                    return;
+                };
                 let host = host.clone();
                 self.host = Host::Ready(host.clone());
                 if self.host_starts == 1 {
@@ -361,14 +384,18 @@ impl Handler<RunConclusion> for SupervisorActor {
 
     fn handle(&mut self, RunConclusion(requests): RunConclusion, _context: &mut Context<Self>) {
         match &self.host {
-            Host::Ready(host) => host.do_send(ToHost(ToAgent::Conclude {
-                requests,
-                input: self.plan.input.clone(),
-            })),
-            Host::None | Host::Preparing(_) => self.neighbours.session.do_send(FleetNews::Concluded {
-                text: String::new(),
-                failure: Some("the conclusion was not run: its agent is gone".to_owned()),
-            }),
+            Host::Ready(host) => {
+                host.do_send(ToHost(ToAgent::Conclude {
+                    requests,
+                    input: self.plan.input.clone(),
+                }));
+            }
+            Host::None | Host::Preparing(_) => {
+                self.neighbours.session.do_send(FleetNews::Concluded {
+                    text: String::new(),
+                    failure: Some("the conclusion was not run: its agent is gone".to_owned()),
+                });
+            }
         }
     }
 }

@@ -191,7 +191,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         flush.push(reporter.recipient());
     }
 
-    let expected: Vec<(WorkerId, WorkerSpec)> = (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
+    let expected: Vec<(WorkerId, WorkerSpec)> =
+        (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy),

@@ -29,7 +29,11 @@ pub(super) struct WorkerActor {
 }
 
 impl WorkerActor {
-    pub(super) fn new(id: WorkerId, host: Recipient<ToHost>, scheduler: Recipient<WorkerNews>) -> Self {
+    pub(super) fn new(
+        id: WorkerId,
+        host: Recipient<ToHost>,
+        scheduler: Recipient<WorkerNews>,
+    ) -> Self {
         Self { id, state: State::Starting, items: Vec::new(), host, scheduler }
     }
 

@@ -27,11 +27,7 @@ impl Subscriber for Summary {
                     self.bad.push((test.clone(), end.outcome));
                 }
                 let seconds = end.durations.total();
-                if self
-                    .slowest
-                    .as_ref()
-                    .is_none_or(|(_, known)| *known < seconds)
-                {
+                if self.slowest.as_ref().is_none_or(|(_, known)| *known < seconds) {
                     self.slowest = Some((test.clone(), seconds));
                 }
             }
@@ -43,11 +39,7 @@ impl Subscriber for Summary {
                 if let Some((test, seconds)) = &self.slowest {
                     println!("slowest: {test}, {seconds:.3} s");
                 }
-                println!(
-                    "{} of {} tests passed",
-                    verdict.count(Outcome::Passed),
-                    verdict.tests
-                );
+                println!("{} of {} tests passed", verdict.count(Outcome::Passed), verdict.tests);
                 if let Some(explanation) = &verdict.explanation {
                     println!("{explanation}");
                 }
@@ -59,9 +51,7 @@ impl Subscriber for Summary {
 
 fn config() -> Result<Config, ConfigError> {
     let mut arguments = env::args().skip(1);
-    let builder = Config::builder()
-        .root(arguments.next().unwrap_or_default())
-        .workers(2);
+    let builder = Config::builder().root(arguments.next().unwrap_or_default()).workers(2);
     match arguments.next() {
         Some(python) => builder.python(python).build(),
         None => builder.provision("requirements.txt").build(),

@@ -59,9 +59,7 @@ impl Handler<Event> for Counter {
 }
 
 fn config(python: Option<String>) -> Result<Config, ConfigError> {
-    let builder = Config::builder()
-        .root(env::args().nth(1).unwrap_or_default())
-        .workers(2);
+    let builder = Config::builder().root(env::args().nth(1).unwrap_or_default()).workers(2);
     match python {
         Some(python) => builder.python(python).build(),
         None => builder.provision("requirements.txt").build(),
@@ -76,27 +74,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = config(arguments.next())?;
     let limit = arguments.next().map_or(Ok(5), |number| number.parse())?;
 
-    let counter = Counter {
-        limit,
-        seen: 0,
-        stopper: None,
-    }
-    .start();
+    let counter = Counter { limit, seen: 0, stopper: None }.start();
     let recipients = vec![counter.clone().recipient()];
-    let run = actors::start(
-        &config,
-        Parts {
-            recipients,
-            ..Parts::default()
-        },
-    )?;
+    let run = actors::start(&config, Parts { recipients, ..Parts::default() })?;
     counter.send(StopWith(run.stopper())).await?;
     let verdict = run.verdict().await?;
-    println!(
-        "{} of {} tests were not run",
-        verdict.count(Outcome::NotRun),
-        verdict.tests
-    );
+    println!("{} of {} tests were not run", verdict.count(Outcome::NotRun), verdict.tests);
     println!("{}", verdict.explanation.unwrap_or_default());
     Ok(())
 }

@@ -14,17 +14,18 @@ use tokio::sync::mpsc;
 
 fn config() -> Result<Config, ConfigError> {
     let mut arguments = env::args().skip(1);
-    let builder = Config::builder()
-        .root(arguments.next().unwrap_or_default())
-        .workers(1);
+    let builder = Config::builder().root(arguments.next().unwrap_or_default()).workers(1);
     match arguments.next() {
         Some(python) => builder.python(python).build(),
         None => builder.provision("requirements.txt").build(),
     }
 }
 
+/// What a run tells the async world.
+type Results = mpsc::UnboundedReceiver<(TestName, Outcome)>;
+
 /// Starts a run whose results arrive in the async world as they come.
-fn start() -> Result<(RunHandle, mpsc::UnboundedReceiver<(TestName, Outcome)>), Box<dyn Error>> {
+fn start() -> Result<(RunHandle, Results), Box<dyn Error>> {
     let (sender, results) = mpsc::unbounded_channel();
     let run = Run::new().subscribe(move |event: &RunEvent| {
         if let RunEvent::TestFinished { test, end, .. } = event {
@@ -36,14 +37,8 @@ fn start() -> Result<(RunHandle, mpsc::UnboundedReceiver<(TestName, Outcome)>), 
 }
 
 fn told(name: &str, verdict: &Verdict) {
-    let (passed, not_run) = (
-        verdict.count(Outcome::Passed),
-        verdict.count(Outcome::NotRun),
-    );
-    println!(
-        "{name}: {passed} passed, {not_run} not run, exit code {}",
-        verdict.exit_code
-    );
+    let (passed, not_run) = (verdict.count(Outcome::Passed), verdict.count(Outcome::NotRun));
+    println!("{name}: {passed} passed, {not_run} not run, exit code {}", verdict.exit_code);
 }
 
 #[tokio::main]

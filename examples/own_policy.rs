@@ -31,11 +31,8 @@ impl Policy for OneLane {
         let is_marked = |test: &TestIndex| items[test.0 as usize].id.contains(&self.word);
         let runs_marked = view.workers().next() == Some(worker);
         let free = AHEAD.saturating_sub(view.load(worker));
-        let own: Vec<TestIndex> = view
-            .waiting()
-            .filter(|test| is_marked(test) == runs_marked)
-            .take(free)
-            .collect();
+        let own: Vec<TestIndex> =
+            view.waiting().filter(|test| is_marked(test) == runs_marked).take(free).collect();
         if own.is_empty() && runs_marked {
             // Its own are done, so it helps with the others.
             return vec![Move::give(worker, view.waiting().take(free))];
@@ -45,9 +42,7 @@ impl Policy for OneLane {
 }
 
 fn config(python: Option<String>) -> Result<Config, ConfigError> {
-    let builder = Config::builder()
-        .root(env::args().nth(1).unwrap_or_default())
-        .workers(3);
+    let builder = Config::builder().root(env::args().nth(1).unwrap_or_default()).workers(3);
     match python {
         Some(python) => builder.python(python).build(),
         None => builder.provision("requirements.txt").build(),
@@ -60,15 +55,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(2);
     let config = config(arguments.next())?;
     let word = arguments.next().unwrap_or_else(|| "guestbook".to_owned());
-    let run = Run::new()
-        .policy(OneLane { word })
-        .subscribe(|event: &RunEvent| match event {
-            RunEvent::SchedulingStarted {
-                policy, workers, ..
-            } => println!("{policy} with {workers} workers"),
-            RunEvent::TestStarted { worker, test, .. } => println!("{worker} {test}"),
-            _ => {}
-        });
+    let run = Run::new().policy(OneLane { word }).subscribe(|event: &RunEvent| match event {
+        RunEvent::SchedulingStarted { policy, workers, .. } => {
+            println!("{policy} with {workers} workers");
+        }
+        RunEvent::TestStarted { worker, test, .. } => println!("{worker} {test}"),
+        _ => {}
+    });
     let verdict = run.start(config)?.wait()?;
     println!("{} tests, exit code {}", verdict.tests, verdict.exit_code);
     Ok(ExitCode::from(verdict.status()))

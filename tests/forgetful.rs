@@ -25,11 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Ok(case) = env::var(CASE) else {
         return check_all();
     };
-    writeln!(
-        OpenOptions::new().append(true).open(env::var(STARTS)?)?,
-        "{}",
-        std::process::id()
-    )?;
+    writeln!(OpenOptions::new().append(true).open(env::var(STARTS)?)?, "{}", std::process::id())?;
     let deadlines = Deadlines {
         agent: Duration::from_secs(2),
         silence: Duration::from_secs(2),
@@ -48,16 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Run::new().start(config)?.wait()?
         }
     };
-    let Verdict {
-        exit_code,
-        explanation,
-        ..
-    } = verdict;
-    writeln!(
-        io::stdout(),
-        "{exit_code} {}",
-        explanation.unwrap_or_default()
-    )?;
+    let Verdict { exit_code, explanation, .. } = verdict;
+    writeln!(io::stdout(), "{exit_code} {}", explanation.unwrap_or_default())?;
     Ok(())
 }
 
@@ -69,20 +57,14 @@ fn check_all() -> Result<(), Box<dyn Error>> {
     ] {
         let starts = tempfile::NamedTempFile::new()?;
         let mut command = Command::new(env::current_exe()?);
-        let output = command
-            .env(CASE, case)
-            .env(STARTS, starts.path())
-            .output()?;
+        let output = command.env(CASE, case).env(STARTS, starts.path()).output()?;
         let told = format!(
             "{}{}",
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
         assert!(output.status.success(), "{case}: {told}");
-        assert!(
-            told.starts_with("7 no worker came as far as running tests"),
-            "{case}: {told}"
-        );
+        assert!(told.starts_with("7 no worker came as far as running tests"), "{case}: {told}");
         assert!(told.contains(says), "{case}: {told}");
         assert!(
             told.contains("calls `callsheet::agent::serve_if_asked()` first in its `main`"),

@@ -156,7 +156,7 @@ impl Conversation {
             Message::Stopping { reason, exit_code, kind } => {
                 Ok(WorkerEvent::Stopping { reason, exit_code, kind: kind.into() })
             }
-            Message::Finished { exit_code, output: _, conclude } => {
+            Message::Finished { exit_code, conclude } => {
                 if let Some(item) = self.running() {
                     let problem = format!("`finished` while item {item} has not ended");
                     return Err(ProtocolError::Order(problem));
@@ -182,7 +182,10 @@ impl Conversation {
         if self.running() == Some(item) {
             return Ok(());
         }
-        Err(ProtocolError::Order(format!("`{what}` of item {item} where it was {}", self.describe())))
+        Err(ProtocolError::Order(format!(
+            "`{what}` of item {item} where it was {}",
+            self.describe()
+        )))
     }
 
     fn describe(&self) -> String {
@@ -203,3 +206,5 @@ fn shown(line: &[u8]) -> String {
     format!("{}{dots}", text.escape_debug())
 }
 
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::thread;
@@ -28,11 +28,16 @@ const CONCLUSION: Duration = Duration::from_secs(600);
 /// How long killed processes may take to be gone: long enough for the kernel to free 100 GiB.
 const ENDING: Duration = Duration::from_secs(20);
 
+/// How long a controller that no longer reads is waited for at the end; longer than [`ENDING`].
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// Why an agent ended otherwise than it was told to.
 #[derive(Debug, Error)]
 pub enum AgentError {
     /// The runtime or the standard streams can not be used.
-    #[error("failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets")]
+    #[error(
+        "failed to serve as an agent on stdin and stdout: {0}; an agent is started by callsheet, over two pipes or sockets"
+    )]
     Streams(io::Error),
 
     /// The link broke.
@@ -73,8 +78,10 @@ pub fn serve_if_asked() {
 /// # Errors
 /// [`AgentError`]
 pub fn serve() -> Result<(), AgentError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AgentError::Streams)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AgentError::Streams)?;
     let tasks = LocalSet::new();
     let run_ids = Rc::new(RefCell::new(Vec::new()));
     let result = tasks.block_on(&runtime, converse(run_ids.clone()));
@@ -89,9 +96,7 @@ pub fn serve() -> Result<(), AgentError> {
 }
 
 async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
-    let stdin = io::stdin().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let stdout = io::stdout().as_fd().try_clone_to_owned().and_then(Descriptor::new);
-    let (stdin, stdout) = (stdin.map_err(AgentError::Streams)?, stdout.map_err(AgentError::Streams)?);
+    let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone(), run_ids);
@@ -103,15 +108,32 @@ async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
             }
         }
     };
+    let writing = sender.write_to(&stdout);
+    tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
         // The controller no longer listens: it is gone.
-        error = sender.write_to(&stdout) => Err(AgentError::Link(error.into())),
+        written = &mut writing => {
+            host.end().await;
+            return written.map_err(|error| AgentError::Link(error.into()));
+        }
     };
-    host.end().await;
+    let ending = async {
+        host.end().await;
+        sender.close();
+    };
     // At the end of a run the controller may have stopped listening already.
-    let _gone = sender.flush_to(&stdout).await;
+    let _ = tokio::join!(ending, tokio::time::timeout(FAREWELL, writing));
     result
+}
+
+fn streams() -> io::Result<(Descriptor, Descriptor)> {
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        return Err(io::Error::other("a terminal speaks no frames"));
+    }
+    let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok((Descriptor::new(stdin)?, Descriptor::new(stdout)?))
 }
 
 #[derive(Debug)]
@@ -147,7 +169,12 @@ impl Host {
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
             ToAgent::Conclude { requests, input } => {
-                self.tasks.spawn_local(conclude(self.sender.clone(), self.state.clone(), requests, input));
+                self.tasks.spawn_local(conclude(
+                    self.sender.clone(),
+                    self.state.clone(),
+                    requests,
+                    input,
+                ));
             }
             ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
             ToAgent::Shutdown => {}
@@ -176,7 +203,9 @@ impl Host {
                 (state.adapter.clone(), state.limits)
             };
             let command = match adapter {
-                Some(adapter) => adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string()),
+                Some(adapter) => {
+                    adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string())
+                }
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
@@ -206,16 +235,26 @@ async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite) {
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)
         }
-        Err(error) => FromAgent::Refused(PrepareRefusal { message: error.to_string(), usage: error.is_usage() }),
+        Err(error) => FromAgent::Refused(PrepareRefusal {
+            message: error.to_string(),
+            usage: error.is_usage(),
+        }),
     };
     sender.send(&answer);
 }
 
-async fn conclude(sender: Sender, state: Rc<RefCell<State>>, requests: Vec<String>, input: WorkerInput) {
+async fn conclude(
+    sender: Sender,
+    state: Rc<RefCell<State>>,
+    requests: Vec<String>,
+    input: WorkerInput,
+) {
     let adapter = state.borrow().adapter.clone();
     let concluded = async {
         match adapter {
-            Some(adapter) => adapter.conclude(&requests, &input).await.map_err(|error| error.to_string()),
+            Some(adapter) => {
+                adapter.conclude(&requests, &input).await.map_err(|error| error.to_string())
+            }
             None => Err("no suite was prepared on this host".to_owned()),
         }
     };

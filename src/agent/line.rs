@@ -14,16 +14,46 @@ use crate::wire::StopKind;
 pub(super) enum Message {
     Ready(Ready),
     Collect(Collect),
-    Items { items: Vec<ItemLine> },
-    Collected { count: u32, deselected: u32 },
-    Start { i: u32 },
+    Items {
+        items: Vec<ItemLine>,
+    },
+    Collected {
+        count: u32,
+        deselected: u32,
+    },
+    Start {
+        i: u32,
+    },
     Report(Report),
-    Ran { i: u32, d: f64 },
-    Halted { i: u32 },
-    End { i: u32, o: OutcomeWord, d: [f64; 3], s: f64 },
-    Warning { stage: StageWord, id: String, location: String, text: String },
-    Stopping { reason: String, exit_code: Option<i32>, kind: KindWord },
-    Finished { exit_code: i32, #[serde(default)] output: Value, #[serde(default)] conclude: Option<Value> },
+    Ran {
+        i: u32,
+        d: f64,
+    },
+    Halted {
+        i: u32,
+    },
+    End {
+        i: u32,
+        o: OutcomeWord,
+        d: [f64; 3],
+        s: f64,
+    },
+    Warning {
+        stage: StageWord,
+        id: String,
+        location: String,
+        text: String,
+    },
+    Stopping {
+        reason: String,
+        exit_code: Option<i32>,
+        kind: KindWord,
+    },
+    Finished {
+        exit_code: i32,
+        #[serde(default)]
+        conclude: Option<Value>,
+    },
 }
 
 #[derive(Debug, Deserialize)]

@@ -129,7 +129,10 @@ impl Mark {
 }
 
 /// Lets the child inherit these descriptors, and die with this process.
-#[expect(unsafe_code, reason = "code between fork and exec is for the caller to keep async-signal-safe")]
+#[expect(
+    unsafe_code,
+    reason = "code between fork and exec is for the caller to keep async-signal-safe"
+)]
 fn tie_to_parent(command: &mut Command, inherited: [RawFd; 4]) {
     let parent = Pid::this();
     let before_exec = move || -> io::Result<()> {

@@ -10,9 +10,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
 /// worker gets through while the agent is busy: 64 of the quickest tests are some 10 ms.
@@ -153,8 +151,15 @@ impl Queue {
         let mut items = 0;
         let mut resume = false;
         let mut buffer = [0; LONGEST];
-        while let Ok(count) = recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+        loop {
+            let count = match recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => count,
+                Err(Errno::EAGAIN) => break,
+                Err(error) => return Err(error.into()),
+            };
             match &buffer[..count] {
+                // No message is empty: this is the end of a stream that the worker's tests have shut down.
+                [] => return Err(io::ErrorKind::BrokenPipe.into()),
                 message if message.starts_with(RUN) => items += 1,
                 message if message == RESUME => resume = true,
                 _close => self.closed = false,
@@ -174,7 +179,9 @@ impl Queue {
 
     fn pump(&mut self) -> io::Result<()> {
         while !self.halted && self.sent.len() < WINDOW {
-            let Some(item) = self.waiting.front().copied() else { break };
+            let Some(item) = self.waiting.front().copied() else {
+                break;
+            };
             if !self.put(&[RUN, item.to_string().as_bytes(), b"}"].concat())? {
                 return Ok(());
             }
@@ -192,10 +199,14 @@ impl Queue {
 
     /// Sends one message; `false` if the socket is full, which the next [`began`](Self::began) mends.
     fn put(&self, message: &[u8]) -> io::Result<bool> {
-        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
+        {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

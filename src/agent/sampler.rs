@@ -50,8 +50,9 @@ impl Sampler {
         }
         // Counted by looks, not by the clock: when the agent is suspended too, nobody is to blame.
         self.stopped += self.interval();
-        (self.stopped >= self.silence)
-            .then(|| format!("it stopped answering: it was suspended for {} s", self.silence.as_secs()))
+        (self.stopped >= self.silence).then(|| {
+            format!("it stopped answering: it was suspended for {} s", self.silence.as_secs())
+        })
     }
 }
 
@@ -69,4 +70,49 @@ fn is_stopped(pid: i32) -> bool {
         // The name may hold anything, also brackets and blanks: the state follows the last bracket.
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn this_process() -> i32 {
+        i32::try_from(std::process::id()).unwrap()
+    }
+
+    #[test]
+    fn a_process_above_its_limit_is_told_with_both_numbers() {
+        let cause = Sampler::new(this_process(), Some(1), Duration::ZERO).look().unwrap();
+        assert!(cause.starts_with("it used "), "{cause}");
+        assert!(cause.ends_with(" MiB of memory, more than the 0 MiB a worker may use"), "{cause}");
+        assert_eq!(Sampler::new(this_process(), Some(u64::MAX), Duration::ZERO).look(), None);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_needs_no_ending() {
+        assert_eq!(Sampler::new(i32::MAX, Some(1), Duration::ZERO).look(), None);
+    }
+
+    #[test]
+    fn only_a_suspension_as_long_as_the_limit_is_held_against_a_process() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let mut sampler = Sampler::new(pid, None, 3 * STATE_INTERVAL);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGSTOP)
+            .unwrap();
+        while !is_stopped(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sampler.look(), None);
+        assert_eq!(sampler.look(), None);
+        assert_eq!(sampler.look().unwrap(), "it stopped answering: it was suspended for 3 s");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGCONT)
+            .unwrap();
+        while is_stopped(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sampler.look(), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -77,11 +77,15 @@ impl Watch {
         };
         match self.stage {
             Stage::Starting => due(self.stage_since, limits.startup, "it did not introduce itself"),
-            Stage::Collecting => due(self.stage_since, limits.collect, "it did not finish collecting"),
+            Stage::Collecting => {
+                due(self.stage_since, limits.collect, "it did not finish collecting")
+            }
             Stage::Idle => match (self.work_since, self.close_since) {
-                (Some(since), _) => {
-                    due(since.max(self.stage_since), limits.begin, "it did not begin the test it was given")
-                }
+                (Some(since), _) => due(
+                    since.max(self.stage_since),
+                    limits.begin,
+                    "it did not begin the test it was given",
+                ),
                 (None, Some(since)) => {
                     due(since.max(self.stage_since), limits.shutdown, "it did not end its session")
                 }

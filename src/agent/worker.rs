@@ -26,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
 
+/// With what code a worker ends that can no longer speak or hear, by the worker protocol.
+const CHANNEL_LOST: i32 = 70;
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -142,13 +145,12 @@ impl Worker {
             let wake_at = self.wake_at();
             tokio::select! {
                 biased;
-                order = orders.recv(), if ordered => match order {
-                    Some(order) => self.obey(order),
+                order = orders.recv(), if ordered => if let Some(order) = order {
+                    self.obey(order);
+                } else {
                     // The agent is ending.
-                    None => {
-                        ordered = false;
-                        self.process.kill();
-                    }
+                    ordered = false;
+                    self.process.kill();
                 },
                 read = events.read(&mut chunk), if speaks => match read {
                     Ok(count) if count > 0 => self.hear(&chunk[..count]),
@@ -267,7 +269,8 @@ impl Worker {
         match followed {
             Ok(true) => self.sender.worker(self.id, event),
             Ok(false) => self.condemn(
-                "it broke the worker protocol: it began an item that was not the next of its queue".to_owned(),
+                "it broke the worker protocol: it began an item that was not the next of its queue"
+                    .to_owned(),
             ),
             Err(error) => self.condemn(format!("its queue is broken: {error}")),
         }
@@ -286,7 +289,11 @@ impl Worker {
 
     fn report_death(&self, ending: Ending, tail: &Tail) {
         let stage = self.conversation.stage();
-        debug!("{} {ending} after {:?} in {stage:?}", self.id, self.watch.stage_age(Instant::now()));
+        debug!(
+            "{} {ending} after {:?} in {stage:?}",
+            self.id,
+            self.watch.stage_age(Instant::now())
+        );
         let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
         let cause = match &self.condemned {
             Some(condemned) => Some(condemned.cause.clone()),
@@ -294,6 +301,9 @@ impl Worker {
                 .process
                 .may_be_out_of_memory()
                 .then(|| "out of memory: the kernel killed it".to_owned()),
+            None if ending == Ending::Code(CHANNEL_LOST) => {
+                Some("the descriptors of the worker protocol were closed under it".to_owned())
+            }
             None => None,
         };
         let death = Death {
@@ -321,8 +331,13 @@ fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
         Ok(status) => match (status.code(), status.signal()) {
             (Some(code), _) => Ending::Code(code),
             (None, Some(signal)) => Ending::Signal(signal),
-            (None, None) => Ending::AgentLost("its exit status is neither a code nor a signal".to_owned()),
+            (None, None) => {
+                Ending::AgentLost("its exit status is neither a code nor a signal".to_owned())
+            }
         },
         Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub(super) struct Settings {
     pub(super) restart_backoff: Setting<Duration>,
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
-    pub(super) durations: Setting<u32>,
+    pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
     pub(super) live_output: Setting<bool>,
@@ -215,10 +215,5 @@ impl Settings {
 }
 
 fn wrong(key: Key, origin: &Origin, found: String, expected: &'static str) -> ConfigError {
-    ConfigError::Value {
-        key: key.name().to_owned(),
-        origin: origin.clone(),
-        found,
-        expected,
-    }
+    ConfigError::Value { key: key.name().to_owned(), origin: origin.clone(), found, expected }
 }

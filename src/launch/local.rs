@@ -57,6 +57,8 @@ pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
     };
     Command::new(&program)
         .args(arguments)
+        // What `ps` shows, in place of a link into /proc.
+        .arg0("callsheet-agent")
         .env(ROLE_VARIABLE, "agent")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream, SuiteInfo,
-    TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
+    CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream,
+    SuiteInfo, TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
 };
 
 /// Why a run was asked to stop before its end.

@@ -105,7 +105,9 @@ impl Session {
                     return Vec::new();
                 }
                 let names = info.unserved.join(", ");
-                vec![Step::Notice(format!("not served here, because they need a pytest controller: {names}"))]
+                vec![Step::Notice(format!(
+                    "not served here, because they need a pytest controller: {names}"
+                ))]
             }
             RunEvent::SchedulingStarted { .. } | RunEvent::Collected { .. } => {
                 self.phase = self.phase.max(Phase::Running);
@@ -128,7 +130,12 @@ impl Session {
     }
 
     /// A worker's session ends by itself, with an exit code of its own if it asked for one.
-    pub fn worker_stops(&mut self, worker: WorkerId, reason: String, exit_code: Option<i32>) -> Vec<Step> {
+    pub fn worker_stops(
+        &mut self,
+        worker: WorkerId,
+        reason: String,
+        exit_code: Option<i32>,
+    ) -> Vec<Step> {
         self.stop(StopReason::Worker { worker, reason, exit_code }, true)
     }
 
@@ -147,7 +154,12 @@ impl Session {
     }
 
     /// The run can not go on: what and why. The first such cause decides the exit code.
-    pub fn fatal(&mut self, code: ExitCode, message: String, worker: Option<WorkerId>) -> Vec<Step> {
+    pub fn fatal(
+        &mut self,
+        code: ExitCode,
+        message: String,
+        worker: Option<WorkerId>,
+    ) -> Vec<Step> {
         self.account.fatal(code, message.clone());
         match worker {
             Some(worker) => {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    CollectReport, Death, Durations, Ending, Lane, Outcome, Phase as TestPhase, PhaseReport, TestEnd, TestIndex,
-    TestName, WorkerInfo,
+    CollectReport, Death, Durations, Ending, Lane, Outcome, Phase as TestPhase, PhaseReport,
+    TestEnd, TestIndex, TestName, WorkerInfo,
 };
 
 const GW0: WorkerId = WorkerId(0);
@@ -18,7 +18,13 @@ fn finished(outcome: Outcome) -> RunEvent {
 }
 
 fn not_run(lost: bool) -> RunEvent {
-    RunEvent::TestNotRun { lane: Lane(0), index: TestIndex(0), test: name(), reason: "why".into(), lost }
+    RunEvent::TestNotRun {
+        lane: Lane(0),
+        index: TestIndex(0),
+        test: name(),
+        reason: "why".into(),
+        lost,
+    }
 }
 
 fn failed_report() -> RunEvent {
@@ -63,7 +69,12 @@ fn started() -> RunEvent {
 }
 
 fn scheduling() -> RunEvent {
-    RunEvent::SchedulingStarted { tests: 1, workers: 1, policy: "LoadScheduling".into(), deselected: 0 }
+    RunEvent::SchedulingStarted {
+        tests: 1,
+        workers: 1,
+        policy: "LoadScheduling".into(),
+        deselected: 0,
+    }
 }
 
 /// The exit code of a run in which this happens and then the last worker ends.
@@ -89,7 +100,11 @@ fn the_exit_code_follows_from_what_happened() {
         assert_eq!(exit_of(&[finished(Outcome::Passed), finished(outcome)]), 1, "{outcome}");
     }
     assert_eq!(exit_of(&[finished(Outcome::Passed), not_run(true)]), 7, "a lost test");
-    assert_eq!(exit_of(&[finished(Outcome::Failed), not_run(true)]), 7, "lost weighs more than failed");
+    assert_eq!(
+        exit_of(&[finished(Outcome::Failed), not_run(true)]),
+        7,
+        "lost weighs more than failed"
+    );
     assert_eq!(exit_of(&[collect_error(), finished(Outcome::Passed)]), 1);
     let interrupted = RunEvent::Stopping(StopReason::Requested("SIGINT".into()));
     assert_eq!(exit_of(&[finished(Outcome::Passed), interrupted, not_run(false)]), 2);
@@ -101,7 +116,11 @@ fn the_exit_code_follows_from_what_happened() {
 fn a_worker_that_dies_outside_of_any_test_is_not_exit_0() {
     let dead = down(Ending::Code(3), false);
     assert_eq!(exit_of(&[started(), finished(Outcome::Passed), dead.clone()]), 7);
-    assert_eq!(exit_of(&[dead, finished(Outcome::Passed)]), 0, "it had run nothing, others ran all");
+    assert_eq!(
+        exit_of(&[dead, finished(Outcome::Passed)]),
+        0,
+        "it had run nothing, others ran all"
+    );
 }
 
 #[test]
@@ -165,7 +184,10 @@ fn the_conclusion_runs_once_all_tests_have_their_state() {
     assert_eq!(session.fleet_is_empty("done"), []);
     assert_eq!(session.closed(), [Step::Conclude(vec!["{}".into()])]);
     session.event(&finished(Outcome::Passed));
-    session.event(&RunEvent::Conclusion { text: String::new(), failure: Some("coverage 40 % is below 90 %".into()) });
+    session.event(&RunEvent::Conclusion {
+        text: String::new(),
+        failure: Some("coverage 40 % is below 90 %".into()),
+    });
     assert_eq!(session.concluded(), [Step::Done]);
     assert_eq!(session.verdict().exit_code, 1);
 }

@@ -27,7 +27,9 @@ impl Account {
             RunEvent::TestStarted { worker, .. } => {
                 self.worked.insert(*worker);
             }
-            RunEvent::TestFinished { end, .. } => *self.outcomes.entry(end.outcome).or_default() += 1,
+            RunEvent::TestFinished { end, .. } => {
+                *self.outcomes.entry(end.outcome).or_default() += 1;
+            }
             RunEvent::TestNotRun { lost, .. } => {
                 *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
                 self.lost += u32::from(*lost);
@@ -38,8 +40,9 @@ impl Account {
             RunEvent::WorkerDown { worker, death, crashed, expected } => {
                 // A worker that ran tests and then died outside of any took its session's teardown with it.
                 if !expected && crashed.is_none() && self.worked.contains(worker) {
-                    self.abnormal
-                        .get_or_insert_with(|| format!("worker '{worker}' died outside of any test: {death}"));
+                    self.abnormal.get_or_insert_with(|| {
+                        format!("worker '{worker}' died outside of any test: {death}")
+                    });
                 }
                 if !expected {
                     self.last_denial.get_or_insert_with(|| format!("worker '{worker}': {death}"));
@@ -91,12 +94,18 @@ impl Account {
                 return (code, Some(format!("{worker}: {reason}")));
             }
             Some(StopReason::CollectionsDiffer) => {
-                return with(ExitCode::Interrupted, Some("workers collected different tests".to_owned()));
+                return with(
+                    ExitCode::Interrupted,
+                    Some("workers collected different tests".to_owned()),
+                );
             }
             Some(StopReason::CollectionFailed) => {
                 let count = self.collect_failures;
                 let plural = if count == 1 { "" } else { "s" };
-                return with(ExitCode::Interrupted, Some(format!("{count} error{plural} during collection")));
+                return with(
+                    ExitCode::Interrupted,
+                    Some(format!("{count} error{plural} during collection")),
+                );
             }
             Some(StopReason::MaxFail(_)) | None => {}
         }
@@ -108,10 +117,15 @@ impl Account {
         if self.lost > 0 {
             let count = self.lost;
             let tests = if count == 1 { "test was" } else { "tests were" };
-            let text = format!("{count} {tests} not run because workers failed; the results are incomplete");
+            let text = format!(
+                "{count} {tests} not run because workers failed; the results are incomplete"
+            );
             return with(ExitCode::Infrastructure, Some(text));
         }
-        let bad = self.outcomes.iter().any(|(outcome, _)| outcome.is_bad() && *outcome != Outcome::NotRun);
+        let bad = self
+            .outcomes
+            .iter()
+            .any(|(outcome, _)| outcome.is_bad() && *outcome != Outcome::NotRun);
         if bad || self.collect_failures > 0 || self.stop.is_some() {
             return with(ExitCode::Failed, None);
         }

@@ -8,19 +8,42 @@ use tokio_util::bytes::{Buf, BytesMut};
 use tokio_util::codec::Decoder;
 
 use super::frame::{HEADER, MAX_FRAME, decode};
-use super::preamble::{NOISE, Preamble};
+use super::preamble::Preamble;
 use super::{WireError, encode};
+
+/// How much noise before the greeting is put up with, in bytes: a login shell's banner.
+pub const MAX_NOISE: usize = 64 * 1024;
+
+/// How much of the noise is kept to be shown, in bytes.
+const SHOWN: usize = 80;
 
 /// Reads the other side's preamble, then its messages.
 #[derive(Debug)]
 pub struct FrameCodec<In> {
     greeted: bool,
+    noise: Noise,
     message: PhantomData<fn() -> In>,
 }
 
 impl<In> Default for FrameCodec<In> {
     fn default() -> Self {
-        Self { greeted: false, message: PhantomData }
+        Self { greeted: false, noise: Noise::default(), message: PhantomData }
+    }
+}
+
+impl<In> FrameCodec<In> {
+    /// Takes noise and the greeting off the bytes; whether the greeting was there.
+    fn greet(&mut self, bytes: &mut BytesMut) -> Result<bool, WireError> {
+        let search = Preamble::find(bytes)?;
+        self.noise.add(&bytes.split_to(search.noise));
+        if self.noise.length > MAX_NOISE {
+            return Err(self.noise.refuse());
+        }
+        if let Some(greeting) = search.greeting {
+            bytes.advance(greeting);
+            self.greeted = true;
+        }
+        Ok(self.greeted)
     }
 }
 
@@ -29,12 +52,8 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
     type Error = WireError;
 
     fn decode(&mut self, bytes: &mut BytesMut) -> Result<Option<In>, WireError> {
-        if !self.greeted {
-            let Some(end) = Preamble::find(bytes)? else {
-                return Ok(None);
-            };
-            bytes.advance(end);
-            self.greeted = true;
+        if !self.greeted && !self.greet(bytes)? {
+            return Ok(None);
         }
         let Some(header) = bytes.first_chunk::<HEADER>() else {
             return Ok(None);
@@ -52,18 +71,45 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
         decode(&frame).map(Some)
     }
 
+    /// A stream that ends before its first byte is no error: the other side has ended, and its exit status says how.
     fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<In>, WireError> {
         let message = self.decode(bytes)?;
-        if message.is_some() || (self.greeted && bytes.is_empty()) {
+        if message.is_some() {
             return Ok(message);
         }
-        if !self.greeted {
-            return Err(WireError::NoPreamble(bytes.len().min(NOISE)));
+        if self.greeted && !bytes.is_empty() {
+            let announced = bytes
+                .first_chunk::<HEADER>()
+                .map_or(HEADER, |header| HEADER + u32::from_be_bytes(*header) as usize);
+            return Err(WireError::Truncated { got: bytes.len(), announced });
         }
-        let announced = bytes
-            .first_chunk::<HEADER>()
-            .map_or(HEADER, |header| HEADER + u32::from_be_bytes(*header) as usize);
-        Err(WireError::Truncated { got: bytes.len(), announced })
+        // What could have become a greeting did not.
+        self.noise.add(&bytes.split());
+        if !self.greeted && self.noise.length > 0 {
+            return Err(self.noise.refuse());
+        }
+        Ok(None)
+    }
+}
+
+/// What came before the greeting.
+#[derive(Debug, Default)]
+struct Noise {
+    length: usize,
+    beginning: Vec<u8>,
+}
+
+impl Noise {
+    fn add(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        let room = SHOWN - self.beginning.len();
+        self.beginning.extend_from_slice(&bytes[..room.min(bytes.len())]);
+    }
+
+    fn refuse(&self) -> WireError {
+        let beginning =
+            String::from_utf8_lossy(&self.beginning).trim_end().escape_debug().to_string();
+        WireError::NoPreamble { length: self.length, beginning }
     }
 }
 

@@ -9,7 +9,7 @@ pub enum WireError {
     #[error("failed to use the link: {0}")]
     Io(#[from] std::io::Error),
 
-    /// The stream ended inside a frame or before the preamble was complete.
+    /// The stream ended inside a frame.
     #[error("the link ended inside a frame: {got} of {announced} bytes came")]
     Truncated {
         /// Bytes that came.
@@ -20,10 +20,15 @@ pub enum WireError {
 
     /// What came first is no preamble.
     #[error(
-        "the other side is no callsheet: no greeting in its first {0} bytes; check that the command starts \
-         `callsheet agent` and prints nothing else"
+        "the other side is no callsheet: no greeting in its first {length} bytes, which begin with `{beginning}`; check \
+         that the command starts `callsheet agent` and prints nothing else"
     )]
-    NoPreamble(usize),
+    NoPreamble {
+        /// How many bytes came in its place.
+        length: usize,
+        /// The first of them, fit to be shown.
+        beginning: String,
+    },
 
     /// The other side is of another build.
     #[error(
@@ -37,7 +42,9 @@ pub enum WireError {
     },
 
     /// A frame announces more than the maximum.
-    #[error("a frame of {announced} bytes is above the maximum of {maximum}; the stream is not ours or is damaged")]
+    #[error(
+        "a frame of {announced} bytes is above the maximum of {maximum}; the stream is not ours or is damaged"
+    )]
     TooLarge {
         /// Bytes announced.
         announced: usize,

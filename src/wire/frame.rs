@@ -40,7 +40,5 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireEr
 /// # Errors
 /// [`WireError::Decode`] if they are no message, or more than one.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    options()
-        .deserialize(bytes)
-        .map_err(|source| WireError::Decode { length: bytes.len(), source })
+    options().deserialize(bytes).map_err(|source| WireError::Decode { length: bytes.len(), source })
 }

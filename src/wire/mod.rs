@@ -8,8 +8,10 @@ mod error;
 mod frame;
 mod preamble;
 mod protocol;
+#[cfg(test)]
+mod tests;
 
-pub use codec::{FrameCodec, Outbox};
+pub use codec::{FrameCodec, MAX_NOISE, Outbox};
 pub use error::WireError;
 pub use frame::{MAX_FRAME, decode, encode};
 pub use preamble::{Preamble, fingerprint};

@@ -8,10 +8,7 @@ use super::WireError;
 /// What a greeting begins with. The NUL keeps it from standing in any text by chance.
 const MAGIC: &[u8] = b"\0callsheet ";
 
-/// How much noise before the greeting is put up with: a login shell's banner.
-pub(super) const NOISE: usize = 64 * 1024;
-
-/// The longest greeting.
+/// The longest greeting after [`MAGIC`], in bytes.
 const LONGEST: usize = 128;
 
 /// A number that changes with the types that cross the wire: FNV-1a over their sources.
@@ -47,6 +44,16 @@ const FINGERPRINT: u64 = fingerprint();
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preamble;
 
+/// What the bytes that have come so far hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Search {
+    /// So many bytes at the start are no part of a greeting, whatever follows.
+    pub(super) noise: usize,
+
+    /// The length of the greeting after them; `None` if it is not complete or has not begun.
+    pub(super) greeting: Option<usize>,
+}
+
 impl Preamble {
     /// Version and fingerprint of this build, as people are shown them.
     pub fn build() -> String {
@@ -58,24 +65,45 @@ impl Preamble {
         [MAGIC, Self::build().as_bytes(), b"\n"].concat()
     }
 
-    /// Looks for a greeting in what has come so far: `Some(n)` if the first `n` bytes are noise and the
-    /// greeting of this build, `None` if more bytes are needed.
+    /// Looks for a greeting of this build. What it calls noise need not be looked at again.
     ///
     /// # Errors
-    /// [`WireError::OtherBuild`] and [`WireError::NoPreamble`].
-    pub fn find(bytes: &[u8]) -> Result<Option<usize>, WireError> {
-        let Some(start) = bytes.windows(MAGIC.len()).position(|window| window == MAGIC) else {
-            return if bytes.len() > NOISE { Err(WireError::NoPreamble(NOISE)) } else { Ok(None) };
-        };
-        let rest = &bytes[start + MAGIC.len()..];
-        let Some(end) = rest.iter().take(LONGEST).position(|byte| *byte == b'\n') else {
-            return if rest.len() >= LONGEST { Err(WireError::NoPreamble(NOISE)) } else { Ok(None) };
-        };
-        let theirs = String::from_utf8_lossy(&rest[..end]);
-        if theirs == Self::build() {
-            Ok(Some(start + MAGIC.len() + end + 1))
-        } else {
-            Err(WireError::OtherBuild { theirs: theirs.into_owned(), ours: Self::build() })
+    /// [`WireError::OtherBuild`]
+    pub(super) fn find(bytes: &[u8]) -> Result<Search, WireError> {
+        for noise in 0..bytes.len() {
+            match candidate(&bytes[noise..]) {
+                Candidate::No => {}
+                Candidate::Incomplete => {
+                    return Ok(Search { noise, greeting: None });
+                }
+                Candidate::Greeting(build) if build == Self::build().as_bytes() => {
+                    return Ok(Search { noise, greeting: Some(MAGIC.len() + build.len() + 1) });
+                }
+                Candidate::Greeting(build) => {
+                    let theirs = String::from_utf8_lossy(build).escape_debug().to_string();
+                    return Err(WireError::OtherBuild { theirs, ours: Self::build() });
+                }
+            }
         }
+        Ok(Search { noise: bytes.len(), greeting: None })
+    }
+}
+
+enum Candidate<'a> {
+    No,
+    Incomplete,
+    /// Of this build.
+    Greeting(&'a [u8]),
+}
+
+/// Whether a greeting begins with the first of these bytes.
+fn candidate(bytes: &[u8]) -> Candidate<'_> {
+    let Some(rest) = bytes.strip_prefix(MAGIC) else {
+        return if MAGIC.starts_with(bytes) { Candidate::Incomplete } else { Candidate::No };
+    };
+    match rest.iter().take(LONGEST).position(|byte| *byte == b'\n') {
+        Some(end) => Candidate::Greeting(&rest[..end]),
+        None if rest.len() < LONGEST => Candidate::Incomplete,
+        None => Candidate::No,
     }
 }

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd, WarningReport,
-    WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
+    CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd,
+    WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 
 /// Controller → agent.

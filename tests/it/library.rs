@@ -66,10 +66,7 @@ fn config(project: &Project) -> ConfigBuilder {
 /// A subscriber and what it got.
 fn recorder() -> (impl Subscriber + 'static, mpsc::Receiver<RunEvent>) {
     let (sender, events) = mpsc::channel();
-    (
-        move |event: &RunEvent| sender.send(event.clone()).unwrap(),
-        events,
-    )
+    (move |event: &RunEvent| sender.send(event.clone()).unwrap(), events)
 }
 
 /// Fails the test if this does not end.
@@ -102,23 +99,15 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
     let mut ends: HashMap<(Lane, TestIndex), (String, Outcome)> = HashMap::new();
     for event in events {
         let (key, id, outcome) = match event {
-            RunEvent::TestFinished {
-                lane,
-                index,
-                test,
-                end,
-                ..
-            } => ((*lane, *index), &test.id, end.outcome),
-            RunEvent::TestNotRun {
-                lane, index, test, ..
-            } => ((*lane, *index), &test.id, Outcome::NotRun),
+            RunEvent::TestFinished { lane, index, test, end, .. } => {
+                ((*lane, *index), &test.id, end.outcome)
+            }
+            RunEvent::TestNotRun { lane, index, test, .. } => {
+                ((*lane, *index), &test.id, Outcome::NotRun)
+            }
             _ => continue,
         };
-        assert_eq!(
-            ends.insert(key, (id.to_string(), outcome)),
-            None,
-            "{id} ended twice"
-        );
+        assert_eq!(ends.insert(key, (id.to_string(), outcome)), None, "{id} ended twice");
     }
     for (outcome, count) in &verdict.outcomes {
         assert_eq!(
@@ -133,11 +122,7 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
     });
     assert_eq!(ends.len(), verdict.tests as usize);
     assert_eq!(scheduled.unwrap_or_default(), verdict.tests);
-    assert!(
-        matches!(events[0], RunEvent::RunStarted { .. }),
-        "{:?}",
-        events[0]
-    );
+    assert!(matches!(events[0], RunEvent::RunStarted { .. }), "{:?}", events[0]);
     assert!(matches!(events.last(), Some(RunEvent::RunFinished(_))));
     ends.into_values().collect()
 }
@@ -177,9 +162,7 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
             let run = Run::new().subscribe(watch).start(config).unwrap();
             let opener = async {
                 while let Some(()) = started.recv().await {
-                    tokio::task::spawn_blocking(open_gate(&project))
-                        .await
-                        .unwrap();
+                    tokio::task::spawn_blocking(open_gate(&project)).await.unwrap();
                 }
             };
             tokio::join!(run.verdict(), opener).0.unwrap()
@@ -190,21 +173,12 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
 
 #[test]
 fn a_runtime_of_many_threads_is_not_held_up() {
-    a_runtime_goes_on(
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .unwrap(),
-    );
+    a_runtime_goes_on(tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
 }
 
 #[test]
 fn a_runtime_of_one_thread_is_not_held_up() {
-    a_runtime_goes_on(
-        tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap(),
-    );
+    a_runtime_goes_on(tokio::runtime::Builder::new_current_thread().build().unwrap());
 }
 
 #[test]
@@ -228,11 +202,7 @@ fn two_runs_at_once_share_nothing() {
         };
         let config = config(project).workers(1).build().unwrap();
         runs.push((
-            Run::new()
-                .subscribe(subscriber)
-                .subscribe(watch)
-                .start(config)
-                .unwrap(),
+            Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(),
             events,
         ));
     }
@@ -245,19 +215,10 @@ fn two_runs_at_once_share_nothing() {
     }
     let [mine, yours] = <[_; 2]>::try_from(runs).unwrap().map(|(run, events)| {
         let verdict = in_time(|| run.wait()).unwrap();
-        (
-            account(&events.iter().collect::<Vec<_>>(), &verdict),
-            verdict,
-        )
+        (account(&events.iter().collect::<Vec<_>>(), &verdict), verdict)
     });
-    assert_eq!(
-        (mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)),
-        (1, [1, 1, 0])
-    );
-    assert_eq!(
-        (yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)),
-        (0, [2, 0, 0])
-    );
+    assert_eq!((mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)), (1, [1, 1, 0]));
+    assert_eq!((yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)), (0, [2, 0, 0]));
     assert_eq!(mine.0["test_mine.py::test_mine"], Outcome::Failed);
     assert_eq!(yours.0["test_yours.py::test_yours"], Outcome::Passed);
     assert!(!mine.0.contains_key("test_yours.py::test_yours"));
@@ -283,17 +244,8 @@ fn a_stopped_run_finishes_what_runs() {
     let verdict = in_time(|| run.wait()).unwrap();
     account(&seen, &verdict);
     assert_eq!((verdict.exit_code, verdict.lost), (2, 0));
-    assert_eq!(
-        (
-            verdict.count(Outcome::Passed),
-            verdict.count(Outcome::NotRun)
-        ),
-        (1, 2)
-    );
-    assert_eq!(
-        verdict.explanation.as_deref(),
-        Some("interrupted by a test of the library")
-    );
+    assert_eq!((verdict.count(Outcome::Passed), verdict.count(Outcome::NotRun)), (1, 2));
+    assert_eq!(verdict.explanation.as_deref(), Some("interrupted by a test of the library"));
     // It has ended, so this does nothing.
     stopper.kill("nobody");
 }
@@ -313,11 +265,7 @@ fn a_killed_run_leaves_no_process_and_no_test_without_its_state() {
         seen.push(event);
     }
     let verdict = in_time(|| run.wait()).unwrap();
-    assert!(
-        account(&seen, &verdict)
-            .values()
-            .all(|outcome| *outcome == Outcome::NotRun)
-    );
+    assert!(account(&seen, &verdict).values().all(|outcome| *outcome == Outcome::NotRun));
     assert_eq!((verdict.exit_code, verdict.tests, verdict.lost), (2, 3, 0));
     assert_eq!(kill_leftovers(&run_id), 0);
 }
@@ -348,17 +296,12 @@ fn a_policy_of_the_program_decides_the_order() {
     )]);
     let longest_first = own(|worker, view| {
         let free = view.load(worker) == 0;
-        let longest = view
-            .waiting()
-            .max_by_key(|test| view.items()[test.0 as usize].id.len());
+        let longest = view.waiting().max_by_key(|test| view.items()[test.0 as usize].id.len());
         vec![Move::give(worker, longest.filter(|_| free))]
     });
     let (subscriber, events) = recorder();
     let config = config(&project).workers(1).build().unwrap();
-    let verdict = verdict(
-        Run::new().policy(longest_first).subscribe(subscriber),
-        config,
-    );
+    let verdict = verdict(Run::new().policy(longest_first).subscribe(subscriber), config);
     assert_eq!(verdict.exit_code, 0);
     let order: Vec<String> = events
         .iter()
@@ -367,10 +310,7 @@ fn a_policy_of_the_program_decides_the_order() {
             _ => None,
         })
         .collect();
-    assert_eq!(
-        order,
-        ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}"))
-    );
+    assert_eq!(order, ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}")));
 }
 
 /// Runs the mixed project by this policy, which ends it.
@@ -388,9 +328,7 @@ fn broken_by(policy: impl Policy + 'static) -> String {
 
 #[test]
 fn a_policy_that_breaks_the_rules_ends_the_run_with_its_name() {
-    let why = broken_by(own(|worker, _| {
-        vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]
-    }));
+    let why = broken_by(own(|worker, _| vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]));
     assert!(why.starts_with("policy Own moved test 99"), "{why}");
 }
 
@@ -415,24 +353,16 @@ fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
         assert!(!is_start(event), "no more after {events_seen} events");
         assert!(events_seen < 1000);
     };
-    let run = Run::new()
-        .subscribe(before.0)
-        .subscribe(panics)
-        .subscribe(after.0);
+    let run = Run::new().subscribe(before.0).subscribe(panics).subscribe(after.0);
     let verdict = verdict(run, config(&project).build().unwrap());
     assert_eq!(count(&verdict, PASSED_FAILED_SKIPPED), [10, 1, 1]);
     assert_eq!(verdict.exit_code, 3);
     let why = verdict.explanation.clone().unwrap();
-    assert!(
-        why.starts_with("a subscriber panicked: no more after"),
-        "{why}"
-    );
+    assert!(why.starts_with("a subscriber panicked: no more after"), "{why}");
     let [before, after] = [before.1, after.1].map(|events| events.iter().collect::<Vec<_>>());
     assert_eq!(before, after);
     account(&before, &verdict);
-    let notices = before
-        .iter()
-        .filter(|event| matches!(event, RunEvent::Notice(_)));
+    let notices = before.iter().filter(|event| matches!(event, RunEvent::Notice(_)));
     assert_eq!(notices.count(), 1);
 }
 
@@ -447,10 +377,7 @@ fn a_subscriber_that_panics_at_the_last_event_is_told_of_by_the_answer() {
         config(&project).build().unwrap(),
     );
     let explanation = verdict.explanation.as_deref();
-    assert_eq!(
-        (verdict.exit_code, explanation),
-        (3, Some("a subscriber panicked: not the end"))
-    );
+    assert_eq!((verdict.exit_code, explanation), (3, Some("a subscriber panicked: not the end")));
     account(&events.iter().collect::<Vec<_>>(), &verdict);
 }
 
@@ -474,14 +401,7 @@ async fn hosted(config: Config) -> (Vec<RunEvent>, Verdict) {
     let (sender, events) = mpsc::channel();
     let collector = Collector(sender).start();
     let recipients = vec![collector.clone().recipient()];
-    let run = actors::start(
-        &config,
-        Parts {
-            recipients,
-            ..Parts::default()
-        },
-    )
-    .unwrap();
+    let run = actors::start(&config, Parts { recipients, ..Parts::default() }).unwrap();
     let verdict = run.verdict().await.unwrap();
     // A message of our own comes after all of the run's.
     let last = Event(std::sync::Arc::new(RunEvent::Progress(String::new())));
@@ -504,10 +424,7 @@ fn a_system_hosts_one_run_after_the_other_and_two_at_once() {
         })
     });
     for (events, verdict) in &runs {
-        assert_eq!(
-            (verdict.exit_code, count(verdict, PASSED_FAILED_SKIPPED)),
-            (1, [10, 1, 1])
-        );
+        assert_eq!((verdict.exit_code, count(verdict, PASSED_FAILED_SKIPPED)), (1, [10, 1, 1]));
         account(events, verdict);
     }
 }
@@ -515,15 +432,9 @@ fn a_system_hosts_one_run_after_the_other_and_two_at_once() {
 #[test]
 fn a_hosted_run_leaves_no_actor_behind() {
     let (project, stopped) = (mixed(), gated());
-    let (whole, config) = (
-        config(&project).build().unwrap(),
-        config(&stopped).build().unwrap(),
-    );
+    let (whole, config) = (config(&project).build().unwrap(), config(&stopped).build().unwrap());
     let verdict = in_time(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let system = tokio::task::LocalSet::new();
         let verdict = system.block_on(&runtime, async {
             hosted(whole).await;
@@ -533,10 +444,7 @@ fn a_hosted_run_leaves_no_actor_behind() {
                     sender.send(()).unwrap();
                 }
             };
-            let parts = Parts {
-                subscribers: vec![Box::new(watch)],
-                ..Parts::default()
-            };
+            let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };
             let run = actors::start(&config, parts).unwrap();
             started.recv().await.unwrap();
             run.kill("its host");
@@ -552,12 +460,7 @@ fn a_hosted_run_leaves_no_actor_behind() {
 /// Runs an example on the suite in `tests/suites/hello` to its end and gives what it printed.
 fn example(name: &str, more: &[&str]) -> String {
     let own = std::env::current_exe().unwrap();
-    let program = own
-        .parent()
-        .and_then(Path::parent)
-        .unwrap()
-        .join("examples")
-        .join(name);
+    let program = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
     assert!(
         program.exists(),
         "{} is not built; `cargo build --examples` does it",
@@ -600,12 +503,6 @@ fn example_inside_actix() {
 #[test]
 fn example_inside_tokio() {
     let told = example("inside_tokio", &[]);
-    assert!(
-        told.contains("the whole run: 15 passed, 0 not run, exit code 0"),
-        "{told}"
-    );
-    assert!(
-        told.contains("the stopped run: ") && told.contains("exit code 2"),
-        "{told}"
-    );
+    assert!(told.contains("the whole run: 15 passed, 0 not run, exit code 0"), "{told}");
+    assert!(told.contains("the stopped run: ") && told.contains("exit code 2"), "{told}");
 }

@@ -215,3 +215,32 @@ def test_an_html_report_is_named_as_not_served(project):
     assert any(name.startswith("`--html`") for name in agent.log[0]["unserved"])
     assert not (project.root / "report.html").exists()
     assert kinds(agent.log)[-1] == "finished"
+
+
+def test_flaky_reruns_and_waits_like_pytest(project):
+    pytest.importorskip("flaky")
+    project.write(
+        test_a="""
+        import flaky, pytest, sys
+        count = []
+        @pytest.fixture(scope="module")
+        def m():
+            yield
+            print("module down", file=sys.stderr)
+        @flaky.flaky(max_runs=3)
+        def test_a(m):
+            count.append(1)
+            assert len(count) == 2
+        def test_b(m): pass
+        """
+    )
+    agent = project.agent("-s").collect()
+    agent.run(0)
+    agent.until("ran")
+    agent.run(1)
+    agent.until("ran", i=1)
+    assert "module down" not in agent.text()
+    agent.send(finish=True)
+    agent.rest()
+    assert agent.text().count("module down") == 1
+    assert counts(agent) == {"passed": 2}

@@ -29,12 +29,15 @@ impl Marked {
         processes
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
-                fs::read(format!("/proc/{pid}/environ"))
-                    .is_ok_and(|env| env.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes()))
+                fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| {
+                    env.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
+                })
             })
             .filter_map(|pid| {
                 // A zombie has ended and has no command line.
-                let line = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|line| !line.is_empty())?;
+                let line = fs::read(format!("/proc/{pid}/cmdline"))
+                    .ok()
+                    .filter(|line| !line.is_empty())?;
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
                 Some((Pid::from_raw(pid), line))
             })
@@ -43,7 +46,11 @@ impl Marked {
 
     /// The living processes of the mark whose command line holds `part`.
     pub(crate) fn find(&self, part: &str) -> Vec<Pid> {
-        self.alive().into_iter().filter(|(_, line)| line.contains(part)).map(|(pid, _)| pid).collect()
+        self.alive()
+            .into_iter()
+            .filter(|(_, line)| line.contains(part))
+            .map(|(pid, _)| pid)
+            .collect()
     }
 
     /// Kills what is left.

@@ -1,5 +1,6 @@
 //! A project of a user in a directory of its own, and the command run in it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,11 +33,32 @@ impl Project {
 
     /// A project with these files, run by an interpreter with these requirements.
     pub(crate) fn with(requirements: &[&str], files: &[(&str, &str)]) -> Self {
-        let project = Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
+        let project =
+            Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
         for (name, text) in files {
             project.write(name, text);
         }
         project
+    }
+
+    /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
+    pub(crate) fn suite(name: &str) -> Self {
+        let project = Self::new(&[]);
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites").join(name);
+        project.copy(&suite, &suite);
+        project
+    }
+
+    fn copy(&self, root: &Path, directory: &Path) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                self.copy(root, &path);
+            } else if path.extension().is_none_or(|extension| extension != "pyc") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+                self.write(name, &fs::read_to_string(&path).unwrap());
+            }
+        }
     }
 
     /// Writes a file of the project.
@@ -79,6 +101,13 @@ impl Project {
         Running::start(self.command(args)).end()
     }
 
+    /// Runs `callsheet ARGS` with these variables to its end.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Told {
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied());
+        Running::start(command).end()
+    }
+
     /// Runs the project's own interpreter, for example plain pytest, to its end.
     pub(crate) fn run_python(&self, args: &[&str]) -> Told {
         let mut command = Command::new(&self.python);
@@ -89,7 +118,7 @@ impl Project {
 
 /// A command on its way.
 pub(crate) struct Running {
-    child: Child,
+    child: RefCell<Child>,
     mark: Marked,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
@@ -103,7 +132,7 @@ impl Running {
         command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, mark, stdout: chunks(stdout), stderr: chunks(stderr) }
+        Self { child: RefCell::new(child), mark, stdout: chunks(stdout), stderr: chunks(stderr) }
     }
 
     /// The mark of the command's processes.
@@ -113,7 +142,7 @@ impl Running {
 
     /// The command's own process id.
     pub(crate) fn pid(&self) -> nix::unistd::Pid {
-        nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+        nix::unistd::Pid::from_raw(i32::try_from(self.child.borrow().id()).unwrap())
     }
 
     /// Sends a signal to the command alone.
@@ -125,7 +154,10 @@ impl Running {
     pub(crate) fn wait_for(&self, file: &Path) {
         let begun = Instant::now();
         while !file.exists() {
-            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
+            let ended = self.child.borrow_mut().try_wait().unwrap();
+            let waited = begun.elapsed();
+            assert!(ended.is_none(), "it ended before {} appeared: {ended:?}", file.display());
+            assert!(waited < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -133,10 +165,10 @@ impl Running {
     /// Waits for the end, and for the end of all that it started.
     ///
     /// Panics with the output if it takes too long or if anything of it is left.
-    pub(crate) fn end(mut self) -> Told {
+    pub(crate) fn end(self) -> Told {
         let begun = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
                 break Some(status);
             }
             if begun.elapsed() > PATIENCE {
@@ -156,12 +188,19 @@ impl Running {
         };
         let (stdout, stderr) = (collect(&self.stdout), collect(&self.stderr));
         let Some(status) = status else {
-            let _gone = self.child.kill();
-            let _status = self.child.wait();
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
         assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
         Told { code: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails on the way leaves nothing behind either.
+    fn drop(&mut self) {
+        let _ended = self.child.borrow_mut().kill();
+        let _status = self.child.borrow_mut().wait();
+        self.mark.kill();
     }
 }
 
@@ -203,13 +242,19 @@ impl Told {
 
     /// Asserts that the output says this.
     pub(crate) fn says(&self, text: &str) -> &Self {
-        assert!(self.stdout.contains(text) || self.stderr.contains(text), "it does not say {text:?}\n{self}");
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "it does not say {text:?}\n{self}"
+        );
         self
     }
 
     /// Asserts that the output does not say this.
     pub(crate) fn is_silent_on(&self, text: &str) -> &Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "it says {text:?}\n{self}");
+        assert!(
+            !self.stdout.contains(text) && !self.stderr.contains(text),
+            "it says {text:?}\n{self}"
+        );
         self
     }
 

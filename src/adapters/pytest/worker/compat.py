@@ -93,6 +93,10 @@ def _cached_seed(config):
 
 def configured(config, setup):
     """After all plugins are configured."""
+    reruns = sys.modules.get("pytest_rerunfailures")
+    if reruns is not None:
+        # It looks for xdist's version to know whether a rerun may be reported by a worker. It may.
+        reruns.works_with_current_xdist = lambda: True
     if setup["worker"] == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 

@@ -5,6 +5,7 @@ Reads one JSON list of the workers' `conclude` objects from standard input, writ
 """
 
 import argparse
+import inspect
 import io
 import json
 import os
@@ -56,7 +57,7 @@ def coverage(requests, columns):
     options.cov_append = True
     os.chdir(first["topdir"])
     stream = Stream(columns)
-    master = engine.DistMaster(options, None, None)
+    master = _controller(engine.DistMaster, options)
     master.start()
     for request in requests:
         master.testnodedown(Node(*request["node"]), None)
@@ -85,6 +86,14 @@ def coverage(requests, columns):
         heading.sep("=", "tests coverage")
         text = heading.getvalue() + text
     return text, failure
+
+
+def _controller(kind, options):
+    """The engine's controller; before pytest-cov 5 it took its options one by one."""
+    if "options" in inspect.signature(kind.__init__).parameters:
+        return kind(options, None, None)
+    config = argparse.Namespace(option=argparse.Namespace(rsyncdir=[]))
+    return kind(options.cov_source, options.cov_report, options.cov_config, options.cov_append, options.cov_branch, config)
 
 
 def _shortfall(total, limit, precision):

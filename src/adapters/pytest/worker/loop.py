@@ -22,7 +22,7 @@ PHASES = {"setup": 1, "call": 2, "teardown": 3}
 class Running:
     """The account of the item that is running."""
 
-    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "halt", "torn", "ran")
+    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "halt", "torn", "ran", "decided", "waited")
 
     def __init__(self, index, item, started, clock):
         self.index = index
@@ -39,6 +39,8 @@ class Running:
         self.halt = False
         self.torn = False
         self.ran = False
+        self.decided = False
+        self.waited = 0.0
 
     def worsen(self, outcome):
         """Take the outcome of one more phase into account."""
@@ -81,6 +83,8 @@ class Loop:
     def run(self):
         """Run until the queue says finish; returns the message that ended it, or None for a stop by the session."""
         runner.call_and_report = self._wrapped
+        self._teardown_exact = self._session._setupstate.teardown_exact
+        self._session._setupstate.teardown_exact = self._torn_down
         try:
             return self._run()
         except BaseException:
@@ -92,6 +96,7 @@ class Loop:
             raise
         finally:
             runner.call_and_report = self._call_and_report
+            del self._session._setupstate.teardown_exact
             self._channel.mark[0] = 0
 
     def _run(self):
@@ -191,7 +196,21 @@ class Loop:
             self._channel.mark[0] = PHASES.get(when, 0)
             if when == "teardown":
                 kwds["nextitem"] = self._next_for_teardown(item)
+                running.decided = True
         return self._call_and_report(item, when, log, **kwds)
+
+    def _torn_down(self, nextitem):
+        """In place of the session's `teardown_exact`, for plugins that have a `call_and_report` of their own (flaky)."""
+        __tracebackhide__ = True
+        running = self._running
+        if running is not None and not running.decided and running.item in self._session._setupstate.stack:
+            self._channel.mark[0] = PHASES["teardown"]
+            before = self._clock()
+            nextitem = self._next_for_teardown(running.item)
+            running.waited += self._clock() - before
+        if running is not None:
+            running.decided = False
+        self._teardown_exact(nextitem)
 
     def _next_for_teardown(self, item):
         if self._session.shouldfail or self._session.shouldstop:
@@ -217,10 +236,10 @@ class Loop:
         if stack and nextitem in state.stack:
             nextitem = None
         if running is None:
-            state.teardown_exact(nextitem)
+            self._teardown_exact(nextitem)
             return
         item = running.item
-        call = self._teardown_call(item, lambda: state.teardown_exact(nextitem))
+        call = self._teardown_call(item, lambda: self._teardown_exact(nextitem))
         if call.excinfo is None:
             running.seconds["teardown"] += call.duration
         else:
@@ -239,6 +258,11 @@ class Loop:
         with capture.item_capture("teardown", item):
             return run()
 
+    def called(self, item):
+        """The call of an item begins, whoever runs it."""
+        if self._running is not None and item is self._running.item:
+            self._channel.mark[0] = PHASES["call"]
+
     def report(self, report):
         """Take a phase's report into the account of its item and send it if it has something to say."""
         running = self._running
@@ -247,6 +271,9 @@ class Loop:
         running.seen = True
         is_plain = type(report) is TestReport
         if is_plain and report.when in running.seconds:
+            if running.waited:
+                report.duration = max(report.duration - running.waited, 0.0)
+                running.waited = 0.0
             running.seconds[report.when] += report.duration
         if not is_plain:
             running.subtests = True

@@ -185,6 +185,11 @@ class Worker:
             self._channel.send({"t": "items", "items": part})
         self._channel.send({"t": "collected", "count": len(items), "deselected": self._deselected})
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item):
+        if self._loop is not None:
+            self._loop.called(item)
+
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report):
         if self._loop is not None:

@@ -1,0 +1,297 @@
+//! Any message of either direction.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::model::{
+    CollectReport, Deadlines, Death, Durations, Ending, Item, Outcome, Phase, PhaseReport,
+    PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, WarningReport, WarningStage, WorkerId,
+    WorkerInfo, WorkerInput, WorkerSpec,
+};
+use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
+
+pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
+    let prepare = (suite(), deadlines(), any::<Option<u64>>()).prop_map(
+        |(suite, deadlines, worker_memory)| ToAgent::Prepare { suite, deadlines, worker_memory },
+    );
+    let start = (worker(), spec(), input()).prop_map(|(worker, spec, input)| ToAgent::Start {
+        worker,
+        spec,
+        input,
+    });
+    let mode = prop_oneof![Just(StopMode::AfterTest), Just(StopMode::Kill)];
+    prop_oneof![
+        prepare,
+        start,
+        (worker(), items()).prop_map(|(worker, items)| ToAgent::Run { worker, items }),
+        (worker(), items()).prop_map(|(worker, items)| ToAgent::Withdraw { worker, items }),
+        worker().prop_map(|worker| ToAgent::Resume { worker }),
+        worker().prop_map(|worker| ToAgent::Finish { worker }),
+        (worker(), mode).prop_map(|(worker, mode)| ToAgent::Stop { worker, mode }),
+        (words(), input()).prop_map(|(requests, input)| ToAgent::Conclude { requests, input }),
+        any::<u64>().prop_map(ToAgent::Ping),
+        Just(ToAgent::Shutdown),
+    ]
+    .boxed()
+}
+
+pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
+    let info = (text(), text(), text()).prop_map(|(executable, chosen_by, framework)| SuiteInfo {
+        executable,
+        chosen_by,
+        framework,
+    });
+    let refusal =
+        (text(), any::<bool>()).prop_map(|(message, usage)| PrepareRefusal { message, usage });
+    prop_oneof![
+        text().prop_map(FromAgent::Progress),
+        info.prop_map(FromAgent::Prepared),
+        refusal.prop_map(FromAgent::Refused),
+        (worker(), event()).prop_map(|(worker, event)| FromAgent::Worker(worker, event)),
+        (text(), option::of(text()))
+            .prop_map(|(text, failure)| FromAgent::Concluded { text, failure }),
+        any::<u64>().prop_map(FromAgent::Pong),
+    ]
+    .boxed()
+}
+
+fn event() -> BoxedStrategy<WorkerEvent> {
+    let item = any::<u32>;
+    let collected = (any::<u32>(), any::<u32>())
+        .prop_map(|(count, deselected)| WorkerEvent::Collected { count, deselected });
+    let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
+    let stopping = (text(), any::<Option<i32>>(), kind())
+        .prop_map(|(reason, exit_code, kind)| WorkerEvent::Stopping { reason, exit_code, kind });
+    let finished = (any::<i32>(), option::of(text()))
+        .prop_map(|(exit_code, conclude)| WorkerEvent::Finished { exit_code, conclude });
+    let telling = prop_oneof![
+        any::<u32>().prop_map(|pid| WorkerEvent::Spawned { pid }),
+        introduction().prop_map(WorkerEvent::Ready),
+        collect_report().prop_map(WorkerEvent::CollectReport),
+        vec(collected_item(), 0..5).prop_map(WorkerEvent::Items),
+        collected,
+        warning().prop_map(WorkerEvent::Warning),
+        stopping,
+        finished,
+        death().prop_map(WorkerEvent::Exited),
+    ];
+    prop_oneof![
+        telling,
+        item().prop_map(|item| WorkerEvent::Started { item }),
+        (item(), report()).prop_map(|(item, report)| WorkerEvent::Report { item, report }),
+        (item(), any::<f64>()).prop_map(|(item, duration)| WorkerEvent::Ran { item, duration }),
+        item().prop_map(|item| WorkerEvent::Halted { item }),
+        (item(), end()).prop_map(|(item, end)| WorkerEvent::Ended { item, end }),
+        (stream, text()).prop_map(|(stream, text)| WorkerEvent::Output { stream, text }),
+        items().prop_map(|items| WorkerEvent::Withdrawn { items }),
+    ]
+    .boxed()
+}
+
+fn text() -> BoxedStrategy<String> {
+    prop_oneof![any::<String>(), Just("x".repeat(300))].boxed()
+}
+
+fn words() -> BoxedStrategy<Vec<String>> {
+    vec(text(), 0..3).boxed()
+}
+
+fn worker() -> BoxedStrategy<WorkerId> {
+    any::<u32>().prop_map(WorkerId).boxed()
+}
+
+fn items() -> BoxedStrategy<Vec<u32>> {
+    vec(any::<u32>(), 0..20).boxed()
+}
+
+fn suite() -> BoxedStrategy<Suite> {
+    let path = || option::of(text().prop_map(PathBuf::from));
+    (text(), option::of(text()), path(), words(), path())
+        .prop_map(|(root, python, provision, args, basetemp)| {
+            Suite::Pytest(PytestSuite { root: root.into(), python, provision, args, basetemp })
+        })
+        .boxed()
+}
+
+fn spec() -> BoxedStrategy<WorkerSpec> {
+    (option::of(text()), option::of(text()), vec((text(), text()), 0..3))
+        .prop_map(|(python, chdir, env)| WorkerSpec { python, chdir, env })
+        .boxed()
+}
+
+fn deadlines() -> BoxedStrategy<Deadlines> {
+    let duration = any::<Duration>;
+    (duration(), duration(), duration(), duration(), option::of(duration()), duration(), duration())
+        .prop_map(|(agent, startup, collect, begin, test, shutdown, silence)| Deadlines {
+            agent,
+            startup,
+            collect,
+            begin,
+            test,
+            shutdown,
+            silence,
+        })
+        .boxed()
+}
+
+fn input() -> BoxedStrategy<WorkerInput> {
+    let flags = any::<(bool, bool, bool, bool)>();
+    (text(), any::<u32>(), text(), words(), flags, any::<u32>(), any::<i32>(), any::<u32>())
+        .prop_map(|(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
+            let (color, live_output, collect_only, halt_on_failure) = flags;
+            WorkerInput {
+                run_id,
+                worker_count,
+                dist,
+                argv,
+                color,
+                columns,
+                verbosity,
+                live_output,
+                collect_only,
+                halt_on_failure,
+                seed,
+            }
+        })
+        .boxed()
+}
+
+fn introduction() -> BoxedStrategy<WorkerInfo> {
+    let strings = (text(), text(), text(), text(), text(), text());
+    (any::<u32>(), strings, words(), any::<u32>(), any::<bool>(), words())
+        .prop_map(|(pid, strings, header, maxfail, continue_on_collection_errors, unserved)| {
+            let (executable, runtime, framework, platform, cwd, summary_letters) = strings;
+            WorkerInfo {
+                pid,
+                executable,
+                runtime,
+                framework,
+                platform,
+                cwd,
+                header,
+                maxfail,
+                continue_on_collection_errors,
+                summary_letters,
+                unserved,
+            }
+        })
+        .boxed()
+}
+
+fn collect_report() -> BoxedStrategy<CollectReport> {
+    (text(), any::<bool>(), text(), text(), text())
+        .prop_map(|(id, failed, text, brief, location)| CollectReport {
+            id,
+            failed,
+            text,
+            brief,
+            location,
+        })
+        .boxed()
+}
+
+fn collected_item() -> BoxedStrategy<Item> {
+    (text(), any::<u32>(), option::of(text()))
+        .prop_map(|(id, scope_len, group)| Item {
+            id: id.into(),
+            scope_len,
+            group: group.map(Arc::from),
+        })
+        .boxed()
+}
+
+fn phase() -> BoxedStrategy<Phase> {
+    prop_oneof![Just(Phase::Setup), Just(Phase::Call), Just(Phase::Teardown)].boxed()
+}
+
+fn report() -> BoxedStrategy<PhaseReport> {
+    let strings = (text(), text(), text(), text(), text(), text(), text());
+    let section = (text(), text()).prop_map(|(title, text)| Section { title, text });
+    (phase(), strings, any::<bool>(), vec(section, 0..3), any::<f64>())
+        .prop_map(|(phase, strings, failed, sections, duration)| {
+            let (category, letter, word, headline, text, brief, location) = strings;
+            PhaseReport {
+                phase,
+                category,
+                letter,
+                word,
+                failed,
+                headline,
+                text,
+                brief,
+                location,
+                sections,
+                duration,
+            }
+        })
+        .boxed()
+}
+
+fn end() -> BoxedStrategy<TestEnd> {
+    let outcome = prop::sample::select(vec![
+        Outcome::Passed,
+        Outcome::Failed,
+        Outcome::Error,
+        Outcome::Skipped,
+        Outcome::XFailed,
+        Outcome::XPassed,
+        Outcome::Crashed,
+        Outcome::TimedOut,
+        Outcome::NotRun,
+    ]);
+    (outcome, any::<[f64; 3]>(), any::<f64>())
+        .prop_map(|(outcome, [setup, call, teardown], started)| TestEnd {
+            outcome,
+            durations: Durations { setup, call, teardown },
+            started,
+        })
+        .boxed()
+}
+
+fn warning() -> BoxedStrategy<WarningReport> {
+    let stage = prop_oneof![
+        Just(WarningStage::Config),
+        Just(WarningStage::Collect),
+        Just(WarningStage::Run)
+    ];
+    (stage, text(), text(), text())
+        .prop_map(|(stage, id, location, text)| WarningReport { stage, id, location, text })
+        .boxed()
+}
+
+fn kind() -> BoxedStrategy<StopKind> {
+    prop::sample::select(vec![
+        StopKind::Interrupt,
+        StopKind::Exit,
+        StopKind::Stop,
+        StopKind::Fail,
+        StopKind::Internal,
+        StopKind::Usage,
+    ])
+    .boxed()
+}
+
+fn death() -> BoxedStrategy<Death> {
+    let ending = prop_oneof![
+        any::<i32>().prop_map(Ending::Code),
+        any::<i32>().prop_map(Ending::Signal),
+        text().prop_map(Ending::NotStarted),
+        text().prop_map(Ending::AgentLost),
+    ];
+    let running = option::of((any::<u32>(), option::of(phase())));
+    (ending, option::of(text()), running, any::<bool>(), any::<bool>(), text())
+        .prop_map(|(ending, cause, running, timed_out, finished, tail)| Death {
+            ending,
+            cause,
+            running,
+            timed_out,
+            finished,
+            tail,
+        })
+        .boxed()
+}
