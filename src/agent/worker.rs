@@ -89,6 +89,7 @@ pub(super) async fn serve(
         conversation: Conversation::default(),
         sender,
         line: Vec::new(),
+        broken: false,
         condemned: None,
         silent_until: None,
     };
@@ -123,6 +124,8 @@ struct Worker {
     sampler: Sampler,
     sender: Sender,
     line: Vec<u8>,
+    /// It broke the protocol: whatever it says after that is void.
+    broken: bool,
     condemned: Option<Condemned>,
     silent_until: Option<Instant>,
 }
@@ -171,7 +174,7 @@ impl Worker {
 
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
-        self.watch.note(self.conversation.stage(), queue.has_work(), queue.is_closed(), now);
+        self.watch.note(self.conversation.stage(), queue.has_work(), queue.closed_by(), now);
     }
 
     fn wake_at(&self) -> Option<Instant> {
@@ -235,7 +238,9 @@ impl Worker {
 
     /// Takes bytes of the event stream and acts on every whole line.
     fn hear(&mut self, mut bytes: &[u8]) {
-        while let Some(newline) = bytes.iter().position(|byte| *byte == b'\n') {
+        while !self.broken
+            && let Some(newline) = bytes.iter().position(|byte| *byte == b'\n')
+        {
             let (line, rest) = bytes.split_at(newline);
             bytes = &rest[1..];
             if self.line.is_empty() {
@@ -247,9 +252,9 @@ impl Worker {
             }
         }
         if self.line.len() + bytes.len() > LONGEST_LINE {
-            self.line = Vec::new();
-            self.condemn(ProtocolError::TooLong.to_string());
-        } else {
+            self.break_off(ProtocolError::TooLong.to_string());
+        }
+        if !self.broken {
             self.line.extend_from_slice(bytes);
         }
     }
@@ -257,9 +262,7 @@ impl Worker {
     fn accept(&mut self, line: &[u8]) {
         let event = match self.conversation.accept(line) {
             Ok(event) => event,
-            // A worker that was killed while it wrote leaves half a line; it is ended already.
-            Err(_) if self.condemned.is_some() => return,
-            Err(error) => return self.condemn(error.to_string()),
+            Err(error) => return self.break_off(error.to_string()),
         };
         let followed = match &event {
             WorkerEvent::Started { item } => self.process.queue.began(*item),
@@ -268,12 +271,19 @@ impl Worker {
         };
         match followed {
             Ok(true) => self.sender.worker(self.id, event),
-            Ok(false) => self.condemn(
+            Ok(false) => self.break_off(
                 "it broke the worker protocol: it began an item that was not the next of its queue"
                     .to_owned(),
             ),
             Err(error) => self.condemn(format!("its queue is broken: {error}")),
         }
+    }
+
+    /// The worker is to be killed, and nothing more of what it says is heard.
+    fn break_off(&mut self, cause: String) {
+        self.broken = true;
+        self.line = Vec::new();
+        self.condemn(cause);
     }
 
     /// Hears what the process had still to say when it ended.

@@ -1,5 +1,6 @@
 //! The end-to-end tests.
 
+mod agent;
 mod cli;
 mod crashes;
 mod deadlines;
@@ -10,4 +11,6 @@ mod library;
 mod modes;
 mod outcomes;
 mod seed;
+mod signals;
+mod supervision;
 mod support;

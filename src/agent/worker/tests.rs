@@ -1,1 +1,302 @@
 //! Small workers that break the protocol, their process or their promise, each told in its death notice.
+
+use super::*;
+use crate::model::Phase;
+use crate::wire::{FromAgent, Preamble, decode};
+
+/// What every worker of these tests can do.
+const PRELUDE: &str = r#"
+import json, mmap, os, signal, socket, sys, time
+events = int(os.environ["CALLSHEET_EVENTS_FD"])
+queue = socket.socket(fileno=int(os.environ["CALLSHEET_QUEUE_FD"]))
+mark = mmap.mmap(int(os.environ["CALLSHEET_MARK_FD"]), 4096)
+def write(data):
+    while data:
+        data = data[os.write(events, data):]
+def say(t, **fields): write(json.dumps(dict(fields, t=t)).encode() + b"\n")
+def take(): return json.loads(queue.recv(100))
+def ready(count=3):
+    say("ready", protocol=1, pid=os.getpid(), executable="", runtime="", framework="", platform="", cwd="")
+    say("items", items=[["t.py::%d" % i, 4] for i in range(count)])
+    say("collected", count=count, deselected=0)
+def run():
+    i = take()["run"]
+    say("start", i=i)
+    say("end", i=i, o="passed", d=[0, 0, 0], s=0)
+def finish():
+    assert take() == {"finish": True}
+    say("finished", exit_code=0)
+def forever():
+    while True: time.sleep(1000)
+"#;
+
+/// How long any of these may take; one that hangs is a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Everything a worker says and that is said of it.
+struct Told(Vec<WorkerEvent>);
+
+impl Told {
+    fn death(&self) -> &Death {
+        match self.0.last() {
+            Some(WorkerEvent::Exited(death)) => death,
+            other => panic!("the last word is {other:?}"),
+        }
+    }
+
+    fn cause(&self) -> &str {
+        self.death().cause.as_deref().unwrap_or_else(|| panic!("no cause: {:?}", self.death()))
+    }
+
+    fn ended(&self) -> Vec<u32> {
+        let ended = |event: &WorkerEvent| match event {
+            WorkerEvent::Ended { item, .. } => Some(*item),
+            _ => None,
+        };
+        self.0.iter().filter_map(ended).collect()
+    }
+}
+
+fn play(script: &str, orders: Vec<Order>) -> Told {
+    play_within(script, orders, Limits::default())
+}
+
+/// Runs the worker to its death; the orders stand in its queue from the beginning.
+fn play_within(script: &str, orders: Vec<Order>, limits: Limits) -> Told {
+    let command = WorkerCommand {
+        program: "python3".into(),
+        args: vec!["-SEc".into(), format!("{PRELUDE}\n{script}").into()],
+        env: vec![],
+        cwd: "/".into(),
+        setup: "{}".to_owned(),
+    };
+    serve_command(&command, orders, limits)
+}
+
+fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) -> Told {
+    let sender = Sender::default();
+    let (to_worker, inbox) = mpsc::unbounded_channel();
+    for order in orders {
+        to_worker.send(order).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let input = input();
+        let serving = serve(WorkerId(0), command, &input, limits, sender.clone(), inbox);
+        tokio::time::timeout(PATIENCE, serving).await.expect("the worker is served to its end");
+    });
+    let written = sender.queued();
+    let mut bytes = written.strip_prefix(&Preamble::bytes()[..]).unwrap();
+    let mut told = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let (frame, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        bytes = rest;
+        match decode(frame).unwrap() {
+            FromAgent::Worker(WorkerId(0), event) => told.push(event),
+            other => panic!("{other:?}"),
+        }
+    }
+    Told(told)
+}
+
+fn input() -> WorkerInput {
+    WorkerInput {
+        run_id: uuid::Uuid::new_v4().to_string(),
+        worker_count: 1,
+        dist: "load".to_owned(),
+        argv: vec![],
+        color: false,
+        columns: 80,
+        verbosity: 0,
+        live_output: false,
+        collect_only: false,
+        halt_on_failure: false,
+        seed: 0,
+    }
+}
+
+#[test]
+fn a_worker_by_the_book_dies_clean() {
+    let told = play("ready(); run(); run(); finish()", vec![Order::Run(vec![2, 0]), Order::Finish]);
+    assert!(told.death().is_clean(), "{:?}", told.death());
+    assert_eq!(told.ended(), [2, 0]);
+    assert!(matches!(told.0[0], WorkerEvent::Spawned { .. }));
+}
+
+#[test]
+fn a_worker_that_breaks_the_protocol_is_ended_with_the_cause() {
+    for (script, cause) in [
+        ("ready(); write(b'hello\\n')", "in the line `hello`"),
+        (
+            "ready(); say('start', i=0); say('start', i=0)",
+            "began an item that was not the next of its queue",
+        ),
+        (
+            "ready(); run(); say('end', i=1, o='passed', d=[0, 0, 0], s=0)",
+            "`end` of item 1 where it was between tests",
+        ),
+        ("ready(); run(); say('start', i=2)", "began an item that was not the next of its queue"),
+        (
+            "ready(); i = take()['run']; say('start', i=i); say('start', i=i)",
+            "`start` where it was in item 1",
+        ),
+        ("ready(); say('start', i=77)", "began an item that was not the next of its queue"),
+        ("ready(); run(); say('dance')", "unknown variant `dance`"),
+        ("say('start', i=1)", "`start` where it was not ready yet"),
+    ] {
+        let told = play(&format!("{script}\nforever()"), vec![Order::Run(vec![1, 0])]);
+        assert!(told.cause().contains(cause), "{script}: {}", told.cause());
+        assert_eq!(told.death().ending, Ending::Signal(Signal::SIGKILL as i32), "{script}");
+    }
+}
+
+#[test]
+fn what_follows_a_broken_line_is_void() {
+    let script = "ready(); i = take()['run']; say('start', i=i); write(b'rubbish\\n')
+say('end', i=i, o='passed', d=[0, 0, 0], s=0)\nforever()";
+    let told = play(script, vec![Order::Run(vec![0])]);
+    assert!(told.ended().is_empty());
+    assert_eq!(told.death().running.map(|(item, _)| item), Some(0));
+}
+
+#[test]
+fn a_line_without_end_is_not_kept() {
+    let told = play("ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()", vec![]);
+    assert_eq!(told.cause(), "it broke the worker protocol: a line of more than 67108864 bytes");
+}
+
+#[test]
+fn a_worker_that_closes_its_events_is_ended() {
+    let told = play("ready(); os.close(events)\nforever()", vec![]);
+    assert_eq!(told.cause(), "it closed the descriptor of the worker protocol");
+}
+
+#[test]
+fn a_worker_whose_tests_shut_its_queue_down_is_ended() {
+    // More than the socket holds, so that the next start is answered by putting another item in.
+    let script = "ready(100); i = take()['run']; queue.shutdown(socket.SHUT_RDWR); say('start', i=i)\nforever()";
+    let told = play(script, vec![Order::Run((0..100).collect())]);
+    assert!(told.cause().starts_with("its queue is broken: "), "{}", told.cause());
+    assert_eq!(told.death().running, Some((0, None)));
+}
+
+#[test]
+fn a_death_in_a_test_names_item_phase_and_last_output() {
+    let script = "ready(); i = take()['run']; say('start', i=i); mark[0] = 3
+print('before', flush=True); os.write(2, b'to stderr\\n'); os.kill(os.getpid(), signal.SIGSEGV)";
+    let told = play(script, vec![Order::Run(vec![1])]);
+    let death = told.death();
+    assert_eq!(death.ending, Ending::Signal(Signal::SIGSEGV as i32));
+    assert_eq!(death.running, Some((1, Some(Phase::Teardown))));
+    assert_eq!(death.cause, None);
+    let mut lines: Vec<&str> = death.tail.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["before", "to stderr"]);
+}
+
+#[test]
+fn the_last_words_of_a_worker_are_heard() {
+    let script = "ready()\nfor _ in range(1000): run()\nos._exit(9)";
+    let told = play(script, vec![Order::Run((0..1000).map(|item| item % 3).collect())]);
+    assert_eq!(told.ended().len(), 1000);
+    assert_eq!((&told.death().ending, told.death().running), (&Ending::Code(9), None));
+}
+
+#[test]
+fn a_flood_of_output_holds_nothing_up() {
+    let script =
+        "ready()\nfor _ in range(100): os.write(1, b'x' * 999999 + b'\\n')\nrun(); finish()";
+    let told = play(script, vec![Order::Run(vec![0]), Order::Finish]);
+    assert!(told.death().is_clean(), "{:?}", told.death().ending);
+    assert_eq!(told.ended(), [0]);
+    assert!(told.death().tail.len() <= 64 * 1024);
+}
+
+#[test]
+fn what_a_worker_started_dies_with_it() {
+    let script = "ready(); child = os.fork()
+if child == 0: forever()
+os.write(1, b'%d' % child); os._exit(0)";
+    let told = play(script, vec![]);
+    let child: i32 = told.death().tail.parse().unwrap();
+    // The kernel takes a moment, and a killed process of nobody is a zombie until init has seen it.
+    let begun = Instant::now();
+    let lives = || {
+        std::fs::read_to_string(format!("/proc/{child}/stat"))
+            .is_ok_and(|stat| !stat.contains(") Z"))
+    };
+    while lives() {
+        assert!(begun.elapsed() < PATIENCE, "{child} lives on");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn each_deadline_ends_the_worker_with_its_name() {
+    let short = Duration::from_millis(300);
+    let limits = |deadlines| Limits { deadlines, memory: None };
+    let none = Deadlines::default();
+    for (script, deadlines, cause) in [
+        ("", Deadlines { startup: short, ..none }, "within 0.3 s"),
+        (
+            "say('ready', protocol=1, pid=1, executable='', runtime='', framework='', platform='', cwd='')",
+            Deadlines { collect: short, ..none },
+            "within 0.3 s",
+        ),
+        ("ready()", Deadlines { begin: short, ..none }, "within 0.3 s"),
+        (
+            "ready(); say('start', i=take()['run'])",
+            Deadlines { test: Some(short), ..none },
+            "its deadline of 0.3 s",
+        ),
+        (
+            "ready(); run()",
+            Deadlines { shutdown: short, ..none },
+            "it did not end its session within 0.3 s",
+        ),
+        (
+            "ready(); run(); finish()",
+            Deadlines { shutdown: short, ..none },
+            "its process did not end within 0.3 s",
+        ),
+    ] {
+        // A worker that dumps no stack at once is killed all the same.
+        let script =
+            format!("signal.signal(signal.SIGABRT, lambda *_: os._exit(6))\n{script}\nforever()");
+        let told =
+            play_within(&script, vec![Order::Run(vec![0]), Order::Finish], limits(deadlines));
+        assert!(told.cause().contains(cause), "{script}: {}", told.cause());
+        assert_eq!(told.death().timed_out, deadlines.test.is_some(), "{script}");
+    }
+}
+
+#[test]
+fn a_worker_above_its_memory_is_ended() {
+    let limits = Limits { memory: Some(64 << 20), ..Limits::default() };
+    let told = play_within("ready(); hog = b'x' * (300 << 20)\nforever()", vec![], limits);
+    assert!(told.cause().contains("more than the 64 MiB a worker may use"), "{}", told.cause());
+}
+
+#[test]
+fn an_order_to_kill_needs_no_answer() {
+    let told = play(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); ready()\nforever()",
+        vec![Order::Stop(StopMode::Kill)],
+    );
+    assert_eq!(told.cause(), "killed because the run was told to end at once");
+}
+
+#[test]
+fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
+    let command = WorkerCommand {
+        program: "/nowhere/python".into(),
+        args: vec![],
+        env: vec![],
+        cwd: "/".into(),
+        setup: String::new(),
+    };
+    let told = serve_command(&command, vec![], Limits::default());
+    let Ending::NotStarted(why) = &told.death().ending else { panic!("{:?}", told.death()) };
+    assert!(why.starts_with("failed to start `/nowhere/python` in `/`: No such file"), "{why}");
+    assert_eq!(told.0.len(), 1);
+}

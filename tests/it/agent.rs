@@ -1,0 +1,513 @@
+//! The link as a black box: the real agent against a false controller, and a real run against false agents.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use callsheet::Run;
+use callsheet::config::Config;
+use callsheet::launch::AgentCommand;
+use callsheet::model::{
+    Deadlines, Death, Ending, PytestSuite, RunEvent, Suite, Verdict, WorkerId, WorkerInput,
+    WorkerSpec,
+};
+use callsheet::wire::{FrameCodec, FromAgent, Outbox, Preamble, ToAgent, WorkerEvent};
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::Decoder as _;
+
+use crate::support::{Marked, Project, python};
+
+/// How long any step may take; one that hangs is a failure.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `callsheet agent` with everything it starts under one mark.
+fn agent_command(mark: &Marked) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    let (name, value) = mark.variable();
+    command
+        .arg("agent")
+        .env(name, value)
+        .env_remove("VIRTUAL_ENV")
+        .env_remove("PYTEST_ADDOPTS")
+        .stderr(Stdio::piped());
+    command
+}
+
+/// How an agent ends that hears these bytes and then the end of the stream.
+fn end_after(bytes: &[u8]) -> (Option<i32>, String) {
+    let mark = Marked::new();
+    let mut child =
+        agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // It may refuse before it has read everything.
+    let _refused = child.stdin.take().unwrap().write_all(bytes);
+    told(end(child, &mark))
+}
+
+fn told(output: Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Waits for the end of the agent and of all that it started.
+fn end(mut child: Child, mark: &Marked) -> Output {
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > PATIENCE {
+            mark.kill();
+            panic!("the agent does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    wait_until_gone(mark);
+    child.wait_with_output().unwrap()
+}
+
+fn wait_until_gone(mark: &Marked) {
+    let begun = Instant::now();
+    loop {
+        let alive = mark.alive();
+        if alive.is_empty() {
+            return;
+        }
+        if begun.elapsed() > PATIENCE {
+            mark.kill();
+            panic!("processes are left: {alive:#?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The messages as they stand on the link, the preamble first.
+fn stream(messages: &[ToAgent]) -> Vec<u8> {
+    let mut outbox = Outbox::default();
+    for message in messages {
+        outbox.push(message).unwrap();
+    }
+    outbox.take()
+}
+
+/// One line that begins so and ends the process with exit code 7.
+fn assert_refused((code, stderr): (Option<i32>, String), parts: &[&str]) {
+    assert_eq!(code, Some(7), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part:?} is not in {stderr}");
+    }
+}
+
+#[test]
+fn a_controller_of_another_build_is_refused() {
+    let told = end_after(b"\0callsheet 9.9.9 (00000000deadbeef)\n\0\0\0\x01\x09");
+    let ours = Preamble::build();
+    assert_refused(
+        told,
+        &["callsheet 9.9.9 (00000000deadbeef)", &ours, "install the same build on both sides"],
+    );
+}
+
+#[test]
+fn what_is_no_controller_is_refused_with_its_first_words() {
+    assert_refused(
+        end_after(b"GET / HTTP/1.1\r\n\r\n"),
+        &["no greeting in its first 18 bytes", "`GET / HTTP/1.1`"],
+    );
+    let noise = vec![b'.'; 1024 * 1024];
+    assert_refused(end_after(&noise), &["no greeting in its first", "`....."]);
+}
+
+#[test]
+fn random_bytes_are_refused_before_and_behind_the_greeting() {
+    // A fixed sequence without any structure.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |length: usize| -> Vec<u8> {
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()[0]
+        };
+        (0..length).map(|_| next()).collect()
+    };
+    for length in [1, 100, 10_000] {
+        assert_refused(end_after(&random(length)), &["the other side is no callsheet"]);
+        let behind = [&stream(&[ToAgent::Ping(1)])[..], &[0xff], &random(length)].concat();
+        let (code, stderr) = end_after(&behind);
+        assert_eq!((code, stderr.lines().count()), (Some(7), 1), "{stderr}");
+    }
+}
+
+#[test]
+fn a_damaged_frame_is_refused() {
+    let greeting = Preamble::bytes();
+    let whole = stream(&[ToAgent::Ping(1)]);
+    assert_refused(
+        end_after(&whole[..whole.len() - 1]),
+        &["the link ended inside a frame: 5 of 6 bytes came"],
+    );
+    let oversized = [&greeting[..], &[0xff; 4]].concat();
+    assert_refused(
+        end_after(&oversized),
+        &["a frame of 4294967295 bytes is above the maximum of 67108864"],
+    );
+    let rubbish = [&greeting[..], &[0, 0, 0, 1, 0xee]].concat();
+    assert_refused(end_after(&rubbish), &["a frame of 1 bytes is no message"]);
+}
+
+#[test]
+fn a_link_that_is_no_pipe_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("frames");
+    fs::write(&path, stream(&[ToAgent::Shutdown])).unwrap();
+    for file in [path.as_path(), Path::new("/dev/null")] {
+        let mark = Marked::new();
+        let child = agent_command(&mark)
+            .stdin(File::open(file).unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_refused(
+            told(end(child, &mark)),
+            &["on stdin and stdout", "over two pipes or sockets"],
+        );
+        let child =
+            agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        assert_refused(
+            told(end(child, &mark)),
+            &["on stdin and stdout", "over two pipes or sockets"],
+        );
+    }
+}
+
+#[test]
+fn a_controller_that_leaves_or_says_goodbye_is_no_error() {
+    let goodbye = stream(&[ToAgent::Ping(1), ToAgent::Shutdown]);
+    for bytes in [&b""[..], &Preamble::bytes(), &stream(&[ToAgent::Ping(1)]), &goodbye] {
+        assert_eq!(end_after(bytes), (Some(0), String::new()));
+    }
+}
+
+/// A controller that is a test.
+struct Controller {
+    child: Child,
+    mark: Marked,
+    stdin: Option<ChildStdin>,
+    outbox: Outbox,
+    messages: mpsc::Receiver<FromAgent>,
+}
+
+impl Controller {
+    fn start() -> Self {
+        let mark = Marked::new();
+        let mut child =
+            agent_command(&mark).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let messages = listen(child.stdout.take().unwrap());
+        Self { stdin: child.stdin.take(), child, mark, outbox: Outbox::default(), messages }
+    }
+
+    /// With a suite prepared and one worker started in the project.
+    fn with_worker(project: &Project) -> Self {
+        let mut controller = Self::start();
+        let suite = PytestSuite {
+            root: project.path().to_owned(),
+            python: Some(project.python().display().to_string()),
+            ..PytestSuite::default()
+        };
+        let deadlines = Deadlines { shutdown: Duration::from_secs(20), ..Deadlines::default() };
+        controller.say(&ToAgent::Prepare {
+            suite: Suite::Pytest(suite),
+            deadlines,
+            worker_memory: None,
+        });
+        controller.wait(|message| matches!(message, FromAgent::Prepared(_)).then_some(()));
+        controller.say(&ToAgent::Start {
+            worker: WorkerId(0),
+            spec: WorkerSpec::default(),
+            input: input(),
+        });
+        controller
+    }
+
+    fn say(&mut self, message: &ToAgent) {
+        self.outbox.push(message).unwrap();
+        self.stdin.as_mut().unwrap().write_all(&self.outbox.take()).unwrap();
+    }
+
+    /// Waits for the first message that is what is looked for.
+    fn wait<T>(&self, mut is_it: impl FnMut(FromAgent) -> Option<T>) -> T {
+        loop {
+            match self.messages.recv_timeout(PATIENCE) {
+                Ok(message) => {
+                    if let Some(found) = is_it(message) {
+                        return found;
+                    }
+                }
+                Err(error) => {
+                    self.mark.kill();
+                    panic!("what was waited for did not come: {error}");
+                }
+            }
+        }
+    }
+
+    fn wait_for_event(&self, wanted: &WorkerEvent) {
+        self.wait(|message| {
+            matches!(message, FromAgent::Worker(_, event) if event == *wanted).then_some(())
+        });
+    }
+
+    fn death(&self) -> Death {
+        self.wait(|message| match message {
+            FromAgent::Worker(_, WorkerEvent::Exited(death)) => Some(death),
+            _ => None,
+        })
+    }
+}
+
+fn listen(mut stdout: ChildStdout) -> mpsc::Receiver<FromAgent> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut codec = FrameCodec::<FromAgent>::default();
+        let (mut bytes, mut chunk) = (BytesMut::new(), vec![0; 64 * 1024]);
+        while let Ok(count @ 1..) = stdout.read(&mut chunk) {
+            bytes.extend_from_slice(&chunk[..count]);
+            while let Some(message) = codec.decode(&mut bytes).unwrap() {
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        }
+        assert!(bytes.is_empty(), "the agent left half a frame");
+    });
+    receiver
+}
+
+fn input() -> WorkerInput {
+    WorkerInput {
+        run_id: uuid::Uuid::new_v4().to_string(),
+        worker_count: 1,
+        dist: "load".to_owned(),
+        argv: vec![],
+        color: false,
+        columns: 80,
+        verbosity: 0,
+        live_output: false,
+        collect_only: false,
+        halt_on_failure: false,
+        seed: 1,
+    }
+}
+
+/// A test that starts a process which moves out of reach, and then runs for ever.
+const ENDLESS: &str = "import subprocess, time
+def test_endless():
+    subprocess.Popen(['sleep', '1000'], start_new_session=True)
+    time.sleep(1000)
+";
+
+#[test]
+fn a_worker_lives_and_dies_by_what_the_controller_says() {
+    let project = Project::new(&[("test_it.py", "def test_a(): pass\ndef test_b(): assert 0\n")]);
+    let mut controller = Controller::with_worker(&project);
+    controller.wait_for_event(&WorkerEvent::Collected { count: 2, deselected: 0 });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![1, 0] });
+    controller.say(&ToAgent::Finish { worker: WorkerId(0) });
+    let death = controller.death();
+    assert!(death.is_clean(), "{death:?}");
+    controller.say(&ToAgent::Ping(5));
+    controller.wait(|message| (message == FromAgent::Pong(5)).then_some(()));
+    controller.say(&ToAgent::Shutdown);
+    assert_eq!(told(end(controller.child, &controller.mark)), (Some(0), String::new()));
+}
+
+#[test]
+fn an_agent_whose_controller_leaves_ends_with_everything_its_tests_started() {
+    let project = Project::new(&[("test_it.py", ENDLESS)]);
+    let mut controller = Controller::with_worker(&project);
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.wait_for_event(&WorkerEvent::Started { item: 0 });
+    drop(controller.stdin.take());
+    assert_eq!(told(end(controller.child, &controller.mark)), (Some(0), String::new()));
+}
+
+#[test]
+fn an_agent_that_hears_rubbish_takes_its_workers_with_it() {
+    let project = Project::new(&[("test_it.py", ENDLESS)]);
+    let mut controller = Controller::with_worker(&project);
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.wait_for_event(&WorkerEvent::Started { item: 0 });
+    controller.stdin.as_mut().unwrap().write_all(&[0xff; 100]).unwrap();
+    // The death is told on the way out.
+    assert_eq!(controller.death().running.map(|(item, _)| item), Some(0));
+    assert_refused(told(end(controller.child, &controller.mark)), &["is above the maximum"]);
+}
+
+#[test]
+fn tests_that_write_to_the_protocol_end_their_worker_with_the_cause() {
+    let rubbish = "import os
+def test_rubbish():
+    for name in os.listdir('/proc/self/fd'):
+        fd = int(name)
+        if fd < 100:
+            continue
+        try:
+            target = os.readlink('/proc/self/fd/' + name)
+        except OSError:
+            continue
+        if target.startswith('pipe:'):
+            os.write(fd, b'rubbish\\n')
+";
+    let project = Project::new(&[("test_it.py", rubbish)]);
+    let mut controller = Controller::with_worker(&project);
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Finish { worker: WorkerId(0) });
+    let death = controller.death();
+    let cause = death.cause.unwrap();
+    assert!(cause.starts_with("it broke the worker protocol: "), "{cause}");
+    assert!(cause.ends_with("in the line `rubbish`"), "{cause}");
+    assert_eq!(death.running.map(|(item, _)| item), Some(0));
+    drop(controller.stdin.take());
+    end(controller.child, &controller.mark);
+}
+
+#[test]
+fn orders_that_make_no_sense_do_no_harm() {
+    let project = Project::new(&[("test_it.py", "def test_a(): pass\n")]);
+    let mut controller = Controller::with_worker(&project);
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    for worker in [WorkerId(0), WorkerId(99)] {
+        controller.say(&ToAgent::Resume { worker });
+        controller.say(&ToAgent::Withdraw { worker, items: vec![0, 7] });
+    }
+    controller.wait_for_event(&WorkerEvent::Withdrawn { items: vec![] });
+    // An item that the worker has not collected ends the worker, not the agent.
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![7] });
+    let death = controller.death();
+    assert!(!death.is_clean(), "{death:?}");
+    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Ping(1));
+    controller.wait(|message| (message == FromAgent::Pong(1)).then_some(()));
+    drop(controller.stdin.take());
+    assert_eq!(told(end(controller.child, &controller.mark)).0, Some(0));
+}
+
+#[test]
+fn a_worker_needs_a_suite_that_was_prepared() {
+    let mut controller = Controller::start();
+    controller.say(&ToAgent::Start {
+        worker: WorkerId(4),
+        spec: WorkerSpec::default(),
+        input: input(),
+    });
+    let Ending::NotStarted(why) = controller.death().ending else { panic!("it was started") };
+    assert_eq!(why, "its suite was not prepared on this host");
+    let suite = PytestSuite {
+        root: "/".into(),
+        python: Some("/nowhere/python".to_owned()),
+        ..PytestSuite::default()
+    };
+    controller.say(&ToAgent::Prepare {
+        suite: Suite::Pytest(suite),
+        deadlines: Deadlines::default(),
+        worker_memory: None,
+    });
+    let refusal = controller.wait(|message| match message {
+        FromAgent::Refused(refusal) => Some(refusal),
+        _ => None,
+    });
+    assert!(refusal.message.contains("/nowhere/python"), "{}", refusal.message);
+    drop(controller.stdin.take());
+    end(controller.child, &controller.mark);
+}
+
+/// The verdict of a run of two workers whose agent is this shell script.
+fn run_with_agent(script: &str) -> Verdict {
+    let project = tempfile::tempdir().unwrap();
+    fs::write(project.path().join("greeting"), Preamble::bytes()).unwrap();
+    let short = Duration::from_millis(600);
+    let mark = Marked::new();
+    let (name, value) = mark.variable();
+    let script = format!("export {name}={value}; cd {}; {script}", project.path().display());
+    let config = Config::builder()
+        .root(project.path())
+        .workers(2)
+        .python(python(&["pytest==9.2.0"]).display().to_string())
+        .deadlines(Deadlines { agent: short, silence: short, ..Deadlines::default() })
+        .agent(AgentCommand::Program("/bin/sh".into(), vec!["-c".into(), script.into()]))
+        .build()
+        .unwrap();
+    let (sender, verdicts) = mpsc::channel();
+    let run = Run::new()
+        .subscribe(move |event: &RunEvent| {
+            if let RunEvent::RunFinished(verdict) = event {
+                sender.send(verdict.clone()).unwrap();
+            }
+        })
+        .start(config)
+        .unwrap();
+    let verdict = verdicts.recv_timeout(PATIENCE).expect("the run comes to its end");
+    assert_eq!(run.wait().unwrap(), verdict);
+    mark.kill();
+    verdict
+}
+
+#[test]
+fn a_run_whose_agent_is_none_ends_with_the_cause() {
+    for (script, cause) in [
+        ("echo Welcome; echo to host; sleep 1000", "its agent did not answer for"),
+        ("echo Welcome to host", "first 16 bytes, which begin with `Welcome to host`"),
+        (
+            "printf '\\0callsheet 9.9.9 (00000000deadbeef)\\n'; sleep 1000",
+            "the other side is callsheet 9.9.9",
+        ),
+        ("sleep 1000", "its agent did not answer for"),
+        ("exit 5", "exit status: 5"),
+        ("echo no such module: callsheet >&2; exit 127", "it said: no such module: callsheet"),
+        ("kill -9 $$", "signal: 9"),
+        ("cat greeting; exit 0", "exit status: 0"),
+        (
+            "cat greeting; printf '\\0\\0\\0\\11abc'",
+            "the link ended inside a frame: 7 of 13 bytes came",
+        ),
+        ("cat greeting; printf '\\0\\0\\0\\11abc'; sleep 1000", "its agent did not answer for"),
+        (
+            "cat greeting; printf '\\377\\377\\377\\377'; sleep 1000",
+            "a frame of 4294967295 bytes is above the maximum",
+        ),
+        (
+            "cat greeting; printf '\\0\\0\\0\\1\\376'; sleep 1000",
+            "a frame of 1 bytes is no message",
+        ),
+        // A pong, and then silence.
+        ("cat greeting; printf '\\0\\0\\0\\2\\5\\0'; sleep 1000", "its agent said nothing for"),
+        ("head -c 100000 /dev/zero; sleep 1000", "no greeting in its first"),
+    ] {
+        let verdict = run_with_agent(script);
+        assert_eq!(verdict.exit_code, 7, "{script}: {verdict:?}");
+        let explanation = verdict.explanation.unwrap_or_default();
+        assert!(explanation.contains(cause), "{script}: {explanation}");
+    }
+}
+
+#[test]
+fn a_run_whose_agent_does_not_start_ends_with_the_cause() {
+    let project = tempfile::tempdir().unwrap();
+    let config = Config::builder()
+        .root(project.path())
+        .workers(2)
+        .agent(AgentCommand::Program("/nowhere/callsheet".into(), vec![]))
+        .build()
+        .unwrap();
+    let verdict = callsheet::run(config, |_: &RunEvent| {}).unwrap();
+    assert_eq!(verdict.exit_code, 7);
+    let explanation = verdict.explanation.unwrap_or_default();
+    assert!(
+        explanation.contains("failed to start the agent `/nowhere/callsheet`: No such file"),
+        "{explanation}"
+    );
+}
