@@ -41,6 +41,26 @@ impl Project {
         project
     }
 
+    /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
+    pub(crate) fn suite(name: &str) -> Self {
+        let project = Self::new(&[]);
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites").join(name);
+        project.copy(&suite, &suite);
+        project
+    }
+
+    fn copy(&self, root: &Path, directory: &Path) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                self.copy(root, &path);
+            } else if path.extension().is_none_or(|extension| extension != "pyc") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+                self.write(name, &fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
     /// Writes a file of the project.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.directory.path().join(name);
