@@ -118,16 +118,7 @@ impl SchedulerActor {
                     test,
                     outcome: Outcome::NotRun,
                     worker: _,
-                } => {
-                    let reason: Arc<str> = "its worker's session ended in the middle of it".into();
-                    self.publish(RunEvent::TestNotRun {
-                        lane,
-                        index,
-                        test,
-                        reason,
-                        lost: false,
-                    });
-                }
+                } => self.broken_off(lane, index, test),
                 Decision::Finished {
                     worker,
                     lane,
@@ -186,6 +177,17 @@ impl SchedulerActor {
                 }
             }
         }
+    }
+
+    /// A test in the middle of which its worker's session ended by itself.
+    fn broken_off(&mut self, lane: Lane, index: TestIndex, test: TestName) {
+        self.publish(RunEvent::TestNotRun {
+            lane,
+            index,
+            test,
+            reason: "its worker's session ended in the middle of it".into(),
+            lost: false,
+        });
     }
 
     /// A test that its worker took with it when it died; one that we killed on purpose is no crash.
