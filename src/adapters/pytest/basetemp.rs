@@ -55,8 +55,8 @@ impl BaseTemp {
                     write!(lock, "{}", std::process::id())?;
                     let current = root.join("pytest-current");
                     // For people; another run may be changing it too.
-                    let _replaced =
-                        fs::remove_file(&current).and_then(|()| symlink(&path, &current));
+                    let _absent = fs::remove_file(&current);
+                    let _raced = symlink(&path, &current);
                     return Ok(Self {
                         path,
                         numbered: true,
@@ -121,6 +121,7 @@ mod tests {
         let running = BaseTemp::numbered(temp.path(), "me").unwrap();
         assert_eq!(running.path(), root.join("pytest-0"));
         assert!(running.path().join(LOCK).exists());
+        assert_eq!(fs::read_link(root.join("pytest-current")).unwrap(), running.path());
         for number in 1..6 {
             let path = BaseTemp::numbered(temp.path(), "me")
                 .unwrap()

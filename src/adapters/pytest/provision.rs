@@ -229,6 +229,8 @@ fn steps(
                 "install",
                 "--disable-pip-version-check",
                 "--no-input",
+                "--progress-bar",
+                "off",
                 "-r",
             ])
             .arg(requirements);
