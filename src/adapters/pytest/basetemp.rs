@@ -121,7 +121,10 @@ mod tests {
         let running = BaseTemp::numbered(temp.path(), "me").unwrap();
         assert_eq!(running.path(), root.join("pytest-0"));
         assert!(running.path().join(LOCK).exists());
-        assert_eq!(fs::read_link(root.join("pytest-current")).unwrap(), running.path());
+        assert_eq!(
+            fs::read_link(root.join("pytest-current")).unwrap(),
+            running.path()
+        );
         for number in 1..6 {
             let path = BaseTemp::numbered(temp.path(), "me")
                 .unwrap()
