@@ -135,10 +135,7 @@ impl HostActor {
             (self.patience.greeting, "did not answer")
         };
         if self.silent > limit {
-            self.lose(
-                &format!("its agent {what} for {} s", limit.as_secs()),
-                context,
-            );
+            self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
         } else {
             self.send(&ToAgent::Ping(0));
         }
@@ -149,28 +146,12 @@ impl Actor for HostActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        let child = self
-            .child
-            .as_mut()
-            .expect("the agent is taken only when the actor stops");
-        let stdin = child
-            .stdin
-            .take()
-            .expect("agents are launched with stdin piped");
-        let stdout = child
-            .stdout
-            .take()
-            .expect("agents are launched with stdout piped");
-        let stderr = child
-            .stderr
-            .take()
-            .expect("agents are launched with stderr piped");
+        let child = self.child.as_mut().expect("the agent is taken only when the actor stops");
+        let stdin = child.stdin.take().expect("agents are launched with stdin piped");
+        let stdout = child.stdout.take().expect("agents are launched with stdout piped");
+        let stderr = child.stderr.take().expect("agents are launched with stderr piped");
         let inbox = self.inbox.take().expect("an actor is started once");
-        context.add_stream(FramedRead::with_capacity(
-            stdout,
-            FrameCodec::default(),
-            256 * 1024,
-        ));
+        context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
         context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
@@ -196,8 +177,7 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
             Ok(FromAgent::Prepared(info)) => self.supervisor.do_send(HostNews::Prepared(info)),
             Ok(FromAgent::Refused(refusal)) => self.supervisor.do_send(HostNews::Refused(refusal)),
             Ok(FromAgent::Concluded { text, failure }) => {
-                self.supervisor
-                    .do_send(HostNews::Concluded { text, failure });
+                self.supervisor.do_send(HostNews::Concluded { text, failure });
             }
             Ok(FromAgent::Pong(_)) => {}
             Err(problem) => self.lose(&problem.to_string(), context),

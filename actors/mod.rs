@@ -44,6 +44,7 @@ mod error;
 mod host;
 pub mod messages;
 mod policy;
+mod record;
 mod reporter;
 mod scheduler;
 mod session;

@@ -24,7 +24,9 @@ impl ForeignPolicy {
     }
 
     fn ask<T: Default>(&mut self, question: impl FnOnce(&mut dyn Policy) -> T) -> T {
-        let Some(mut policy) = self.policy.take() else { return T::default() };
+        let Some(mut policy) = self.policy.take() else {
+            return T::default();
+        };
         // A policy that panics is dropped on the way out, so that nobody sees what it left half done.
         let asked = catch_unwind(AssertUnwindSafe(move || (question(&mut *policy), policy)));
         match asked {

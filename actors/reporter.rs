@@ -28,7 +28,9 @@ impl Handler<Event> for ReporterActor {
     type Result = ();
 
     fn handle(&mut self, Event(event): Event, _context: &mut Context<Self>) {
-        let Some(mut subscriber) = self.subscriber.take() else { return };
+        let Some(mut subscriber) = self.subscriber.take() else {
+            return;
+        };
         // One that panics is dropped on the way out, so that nobody sees what it left half done.
         let told = catch_unwind(AssertUnwindSafe(move || {
             subscriber.event(&event);
@@ -36,7 +38,9 @@ impl Handler<Event> for ReporterActor {
         }));
         match told {
             Ok(subscriber) => self.subscriber = Some(subscriber),
-            Err(panic) => self.session.do_send(SessionNote::SubscriberFailed(panic_text(&*panic).to_owned())),
+            Err(panic) => {
+                self.session.do_send(SessionNote::SubscriberFailed(panic_text(&*panic).to_owned()));
+            }
         }
     }
 }

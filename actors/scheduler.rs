@@ -10,9 +10,9 @@ use super::messages::{
     AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
     SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
 };
+use super::record;
 use crate::model::{
-    CollectReport, Collection, Death, Durations, Lane, Outcome, RunEvent, StopReason, TestEnd,
-    TestIndex, TestName, WorkerId,
+    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 
@@ -70,11 +70,7 @@ impl SchedulerActor {
     }
 
     fn order(&self, worker: WorkerId, order: WorkerOrder) {
-        if let Some(orders) = self
-            .workers
-            .get(&worker)
-            .and_then(|worker| worker.orders.as_ref())
-        {
+        if let Some(orders) = self.workers.get(&worker).and_then(|worker| worker.orders.as_ref()) {
             orders.do_send(order);
         }
     }
@@ -85,85 +81,21 @@ impl SchedulerActor {
             match decision {
                 Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
                 Decision::Withdraw { worker, items } => {
-                    self.order(worker, WorkerOrder::Withdraw(items))
+                    self.order(worker, WorkerOrder::Withdraw(items));
                 }
                 Decision::Finish { worker } => {
                     self.workers.entry(worker).or_default().told_to_finish = true;
                     self.order(worker, WorkerOrder::Finish);
                 }
                 Decision::Scheduling { tests, workers } => {
+                    let policy = self.core.policy_name().to_owned();
+                    let deselected = self.deselected;
                     self.publish(RunEvent::SchedulingStarted {
                         tests,
                         workers,
-                        policy: self.core.policy_name().to_owned(),
-                        deselected: self.deselected,
-                    })
-                }
-                Decision::Started {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                } => {
-                    self.publish(RunEvent::TestStarted {
-                        worker,
-                        lane,
-                        index,
-                        test,
+                        policy,
+                        deselected,
                     });
-                }
-                Decision::Finished {
-                    lane,
-                    index,
-                    test,
-                    outcome: Outcome::NotRun,
-                    worker: _,
-                } => self.broken_off(lane, index, test),
-                Decision::Finished {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                    outcome,
-                } => {
-                    let end = end.unwrap_or_else(|| without_times(outcome));
-                    self.publish(RunEvent::TestFinished {
-                        worker,
-                        lane,
-                        index,
-                        test,
-                        end,
-                    });
-                }
-                Decision::Crashed {
-                    worker,
-                    lane,
-                    index,
-                    test,
-                    outcome,
-                } => {
-                    self.crashed(worker, lane, index, test, outcome);
-                }
-                Decision::NotRun {
-                    lane,
-                    index,
-                    test,
-                    reason,
-                    lost,
-                } => {
-                    self.publish(RunEvent::TestNotRun {
-                        lane,
-                        index,
-                        test,
-                        reason,
-                        lost,
-                    });
-                }
-                Decision::Differs(diff) => self.publish(RunEvent::CollectionDiffers(diff)),
-                Decision::Rejected { worker } => {
-                    let text =
-                        format!("worker '{worker}' is sent away, because it collected other tests");
-                    self.publish(RunEvent::Notice(text));
                 }
                 Decision::Abort(reason) => {
                     self.stopping = true;
@@ -171,52 +103,19 @@ impl SchedulerActor {
                 }
                 Decision::Fault(fault) => {
                     error!("{fault}");
-                    self.neighbours
-                        .session
-                        .do_send(SessionNote::Broken(fault.to_string()));
+                    self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
+                }
+                told @ (Decision::Started { .. }
+                | Decision::Finished { .. }
+                | Decision::Crashed { .. }
+                | Decision::NotRun { .. }
+                | Decision::Differs(_)
+                | Decision::Rejected { .. }) => {
+                    if let Some(event) = record::entry(told, end, &self.killed) {
+                        self.publish(event);
+                    }
                 }
             }
-        }
-    }
-
-    /// A test in the middle of which its worker's session ended by itself.
-    fn broken_off(&mut self, lane: Lane, index: TestIndex, test: TestName) {
-        self.publish(RunEvent::TestNotRun {
-            lane,
-            index,
-            test,
-            reason: "its worker's session ended in the middle of it".into(),
-            lost: false,
-        });
-    }
-
-    /// A test that its worker took with it when it died; one that we killed on purpose is no crash.
-    fn crashed(
-        &self,
-        worker: WorkerId,
-        lane: Lane,
-        index: TestIndex,
-        test: TestName,
-        outcome: Outcome,
-    ) {
-        if self.killed.contains(&worker) {
-            let reason: Arc<str> = "it was running when the run was killed".into();
-            self.publish(RunEvent::TestNotRun {
-                lane,
-                index,
-                test,
-                reason,
-                lost: false,
-            });
-        } else {
-            let end = without_times(outcome);
-            self.publish(RunEvent::TestFinished {
-                worker,
-                lane,
-                index,
-                test,
-                end,
-            });
         }
     }
 
@@ -243,7 +142,11 @@ impl SchedulerActor {
         let text: Arc<str> = match &reason {
             StopReason::MaxFail(count) => format!("the run stopped after {count} failures").into(),
             StopReason::Requested(by) => format!("the run was interrupted by {by}").into(),
-            StopReason::Worker { reason, .. } => format!("the run was stopped: {reason}").into(),
+            StopReason::Worker { reason, .. } => {
+                // Of a traceback the last line.
+                let line = reason.trim_end().lines().last().unwrap_or_default();
+                format!("the run was stopped: {line}").into()
+            }
             StopReason::CollectionsDiffer => "workers collected different tests".into(),
             StopReason::CollectionFailed => "there were errors during collection".into(),
         };
@@ -257,11 +160,7 @@ impl SchedulerActor {
         self.workers.entry(worker).or_default().collected = true;
         self.deselected = self.deselected.max(deselected);
         self.neighbours.came_up.do_send(WorkerCameUp);
-        self.publish(RunEvent::WorkerCollected {
-            worker,
-            tests,
-            deselected,
-        });
+        self.publish(RunEvent::WorkerCollected { worker, tests, deselected });
         if self.collect_only {
             self.publish(RunEvent::Collected { worker, collection });
             return self.carry_out(vec![Decision::Finish { worker }], None);
@@ -279,14 +178,8 @@ impl SchedulerActor {
             self.killed.insert(worker);
         }
         let expected = announced && (death.is_clean() || killed);
-        let crashed = running
-            .filter(|_| !killed)
-            .and_then(|item| self.core.name(worker, item));
-        let verdict = if death.timed_out {
-            Outcome::TimedOut
-        } else {
-            Outcome::Crashed
-        };
+        let crashed = running.filter(|_| !killed).and_then(|item| self.core.name(worker, item));
+        let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
         self.publish(RunEvent::WorkerDown {
             worker,
@@ -310,23 +203,12 @@ impl SchedulerActor {
     }
 }
 
-/// The end of a test whose times nobody can tell any more.
-fn without_times(outcome: Outcome) -> TestEnd {
-    TestEnd {
-        outcome,
-        durations: Durations::default(),
-        started: 0.0,
-    }
-}
-
 impl Actor for SchedulerActor {
     type Context = Context<Self>;
 
     fn stopped(&mut self, _context: &mut Context<Self>) {
         if std::thread::panicking() {
-            self.neighbours
-                .session
-                .do_send(SessionNote::SchedulerFailed);
+            self.neighbours.session.do_send(SessionNote::SchedulerFailed);
         }
     }
 }
@@ -338,17 +220,15 @@ impl Handler<WorkerNews> for SchedulerActor {
         match news {
             News::Spawned(pid) => self.publish(RunEvent::WorkerSpawned { worker, pid }),
             News::Ready(info) => {
-                self.workers
-                    .entry(worker)
-                    .or_default()
-                    .runs_despite_collection_errors = info.continue_on_collection_errors;
+                self.workers.entry(worker).or_default().runs_despite_collection_errors =
+                    info.continue_on_collection_errors;
                 self.publish(RunEvent::WorkerReady { worker, info });
                 let decisions = self.core.worker_ready(worker);
                 self.carry_out(decisions, None);
             }
             News::CollectReport(report) => self.collect_report(worker, report),
             News::Collected(collection, deselected) => {
-                self.collected(worker, collection, deselected)
+                self.collected(worker, collection, deselected);
             }
             News::Started(item) => {
                 let decisions = self.core.test_started(worker, item);
@@ -356,11 +236,7 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Report(item, report) => {
                 if let Some((_, _, test)) = self.core.name(worker, item) {
-                    self.publish(RunEvent::TestReported {
-                        worker,
-                        test,
-                        report,
-                    });
+                    self.publish(RunEvent::TestReported { worker, test, report });
                 }
             }
             News::Ran(item, duration) => {
@@ -370,39 +246,23 @@ impl Handler<WorkerNews> for SchedulerActor {
             News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
             News::Ended(item, end) => {
                 let decisions =
-                    self.core
-                        .test_ended(worker, item, end.outcome, end.durations.total());
+                    self.core.test_ended(worker, item, end.outcome, end.durations.total());
                 self.carry_out(decisions, Some(end));
             }
             News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
-            News::Output(stream, text) => self.publish(RunEvent::Output {
-                worker,
-                stream,
-                text,
-            }),
+            News::Output(stream, text) => self.publish(RunEvent::Output { worker, stream, text }),
             News::Withdrawn(items) => {
                 let decisions = self.core.withdrawn(worker, &items);
                 self.carry_out(decisions, None);
             }
-            News::Stopping {
-                reason,
-                exit_code,
-                kind,
-            } => {
+            News::Stopping { reason, exit_code, kind } => {
                 self.workers.entry(worker).or_default().leaves_by_itself = true;
-                let note = SessionNote::WorkerStops {
-                    worker,
-                    reason,
-                    exit_code,
-                    kind,
-                };
+                let note = SessionNote::WorkerStops { worker, reason, exit_code, kind };
                 self.neighbours.session.do_send(note);
             }
             News::Finished(conclusion) => {
                 if let Some(conclusion) = conclusion {
-                    self.neighbours
-                        .session
-                        .do_send(SessionNote::Conclusion(conclusion));
+                    self.neighbours.session.do_send(SessionNote::Conclusion(conclusion));
                 }
             }
             News::Down(death) => self.down(worker, death),
@@ -414,11 +274,7 @@ impl Handler<ExpectWorker> for SchedulerActor {
     type Result = ();
 
     fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker {
-            worker,
-            spec,
-            replaces,
-        } = expect;
+        let ExpectWorker { worker, spec, replaces } = expect;
         self.publish(RunEvent::WorkerStarting { worker, replaces });
         let decisions = self.core.worker_expected(worker, &spec, replaces);
         self.carry_out(decisions, None);

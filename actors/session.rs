@@ -84,8 +84,7 @@ impl SessionActor {
 
     fn publish_verdict(&self) {
         if let Some(to) = &self.neighbours {
-            to.publish
-                .do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
+            to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
         }
     }
 
@@ -99,8 +98,7 @@ impl SessionActor {
 
     /// There is no record any more and nobody to hear of workers: the agents end them.
     fn scheduler_failed(&mut self, context: &mut Context<Self>) {
-        self.core
-            .fatal(ExitCode::Internal, "the scheduler failed".to_owned(), None);
+        self.core.fatal(ExitCode::Internal, "the scheduler failed".to_owned(), None);
         self.record_lost = true;
         if self.fleet_lost {
             self.answer(context);
@@ -128,17 +126,9 @@ impl SessionActor {
     /// A subscriber is served no more; the run goes on for all others, and its verdict tells.
     fn subscriber_failed(&mut self, what: &str) {
         error!("a subscriber panicked: {what}");
-        self.core.fatal(
-            ExitCode::Internal,
-            format!("a subscriber panicked: {what}"),
-            None,
-        );
+        self.core.fatal(ExitCode::Internal, format!("a subscriber panicked: {what}"), None);
         // Nothing comes after the last event; who panics at that one is told of in the answer alone.
-        if let Some(to) = self
-            .neighbours
-            .as_ref()
-            .filter(|_| self.core.phase() < Phase::Done)
-        {
+        if let Some(to) = self.neighbours.as_ref().filter(|_| self.core.phase() < Phase::Done) {
             let text = format!("a subscriber panicked and gets no further events: {what}");
             to.publish.do_send(Publish(RunEvent::Notice(text)));
         }
@@ -151,9 +141,7 @@ impl SessionActor {
         context.spawn(wrap_future(written).map(
             |written, actor: &mut Self, context: &mut Context<Self>| {
                 if written.iter().any(Result::is_err) {
-                    actor
-                        .core
-                        .fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
+                    actor.core.fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
                 }
                 // Taken now and not from the record: a reporter may have failed at the very last event.
                 let verdict = actor.core.verdict();
@@ -207,12 +195,7 @@ impl Handler<SessionNote> for SessionActor {
     fn handle(&mut self, note: SessionNote, context: &mut Context<Self>) {
         let steps = match note {
             SessionNote::Halted(worker) => self.core.halted(worker),
-            SessionNote::WorkerStops {
-                worker,
-                reason,
-                exit_code,
-                kind,
-            } => match kind {
+            SessionNote::WorkerStops { worker, reason, exit_code, kind } => match kind {
                 StopKind::Interrupt | StopKind::Exit | StopKind::Stop => {
                     self.core.worker_stops(worker, reason, exit_code)
                 }
@@ -243,11 +226,7 @@ impl Handler<FleetNews> for SessionActor {
         let steps = match news {
             FleetNews::Empty(reason) => self.core.fleet_is_empty(&reason),
             FleetNews::Refused(refusal) => {
-                let code = if refusal.usage {
-                    ExitCode::Usage
-                } else {
-                    ExitCode::Infrastructure
-                };
+                let code = if refusal.usage { ExitCode::Usage } else { ExitCode::Infrastructure };
                 self.core.fatal(code, refusal.message, None)
             }
             FleetNews::Concluded { text, failure } => {
@@ -272,11 +251,7 @@ impl Handler<Halt> for SessionActor {
 
     fn handle(&mut self, Halt { by, kill }: Halt, _context: &mut Context<Self>) {
         let again = std::mem::replace(&mut self.asked, true);
-        let steps = if kill || again {
-            self.core.killed(by)
-        } else {
-            self.core.requested(by)
-        };
+        let steps = if kill || again { self.core.killed(by) } else { self.core.requested(by) };
         self.carry_out(steps);
     }
 }

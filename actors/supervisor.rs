@@ -113,14 +113,7 @@ impl SupervisorActor {
     fn recruit(&mut self, spec: WorkerSpec) -> WorkerId {
         let worker = WorkerId(self.next_id);
         self.next_id += 1;
-        self.members.insert(
-            worker,
-            Member {
-                spec,
-                since: Instant::now(),
-                actor: None,
-            },
-        );
+        self.members.insert(worker, Member { spec, since: Instant::now(), actor: None });
         worker
     }
 
@@ -143,20 +136,11 @@ impl SupervisorActor {
         let Some(member) = self.members.get_mut(&worker) else {
             return;
         };
-        let actor = WorkerActor::new(
-            worker,
-            host.clone().recipient(),
-            self.neighbours.news.clone(),
-        )
-        .start();
-        host.do_send(Attach {
-            worker,
-            recipient: actor.clone().recipient(),
-        });
-        self.neighbours.enlist.do_send(Enlist {
-            worker,
-            orders: actor.clone().recipient(),
-        });
+        let actor =
+            WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone())
+                .start();
+        host.do_send(Attach { worker, recipient: actor.clone().recipient() });
+        self.neighbours.enlist.do_send(Enlist { worker, orders: actor.clone().recipient() });
         host.do_send(ToHost(ToAgent::Start {
             worker,
             spec: member.spec.clone(),
@@ -178,10 +162,8 @@ impl SupervisorActor {
             Err(problem) => return self.give_up(&problem.to_string()),
         };
         info!("agent started, process {:?}", child.id());
-        let patience = Patience {
-            greeting: self.plan.deadlines.agent,
-            silence: self.plan.deadlines.silence,
-        };
+        let patience =
+            Patience { greeting: self.plan.deadlines.agent, silence: self.plan.deadlines.silence };
         let run_id = self.plan.input.run_id.clone();
         let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
         let supervisor = context.address().recipient();
@@ -211,26 +193,17 @@ impl SupervisorActor {
     /// No replacement comes for a worker.
     fn dismiss(&mut self, worker: WorkerId, reason: &str) {
         self.members.remove(&worker);
-        self.neighbours.abandon.do_send(AbandonWorker {
-            worker,
-            reason: reason.to_owned(),
-        });
+        self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
     }
 
     fn tell_if_empty(&self) {
         if self.members.is_empty() && !self.dismissed {
-            self.neighbours
-                .session
-                .do_send(FleetNews::Empty(self.last_words.clone()));
+            self.neighbours.session.do_send(FleetNews::Empty(self.last_words.clone()));
         }
     }
 
     fn kill_all(&self) {
-        for actor in self
-            .members
-            .values()
-            .filter_map(|member| member.actor.as_ref())
-        {
+        for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
             actor.do_send(StopWorker(StopMode::Kill));
         }
     }
@@ -259,11 +232,7 @@ impl SupervisorActor {
     ) {
         let new = self.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
-        self.neighbours.expect.do_send(ExpectWorker {
-            worker: new,
-            spec,
-            replaces: Some(old),
-        });
+        self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
         if delay.is_zero() {
             self.start_worker(new, context);
         } else {
@@ -294,10 +263,7 @@ impl Handler<StartFleet> for SupervisorActor {
         self.begun = Instant::now();
         for spec in self.plan.specs.clone() {
             let worker = self.recruit(spec);
-            self.publish(RunEvent::WorkerStarting {
-                worker,
-                replaces: None,
-            });
+            self.publish(RunEvent::WorkerStarting { worker, replaces: None });
             self.waiting.push(worker);
         }
         self.start_host(context);
@@ -308,12 +274,7 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone {
-            worker,
-            expected,
-            wanted,
-            collecting,
-        } = gone;
+        let WorkerGone { worker, expected, wanted, collecting } = gone;
         let Some(member) = self.members.remove(&worker) else {
             return;
         };
@@ -323,16 +284,13 @@ impl Handler<WorkerGone> for SupervisorActor {
             let now = self.begun.elapsed();
             match self.policy.died(now, member.since.elapsed(), collecting) {
                 Restart::After(delay) if wanted => {
-                    self.replace(worker, member.spec, delay, context)
+                    self.replace(worker, member.spec, delay, context);
                 }
                 Restart::After(_) => {
-                    self.dismiss(worker, "nothing is left for a replacement to do")
+                    self.dismiss(worker, "nothing is left for a replacement to do");
                 }
                 Restart::Denied(reason) => {
-                    self.publish(RunEvent::ReplacementDenied {
-                        worker,
-                        reason: reason.clone(),
-                    });
+                    self.publish(RunEvent::ReplacementDenied { worker, reason: reason.clone() });
                     self.abandon(worker, &reason);
                 }
             }
@@ -376,9 +334,7 @@ impl Handler<HostNews> for SupervisorActor {
                 self.give_up(&reason);
             }
             HostNews::Concluded { text, failure } => {
-                self.neighbours
-                    .session
-                    .do_send(FleetNews::Concluded { text, failure });
+                self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
             }
             HostNews::Lost(why) => {
                 let before = std::mem::replace(&mut self.host, Host::None);
@@ -391,10 +347,7 @@ impl Handler<HostNews> for SupervisorActor {
                 } else if self.members.is_empty() {
                     // It was lost while it ran the conclusion.
                     let failure = Some(format!("the conclusion was not run: {why}"));
-                    let concluded = FleetNews::Concluded {
-                        text: String::new(),
-                        failure,
-                    };
+                    let concluded = FleetNews::Concluded { text: String::new(), failure };
                     self.neighbours.session.do_send(concluded);
                 }
             }
@@ -408,11 +361,7 @@ impl Handler<StandDown> for SupervisorActor {
     fn handle(&mut self, StandDown { interrupt }: StandDown, _context: &mut Context<Self>) {
         self.standing_down = true;
         if interrupt {
-            for actor in self
-                .members
-                .values()
-                .filter_map(|member| member.actor.as_ref())
-            {
+            for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
                 actor.do_send(StopWorker(StopMode::AfterTest));
             }
         }
@@ -435,15 +384,17 @@ impl Handler<RunConclusion> for SupervisorActor {
 
     fn handle(&mut self, RunConclusion(requests): RunConclusion, _context: &mut Context<Self>) {
         match &self.host {
-            Host::Ready(host) => host.do_send(ToHost(ToAgent::Conclude {
-                requests,
-                input: self.plan.input.clone(),
-            })),
+            Host::Ready(host) => {
+                host.do_send(ToHost(ToAgent::Conclude {
+                    requests,
+                    input: self.plan.input.clone(),
+                }));
+            }
             Host::None | Host::Preparing(_) => {
                 self.neighbours.session.do_send(FleetNews::Concluded {
                     text: String::new(),
                     failure: Some("the conclusion was not run: its agent is gone".to_owned()),
-                })
+                });
             }
         }
     }

@@ -90,18 +90,12 @@ impl Stopper {
     /// Asks for the end: tests that run are finished and reported, nothing new begins, tests that had not begun are not-run. `by` is told to
     /// people (`SIGINT`). A second request kills, as [`kill`](Self::kill) does.
     pub fn stop(&self, by: &str) {
-        self.halt.do_send(Halt {
-            by: by.to_owned(),
-            kill: false,
-        });
+        self.halt.do_send(Halt { by: by.to_owned(), kill: false });
     }
 
     /// Kills every worker at once; tests that ran are not-run, the account is closed and the verdict comes all the same.
     pub fn kill(&self, by: &str) {
-        self.halt.do_send(Halt {
-            by: by.to_owned(),
-            kill: true,
-        });
+        self.halt.do_send(Halt { by: by.to_owned(), kill: true });
     }
 }
 
@@ -125,9 +119,7 @@ impl SessionHandle {
 
     /// What stops the run, to be given away.
     pub fn stopper(&self) -> Stopper {
-        Stopper {
-            halt: self.session.clone().recipient(),
-        }
+        Stopper { halt: self.session.clone().recipient() }
     }
 
     /// Waits for the end of the run. Its actors and agents are gone or about to go by then: nothing of it keeps the `System` alive.
@@ -184,12 +176,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     if agent::is_asked() {
         return Err(RunError::IsAgent);
     }
-    let Parts {
-        policy: own_policy,
-        subscribers,
-        mut recipients,
-        terminal,
-    } = parts;
+    let Parts { policy: own_policy, subscribers, mut recipients, terminal } = parts;
     let (sender, answer) = oneshot::channel();
     let session = SessionActor::new(Session::new(config.max_fail), sender).start();
     let mut flush = Vec::new();
@@ -204,10 +191,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         flush.push(reporter.recipient());
     }
 
-    let expected: Vec<(WorkerId, WorkerSpec)> = (0..)
-        .map(WorkerId)
-        .zip(config.workers.iter().cloned())
-        .collect();
+    let expected: Vec<(WorkerId, WorkerSpec)> =
+        (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy),
@@ -243,10 +228,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let first = RunEvent::RunStarted {
         run_id: config.run_id.clone(),
         dist: config.policy.dist,
-        workers: expected
-            .into_iter()
-            .map(|(worker, spec)| (worker, spec.to_string()))
-            .collect(),
+        workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
     };
     session.do_send(Begin {
         neighbours: session::Neighbours {

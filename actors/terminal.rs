@@ -21,11 +21,7 @@ pub(super) struct TerminalReporter {
 
 impl TerminalReporter {
     pub(super) fn new(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
-        Self {
-            report: TerminalReport::new(options, out),
-            begun: Instant::now(),
-            broken: false,
-        }
+        Self { report: TerminalReport::new(options, out), begun: Instant::now(), broken: false }
     }
 
     /// A terminal that went away does not end the run: its results are still wanted by others.

@@ -34,20 +34,11 @@ impl WorkerActor {
         host: Recipient<ToHost>,
         scheduler: Recipient<WorkerNews>,
     ) -> Self {
-        Self {
-            id,
-            state: State::Starting,
-            items: Vec::new(),
-            host,
-            scheduler,
-        }
+        Self { id, state: State::Starting, items: Vec::new(), host, scheduler }
     }
 
     fn tell(&self, news: News) {
-        self.scheduler.do_send(WorkerNews {
-            worker: self.id,
-            news,
-        });
+        self.scheduler.do_send(WorkerNews { worker: self.id, news });
     }
 
     fn become_(&mut self, state: State) {
@@ -65,10 +56,7 @@ impl Actor for WorkerActor {
             self.state = State::Gone;
             let why = "its actor ended".to_owned();
             self.tell(News::Down(Death::early(Ending::AgentLost(why))));
-            self.host.do_send(ToHost(ToAgent::Stop {
-                worker: self.id,
-                mode: StopMode::Kill,
-            }));
+            self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode: StopMode::Kill }));
         }
     }
 }
@@ -88,10 +76,7 @@ impl Handler<FromHost> for WorkerActor {
                 self.items.append(&mut items);
                 return;
             }
-            WorkerEvent::Collected {
-                count: _,
-                deselected,
-            } => {
+            WorkerEvent::Collected { count: _, deselected } => {
                 self.become_(State::Ready);
                 News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected)
             }
@@ -109,22 +94,11 @@ impl Handler<FromHost> for WorkerActor {
             WorkerEvent::Warning(warning) => News::Warning(warning),
             WorkerEvent::Output { stream, text } => News::Output(stream, text),
             WorkerEvent::Withdrawn { items } => News::Withdrawn(items),
-            WorkerEvent::Stopping {
-                reason,
-                exit_code,
-                kind,
-            } => {
+            WorkerEvent::Stopping { reason, exit_code, kind } => {
                 self.become_(State::Stopping);
-                News::Stopping {
-                    reason,
-                    exit_code,
-                    kind,
-                }
+                News::Stopping { reason, exit_code, kind }
             }
-            WorkerEvent::Finished {
-                exit_code: _,
-                conclude,
-            } => {
+            WorkerEvent::Finished { exit_code: _, conclude } => {
                 self.become_(State::Stopping);
                 News::Finished(conclude)
             }
@@ -159,10 +133,7 @@ impl Handler<StopWorker> for WorkerActor {
         // A worker that has collected ends by the scheduler's word, which also takes back its queue.
         let collected = !matches!(self.state, State::Starting | State::Collecting);
         if mode == StopMode::Kill || !collected {
-            self.host.do_send(ToHost(ToAgent::Stop {
-                worker: self.id,
-                mode,
-            }));
+            self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode }));
         }
     }
 }

@@ -67,14 +67,11 @@ impl ExitCode {
 
     /// The table of the README, in Markdown, with a newline at its end.
     pub fn table() -> String {
-        Self::ALL.iter().fold(
-            String::from("| code | meaning |\n|---|---|\n"),
-            |mut table, code| {
-                // Writing to a string does not fail.
-                let _ = writeln!(table, "| {} | {} |", code.number(), code.meaning());
-                table
-            },
-        )
+        Self::ALL.iter().fold(String::from("| code | meaning |\n|---|---|\n"), |mut table, code| {
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "| {} | {} |", code.number(), code.meaning());
+            table
+        })
     }
 }
 

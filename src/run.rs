@@ -90,11 +90,7 @@ impl Run {
             })
             .map_err(RunError::Thread)?;
         match from_run.recv() {
-            Ok(stopper) => Ok(RunHandle {
-                stopper,
-                ended,
-                thread,
-            }),
+            Ok(stopper) => Ok(RunHandle { stopper, ended, thread }),
             Err(_not_started) => Err(join(thread).err().unwrap_or_else(broken)),
         }
     }

@@ -60,10 +60,7 @@ pub(super) struct Conversation {
 
 impl Default for Conversation {
     fn default() -> Self {
-        Self {
-            stage: Stage::Starting,
-            items: 0,
-        }
+        Self { stage: Stage::Starting, items: 0 }
     }
 }
 
@@ -92,9 +89,7 @@ impl Conversation {
 
     fn step(&mut self, message: Message) -> Result<WorkerEvent, ProtocolError> {
         if self.stage == Stage::Finished {
-            return Err(ProtocolError::Order(
-                "a message after `finished`".to_owned(),
-            ));
+            return Err(ProtocolError::Order("a message after `finished`".to_owned()));
         }
         match message {
             Message::Ready(ready) => {
@@ -113,9 +108,7 @@ impl Conversation {
                     .and_then(|count| self.items.checked_add(count))
                     .ok_or_else(|| ProtocolError::Order("more than 2^32 items".to_owned()))?;
                 self.items = count;
-                Ok(WorkerEvent::Items(
-                    items.into_iter().map(|item| item.0).collect(),
-                ))
+                Ok(WorkerEvent::Items(items.into_iter().map(|item| item.0).collect()))
             }
             Message::Collected { count, deselected } => {
                 self.expect("collected", Stage::Collecting)?;
@@ -134,74 +127,36 @@ impl Conversation {
             Message::Report(report) => {
                 let item = report.i;
                 self.expect_running("report", item)?;
-                Ok(WorkerEvent::Report {
-                    item,
-                    report: report.into(),
-                })
+                Ok(WorkerEvent::Report { item, report: report.into() })
             }
             Message::Ran { i, d } => {
                 self.expect("ran", Stage::Running(i))?;
                 self.stage = Stage::Waiting(i);
-                Ok(WorkerEvent::Ran {
-                    item: i,
-                    duration: d,
-                })
+                Ok(WorkerEvent::Ran { item: i, duration: d })
             }
             Message::Halted { i } => {
                 self.expect_running("halted", i)?;
                 Ok(WorkerEvent::Halted { item: i })
             }
-            Message::End {
-                i,
-                o,
-                d: [setup, call, teardown],
-                s,
-            } => {
+            Message::End { i, o, d: [setup, call, teardown], s } => {
                 self.expect_running("end", i)?;
                 self.stage = Stage::Idle;
-                let durations = Durations {
-                    setup,
-                    call,
-                    teardown,
-                };
-                let end = TestEnd {
-                    outcome: o.into(),
-                    durations,
-                    started: s,
-                };
+                let durations = Durations { setup, call, teardown };
+                let end = TestEnd { outcome: o.into(), durations, started: s };
                 Ok(WorkerEvent::Ended { item: i, end })
             }
-            Message::Warning {
-                stage,
-                id,
-                location,
-                text,
-            } => {
+            Message::Warning { stage, id, location, text } => {
                 let stage = match stage {
                     StageWord::Config => WarningStage::Config,
                     StageWord::Collect => WarningStage::Collect,
                     StageWord::Run => WarningStage::Run,
                 };
-                Ok(WorkerEvent::Warning(WarningReport {
-                    stage,
-                    id,
-                    location,
-                    text,
-                }))
+                Ok(WorkerEvent::Warning(WarningReport { stage, id, location, text }))
             }
-            Message::Stopping {
-                reason,
-                exit_code,
-                kind,
-            } => Ok(WorkerEvent::Stopping {
-                reason,
-                exit_code,
-                kind: kind.into(),
-            }),
-            Message::Finished {
-                exit_code,
-                conclude,
-            } => {
+            Message::Stopping { reason, exit_code, kind } => {
+                Ok(WorkerEvent::Stopping { reason, exit_code, kind: kind.into() })
+            }
+            Message::Finished { exit_code, conclude } => {
                 if let Some(item) = self.running() {
                     let problem = format!("`finished` while item {item} has not ended");
                     return Err(ProtocolError::Order(problem));
@@ -220,10 +175,7 @@ impl Conversation {
         if self.stage == stage {
             return Ok(());
         }
-        Err(ProtocolError::Order(format!(
-            "`{what}` where it was {}",
-            self.describe()
-        )))
+        Err(ProtocolError::Order(format!("`{what}` where it was {}", self.describe())))
     }
 
     fn expect_running(&self, what: &str, item: u32) -> Result<(), ProtocolError> {
@@ -253,3 +205,6 @@ fn shown(line: &[u8]) -> String {
     let dots = if line.len() > 120 { "…" } else { "" };
     format!("{}{dots}", text.escape_debug())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,7 @@ impl Descriptor {
     ///
     /// # Errors
     /// What the system says; in particular for a regular file, which can not be waited for.
-    #[expect(
-        unsafe_code,
-        reason = "tokio trusts the caller that the descriptor stays the same"
-    )]
+    #[expect(unsafe_code, reason = "tokio trusts the caller that the descriptor stays the same")]
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;

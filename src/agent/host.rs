@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use log::debug;
@@ -27,6 +28,9 @@ const CONCLUSION: Duration = Duration::from_secs(600);
 /// How long killed processes may take to be gone: long enough for the kernel to free 100 GiB.
 const ENDING: Duration = Duration::from_secs(20);
 
+/// How long a controller that no longer reads is waited for at the end; longer than [`ENDING`].
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// Why an agent ended otherwise than it was told to.
 #[derive(Debug, Error)]
 pub enum AgentError {
@@ -48,17 +52,20 @@ pub fn is_asked() -> bool {
 
 /// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.
 ///
-/// A program that embeds callsheet calls this first in its `main`, before it starts a thread or reads stdin.
+/// A program that embeds callsheet calls this first in its `main`, before it reads stdin or does anything that only one process should;
+/// a `main` marked `#[tokio::main]` or `#[actix::main]` may call it too.
 #[expect(clippy::exit, reason = "an agent has no other work than serving")]
 pub fn serve_if_asked() {
     if is_asked() {
-        let code = match serve() {
-            Ok(()) => 0,
-            Err(error) => {
+        // On a thread of its own, since a `main` that an async runtime was started for can not start another.
+        let code = match thread::spawn(serve).join() {
+            Ok(Ok(())) => 0,
+            Ok(Err(error)) => {
                 // The controller keeps what an agent says here; nobody is left to hear that it failed.
                 let _ = writeln!(io::stderr(), "callsheet agent: {error}");
                 i32::from(ExitCode::Infrastructure.number())
             }
+            Err(_told) => i32::from(ExitCode::Infrastructure.number()),
         };
         std::process::exit(code);
     }
@@ -89,18 +96,7 @@ pub fn serve() -> Result<(), AgentError> {
 }
 
 async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
-    let stdin = io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(Descriptor::new);
-    let stdout = io::stdout()
-        .as_fd()
-        .try_clone_to_owned()
-        .and_then(Descriptor::new);
-    let (stdin, stdout) = (
-        stdin.map_err(AgentError::Streams)?,
-        stdout.map_err(AgentError::Streams)?,
-    );
+    let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone(), run_ids);
@@ -112,15 +108,32 @@ async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
             }
         }
     };
+    let writing = sender.write_to(&stdout);
+    tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
         // The controller no longer listens: it is gone.
-        error = sender.write_to(&stdout) => Err(AgentError::Link(error.into())),
+        written = &mut writing => {
+            host.end().await;
+            return written.map_err(|error| AgentError::Link(error.into()));
+        }
     };
-    host.end().await;
+    let ending = async {
+        host.end().await;
+        sender.close();
+    };
     // At the end of a run the controller may have stopped listening already.
-    let _gone = sender.flush_to(&stdout).await;
+    let _ = tokio::join!(ending, tokio::time::timeout(FAREWELL, writing));
     result
+}
+
+fn streams() -> io::Result<(Descriptor, Descriptor)> {
+    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+        return Err(io::Error::other("a terminal speaks no frames"));
+    }
+    let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok((Descriptor::new(stdin)?, Descriptor::new(stdout)?))
 }
 
 #[derive(Debug)]
@@ -140,33 +153,16 @@ struct State {
 
 impl Host {
     fn new(sender: Sender, run_ids: Rc<RefCell<Vec<String>>>) -> Self {
-        Self {
-            sender,
-            state: Rc::default(),
-            tasks: JoinSet::new(),
-            run_ids,
-        }
+        Self { sender, state: Rc::default(), tasks: JoinSet::new(), run_ids }
     }
 
     fn take(&mut self, message: ToAgent) {
         match message {
-            ToAgent::Prepare {
-                suite,
-                deadlines,
-                worker_memory,
-            } => {
-                self.state.borrow_mut().limits = Limits {
-                    deadlines,
-                    memory: worker_memory,
-                };
-                self.tasks
-                    .spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
+            ToAgent::Prepare { suite, deadlines, worker_memory } => {
+                self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
+                self.tasks.spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
             }
-            ToAgent::Start {
-                worker,
-                spec,
-                input,
-            } => self.start(worker, spec, input),
+            ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
             ToAgent::Withdraw { worker, items } => self.order(worker, Order::Withdraw(items)),
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
@@ -207,18 +203,15 @@ impl Host {
                 (state.adapter.clone(), state.limits)
             };
             let command = match adapter {
-                Some(adapter) => adapter
-                    .command(worker, &spec, &input)
-                    .await
-                    .map_err(|error| error.to_string()),
+                Some(adapter) => {
+                    adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string())
+                }
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
                 Ok(command) => worker::serve(worker, &command, &input, limits, sender, inbox).await,
-                Err(why) => sender.worker(
-                    worker,
-                    WorkerEvent::Exited(Death::early(Ending::NotStarted(why))),
-                ),
+                Err(why) => sender
+                    .worker(worker, WorkerEvent::Exited(Death::early(Ending::NotStarted(why)))),
             }
             state.borrow_mut().workers.remove(&worker);
         });
@@ -259,10 +252,9 @@ async fn conclude(
     let adapter = state.borrow().adapter.clone();
     let concluded = async {
         match adapter {
-            Some(adapter) => adapter
-                .conclude(&requests, &input)
-                .await
-                .map_err(|error| error.to_string()),
+            Some(adapter) => {
+                adapter.conclude(&requests, &input).await.map_err(|error| error.to_string())
+            }
             None => Err("no suite was prepared on this host".to_owned()),
         }
     };
@@ -270,10 +262,7 @@ async fn conclude(
         .await
         .unwrap_or_else(|_| Err(format!("it did not end within {} s", CONCLUSION.as_secs())));
     let (text, failure) = result.unwrap_or_else(|error| {
-        (
-            String::new(),
-            Some(format!("the conclusion of the run failed: {error}")),
-        )
+        (String::new(), Some(format!("the conclusion of the run failed: {error}")))
     });
     sender.send(&FromAgent::Concluded { text, failure });
 }

@@ -135,15 +135,9 @@ impl<'de> Deserialize<'de> for ItemLine {
             Parts::Grouped(id, scope_len, group) => (id, scope_len, group),
         };
         if !id.is_char_boundary(scope_len as usize) {
-            return Err(D::Error::custom(format!(
-                "no scope of {scope_len} bytes in `{id}`"
-            )));
+            return Err(D::Error::custom(format!("no scope of {scope_len} bytes in `{id}`")));
         }
-        Ok(Self(Item {
-            id,
-            scope_len,
-            group,
-        }))
+        Ok(Self(Item { id, scope_len, group }))
     }
 }
 
@@ -176,11 +170,8 @@ impl From<Report> for PhaseReport {
             PhaseWord::Call => Phase::Call,
             PhaseWord::Teardown => Phase::Teardown,
         };
-        let sections = line
-            .sections
-            .into_iter()
-            .map(|(title, text)| Section { title, text })
-            .collect();
+        let sections =
+            line.sections.into_iter().map(|(title, text)| Section { title, text }).collect();
         Self {
             phase,
             category: line.category,

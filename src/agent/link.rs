@@ -1,9 +1,9 @@
 //! The agent's end of the link: frames in from stdin, frames out to stdout.
 //!
-//! What is sent is collected and written in one go by [`Writer::run`], so that a burst of small events costs one
+//! What is sent is collected and written in one go by [`Sender::write_to`], so that a burst of small events costs one
 //! system call and a single one is not held back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
@@ -31,6 +31,7 @@ struct Shared {
     outbox: RefCell<Outbox>,
     filled: Notify,
     drained: Notify,
+    closed: Cell<bool>,
 }
 
 impl Sender {
@@ -61,27 +62,35 @@ impl Sender {
         }
     }
 
-    /// Writes what is queued to stdout, until the link breaks.
-    pub(super) async fn write_to(&self, stdout: &Descriptor) -> io::Error {
+    /// Writes what is queued to stdout until the link breaks, or until all is written after [`close`](Self::close).
+    ///
+    /// It is never to be dropped before its end while something is still to be said: half a frame may stand in the pipe.
+    pub(super) async fn write_to(&self, stdout: &Descriptor) -> io::Result<()> {
         loop {
             let bytes = self.shared.outbox.borrow_mut().take();
-            if bytes.is_empty() {
+            if !bytes.is_empty() {
+                stdout.write_all(&bytes).await?;
+                self.shared.drained.notify_waiters();
+            } else if self.shared.closed.get() {
+                return Ok(());
+            } else {
                 self.shared.filled.notified().await;
                 // Whatever else is ready now joins the same write.
                 tokio::task::yield_now().await;
-                continue;
             }
-            if let Err(error) = stdout.write_all(&bytes).await {
-                return error;
-            }
-            self.shared.drained.notify_waiters();
         }
     }
 
-    /// Writes what is left, at the end.
-    pub(super) async fn flush_to(&self, stdout: &Descriptor) -> io::Result<()> {
-        let bytes = self.shared.outbox.borrow_mut().take();
-        stdout.write_all(&bytes).await
+    /// Takes what is queued.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> Vec<u8> {
+        self.shared.outbox.borrow_mut().take()
+    }
+
+    /// Nothing more will be sent.
+    pub(super) fn close(&self) {
+        self.shared.closed.set(true);
+        self.shared.filled.notify_one();
     }
 }
 

@@ -26,7 +26,8 @@ impl Tail {
         bytes.extend_from_slice(chunk);
         // Cut seldom, so that a flood costs one copy a byte.
         if bytes.len() > 2 * TAIL {
-            let surplus = bytes.len() - TAIL;
+            // The byte before what is shown says whether a line begins there.
+            let surplus = bytes.len() - TAIL - 1;
             bytes.drain(..surplus);
         }
     }
@@ -36,12 +37,10 @@ impl Tail {
         let bytes = self.bytes.borrow();
         let cut = bytes.len().saturating_sub(TAIL);
         let kept = &bytes[cut..];
-        let start = if cut == 0 {
+        let start = if cut == 0 || bytes[cut - 1] == b'\n' {
             0
         } else {
-            kept.iter()
-                .position(|byte| *byte == b'\n')
-                .map_or(0, |newline| newline + 1)
+            kept.iter().position(|byte| *byte == b'\n').map_or(0, |newline| newline + 1)
         };
         String::from_utf8_lossy(&kept[start..]).into_owned()
     }
@@ -60,13 +59,7 @@ pub(super) struct Output {
 impl Output {
     /// `live`: where to show whole lines as they come.
     pub(super) fn new(worker: WorkerId, stream: Stream, tail: Tail, live: Option<Sender>) -> Self {
-        Self {
-            worker,
-            stream,
-            tail,
-            live,
-            partial: Vec::new(),
-        }
+        Self { worker, stream, tail, live, partial: Vec::new() }
     }
 
     /// Reads until the stream ends. Cancelling it loses nothing: [`drain`](Self::drain) goes on.
@@ -101,9 +94,11 @@ impl Output {
         if self.live.is_none() {
             return;
         }
+        // What is held back has no newline.
+        let held = self.partial.len();
         self.partial.extend_from_slice(chunk);
-        let whole = match self.partial.iter().rposition(|byte| *byte == b'\n') {
-            Some(newline) => newline + 1,
+        let whole = match chunk.iter().rposition(|byte| *byte == b'\n') {
+            Some(newline) => held + newline + 1,
             None if self.partial.len() > LONGEST_LINE => self.partial.len(),
             None => return,
         };
@@ -117,13 +112,10 @@ impl Output {
             && !bytes.is_empty()
         {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            sender.worker(
-                self.worker,
-                WorkerEvent::Output {
-                    stream: self.stream,
-                    text,
-                },
-            );
+            sender.worker(self.worker, WorkerEvent::Output { stream: self.stream, text });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,10 +70,7 @@ impl Process {
         tie_to_parent(&mut program, inherited);
         let oom_kills = oom_kills();
         let child = program.spawn()?;
-        let pid = child
-            .id()
-            .and_then(|pid| i32::try_from(pid).ok())
-            .map(Pid::from_raw);
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
         let process = Self {
             child,
             pid: pid.expect("a process that was not waited for has an id"),
@@ -170,7 +167,5 @@ fn memory_file(name: &std::ffi::CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
 /// How many processes the kernel has killed for want of memory since it was started.
 fn oom_kills() -> Option<u64> {
     let counters = fs::read_to_string("/proc/vmstat").ok()?;
-    counters
-        .lines()
-        .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+    counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

@@ -58,12 +58,8 @@ pub(super) struct Queue {
 impl Queue {
     /// An empty queue and the end of the socket that the worker is to inherit.
     pub(super) fn new() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )?;
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let inherited = theirs.try_clone()?;
         let queue = Self {
             ours,
@@ -155,8 +151,15 @@ impl Queue {
         let mut items = 0;
         let mut resume = false;
         let mut buffer = [0; LONGEST];
-        while let Ok(count) = recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+        loop {
+            let count = match recv(self.theirs.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => count,
+                Err(Errno::EAGAIN) => break,
+                Err(error) => return Err(error.into()),
+            };
             match &buffer[..count] {
+                // No message is empty: this is the end of a stream that the worker's tests have shut down.
+                [] => return Err(io::ErrorKind::BrokenPipe.into()),
                 message if message.starts_with(RUN) => items += 1,
                 message if message == RESUME => resume = true,
                 _close => self.closed = false,
@@ -196,14 +199,14 @@ impl Queue {
 
     /// Sends one message; `false` if the socket is full, which the next [`began`](Self::began) mends.
     fn put(&self, message: &[u8]) -> io::Result<bool> {
-        match send(
-            self.ours.as_raw_fd(),
-            message,
-            MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
-        ) {
+        match send(self.ours.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
+        {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,21 +23,12 @@ pub(super) struct Sampler {
 impl Sampler {
     /// `memory_limit` in bytes; `silence` is how long the process may be suspended.
     pub(super) fn new(pid: i32, memory_limit: Option<u64>, silence: Duration) -> Self {
-        Self {
-            pid,
-            memory_limit,
-            silence,
-            stopped: Duration::ZERO,
-        }
+        Self { pid, memory_limit, silence, stopped: Duration::ZERO }
     }
 
     /// The time between two looks.
     pub(super) fn interval(&self) -> Duration {
-        if self.memory_limit.is_some() {
-            MEMORY_INTERVAL
-        } else {
-            STATE_INTERVAL
-        }
+        if self.memory_limit.is_some() { MEMORY_INTERVAL } else { STATE_INTERVAL }
     }
 
     /// Looks; `Some` with the cause if the worker must be ended.
@@ -60,10 +51,7 @@ impl Sampler {
         // Counted by looks, not by the clock: when the agent is suspended too, nobody is to blame.
         self.stopped += self.interval();
         (self.stopped >= self.silence).then(|| {
-            format!(
-                "it stopped answering: it was suspended for {} s",
-                self.silence.as_secs()
-            )
+            format!("it stopped answering: it was suspended for {} s", self.silence.as_secs())
         })
     }
 }
@@ -80,7 +68,51 @@ fn resident(pid: i32) -> Option<u64> {
 fn is_stopped(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         // The name may hold anything, also brackets and blanks: the state follows the last bracket.
-        stat.rsplit_once(") ")
-            .is_some_and(|(_, rest)| rest.starts_with('T'))
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn this_process() -> i32 {
+        i32::try_from(std::process::id()).unwrap()
+    }
+
+    #[test]
+    fn a_process_above_its_limit_is_told_with_both_numbers() {
+        let cause = Sampler::new(this_process(), Some(1), Duration::ZERO).look().unwrap();
+        assert!(cause.starts_with("it used "), "{cause}");
+        assert!(cause.ends_with(" MiB of memory, more than the 0 MiB a worker may use"), "{cause}");
+        assert_eq!(Sampler::new(this_process(), Some(u64::MAX), Duration::ZERO).look(), None);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_needs_no_ending() {
+        assert_eq!(Sampler::new(i32::MAX, Some(1), Duration::ZERO).look(), None);
+    }
+
+    #[test]
+    fn only_a_suspension_as_long_as_the_limit_is_held_against_a_process() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let mut sampler = Sampler::new(pid, None, 3 * STATE_INTERVAL);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGSTOP)
+            .unwrap();
+        while !is_stopped(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sampler.look(), None);
+        assert_eq!(sampler.look(), None);
+        assert_eq!(sampler.look().unwrap(), "it stopped answering: it was suspended for 3 s");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGCONT)
+            .unwrap();
+        while is_stopped(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sampler.look(), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -65,11 +65,7 @@ impl Watch {
     pub(super) fn due(&self) -> Option<Due> {
         let due = |since: Instant, limit: Duration, cause: &str| {
             let cause = format!("{cause} within {}", seconds(limit));
-            Some(Due {
-                at: since + limit,
-                cause,
-                is_test: false,
-            })
+            Some(Due { at: since + limit, cause, is_test: false })
         };
         let limits = &self.deadlines;
         let test = |since: Instant| {
@@ -80,27 +76,19 @@ impl Watch {
             })
         };
         match self.stage {
-            Stage::Starting => due(
-                self.stage_since,
-                limits.startup,
-                "it did not introduce itself",
-            ),
-            Stage::Collecting => due(
-                self.stage_since,
-                limits.collect,
-                "it did not finish collecting",
-            ),
+            Stage::Starting => due(self.stage_since, limits.startup, "it did not introduce itself"),
+            Stage::Collecting => {
+                due(self.stage_since, limits.collect, "it did not finish collecting")
+            }
             Stage::Idle => match (self.work_since, self.close_since) {
                 (Some(since), _) => due(
                     since.max(self.stage_since),
                     limits.begin,
                     "it did not begin the test it was given",
                 ),
-                (None, Some(since)) => due(
-                    since.max(self.stage_since),
-                    limits.shutdown,
-                    "it did not end its session",
-                ),
+                (None, Some(since)) => {
+                    due(since.max(self.stage_since), limits.shutdown, "it did not end its session")
+                }
                 (None, None) => None,
             },
             Stage::Running(_) => test(self.test_since),
@@ -136,10 +124,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Deadlines {
-        Deadlines {
-            test: Some(Duration::from_secs(5)),
-            ..Deadlines::default()
-        }
+        Deadlines { test: Some(Duration::from_secs(5)), ..Deadlines::default() }
     }
 
     #[test]
@@ -153,11 +138,7 @@ mod tests {
         assert_eq!(watch.due().unwrap().at, after(1) + limits().collect);
 
         watch.note(Stage::Idle, false, false, after(2));
-        assert_eq!(
-            watch.due(),
-            None,
-            "an idle worker without work may wait for ever"
-        );
+        assert_eq!(watch.due(), None, "an idle worker without work may wait for ever");
 
         watch.note(Stage::Idle, true, false, after(3));
         assert_eq!(watch.due().unwrap().at, after(3) + limits().begin);

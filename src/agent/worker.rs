@@ -26,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
 
+/// With what code a worker ends that can no longer speak or hear, by the worker protocol.
+const CHANNEL_LOST: i32 = 70;
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -67,20 +70,12 @@ pub(super) async fn serve(
                 command.program.display(),
                 command.cwd.display()
             );
-            sender.worker(
-                id,
-                WorkerEvent::Exited(Death::early(Ending::NotStarted(why))),
-            );
+            sender.worker(id, WorkerEvent::Exited(Death::early(Ending::NotStarted(why))));
             return;
         }
     };
     let pid = process.pid.as_raw();
-    sender.worker(
-        id,
-        WorkerEvent::Spawned {
-            pid: pid.unsigned_abs(),
-        },
-    );
+    sender.worker(id, WorkerEvent::Spawned { pid: pid.unsigned_abs() });
 
     let tail = Tail::default();
     let live = input.live_output.then(|| sender.clone());
@@ -176,24 +171,13 @@ impl Worker {
 
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
-        self.watch.note(
-            self.conversation.stage(),
-            queue.has_work(),
-            queue.is_closed(),
-            now,
-        );
+        self.watch.note(self.conversation.stage(), queue.has_work(), queue.is_closed(), now);
     }
 
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
             Some(condemned) => condemned.kill_at,
-            None => self
-                .watch
-                .due()
-                .map(|due| due.at)
-                .into_iter()
-                .chain(self.silent_until)
-                .min(),
+            None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
         }
     }
 
@@ -201,30 +185,19 @@ impl Worker {
         if let Some(condemned) = &mut self.condemned {
             condemned.kill_at = None;
             self.process.kill();
-        } else if self
-            .silent_until
-            .is_some_and(|until| until <= Instant::now())
-        {
+        } else if self.silent_until.is_some_and(|until| until <= Instant::now()) {
             self.condemn("it closed the descriptor of the worker protocol".to_owned());
         } else if let Some(due) = self.watch.due() {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
             let kill_at = Some(Instant::now() + LAST_WORDS);
-            self.condemned = Some(Condemned {
-                cause: due.cause,
-                is_test: due.is_test,
-                kill_at,
-            });
+            self.condemned = Some(Condemned { cause: due.cause, is_test: due.is_test, kill_at });
         }
     }
 
     /// The worker is to be killed at once, for this cause.
     fn condemn(&mut self, cause: String) {
-        self.condemned.get_or_insert(Condemned {
-            cause,
-            is_test: false,
-            kill_at: None,
-        });
+        self.condemned.get_or_insert(Condemned { cause, is_test: false, kill_at: None });
         self.process.kill();
     }
 
@@ -241,15 +214,11 @@ impl Worker {
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Withdraw(items) => queue.withdraw(&items).map(|items| {
-                self.sender
-                    .worker(self.id, WorkerEvent::Withdrawn { items });
+                self.sender.worker(self.id, WorkerEvent::Withdrawn { items });
             }),
             Order::Stop(StopMode::AfterTest) => {
                 let done = queue.close(Close::Interrupt);
-                if matches!(
-                    self.conversation.stage(),
-                    Stage::Starting | Stage::Collecting
-                ) {
+                if matches!(self.conversation.stage(), Stage::Starting | Stage::Collecting) {
                     self.process.signal(Signal::SIGINT);
                 }
                 done
@@ -325,26 +294,23 @@ impl Worker {
             self.id,
             self.watch.stage_age(Instant::now())
         );
-        let running = self
-            .conversation
-            .running()
-            .map(|item| (item, self.process.mark.phase()));
+        let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
         let cause = match &self.condemned {
             Some(condemned) => Some(condemned.cause.clone()),
             None if ending == Ending::Signal(Signal::SIGKILL as i32) => self
                 .process
                 .may_be_out_of_memory()
                 .then(|| "out of memory: the kernel killed it".to_owned()),
+            None if ending == Ending::Code(CHANNEL_LOST) => {
+                Some("the descriptors of the worker protocol were closed under it".to_owned())
+            }
             None => None,
         };
         let death = Death {
             ending,
             cause,
             running,
-            timed_out: self
-                .condemned
-                .as_ref()
-                .is_some_and(|condemned| condemned.is_test),
+            timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
             finished: stage == Stage::Finished,
             tail: tail.text(),
         };
@@ -372,3 +338,6 @@ fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
         Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,11 +21,9 @@ Examples:
 
 /// Examples and exit codes.
 fn footer() -> String {
-    ExitCode::ALL
-        .iter()
-        .fold(format!("{EXAMPLES}\n\nExit codes:"), |footer, code| {
-            format!("{footer}\n  {}  {}", code.number(), code.meaning())
-        })
+    ExitCode::ALL.iter().fold(format!("{EXAMPLES}\n\nExit codes:"), |footer, code| {
+        format!("{footer}\n  {}  {}", code.number(), code.meaning())
+    })
 }
 
 /// Run a test suite on many supervised worker processes
@@ -278,18 +276,12 @@ mod tests {
         assert_eq!(run.selection.paths, ["tests"]);
         assert_eq!(run.selection.keyword.as_deref(), Some("foo"));
         assert_eq!(run.selection.pytest, ["--durations=3", "list"]);
-        assert!(matches!(
-            parse("run -n4 tests").command,
-            Some(Command::Run(_))
-        ));
+        assert!(matches!(parse("run -n4 tests").command, Some(Command::Run(_))));
     }
 
     #[test]
     fn a_subcommand_is_one_only_as_the_first_word_and_without_a_directory() {
-        assert!(matches!(
-            parse("list tests").command,
-            Some(Command::List(_))
-        ));
+        assert!(matches!(parse("list tests").command, Some(Command::List(_))));
         assert!(matches!(parse("agent").command, Some(Command::Agent)));
         assert_eq!(parse("./list").run.selection.paths, ["./list"]);
         assert_eq!(parse("tests list").run.selection.paths, ["tests", "list"]);
@@ -309,9 +301,7 @@ mod tests {
         assert_eq!(last("-x --maxfail 3"), (false, Some("3".to_owned())));
         assert_eq!(last("--maxfail 3 -x"), (true, None));
         assert_eq!(last("-x -x"), (true, None));
-        let reorder = parse("--no-loadscope-reorder --loadscope-reorder")
-            .run
-            .distribution;
+        let reorder = parse("--no-loadscope-reorder --loadscope-reorder").run.distribution;
         assert!(reorder.loadscope_reorder && !reorder.no_loadscope_reorder);
     }
 

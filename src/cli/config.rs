@@ -10,11 +10,7 @@ use super::{output, run};
 /// Prints every setting with where it comes from.
 pub(super) fn show(arguments: &RunArguments) -> Result<u8, CliError> {
     let overrides = arguments.overrides(Vec::new());
-    let text = Config::show(
-        &overrides,
-        &output::environment(),
-        &run::working_directory()?,
-    )?;
+    let text = Config::show(&overrides, &output::environment(), &run::working_directory()?)?;
     output::write_stdout(text.as_bytes())?;
     Ok(ExitCode::Passed.number())
 }

@@ -25,10 +25,7 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     };
     let verdict = run::watched(Run::new().subscribe(listen), config)?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
-    let text = collection
-        .items()
-        .iter()
-        .fold(String::new(), |text, item| text + &item.id + "\n");
+    let text = collection.items().iter().fold(String::new(), |text, item| text + &item.id + "\n");
     output::write_stdout(text.as_bytes())?;
     if let Some(explanation) = &verdict.explanation {
         // As above.

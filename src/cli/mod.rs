@@ -35,10 +35,7 @@ pub(crate) fn main(argv: Vec<OsString>) -> u8 {
 }
 
 fn dispatch(argv: Vec<OsString>) -> Result<u8, CliError> {
-    let typed = argv
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let typed = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let arguments = match Arguments::try_parse_from(argv) {
         Ok(arguments) => arguments,
         Err(refusal) => return Ok(refuse(&refusal)),
@@ -55,11 +52,7 @@ fn dispatch(argv: Vec<OsString>) -> Result<u8, CliError> {
 
 /// Prints clap's own words: help and version on standard output, refusals on standard error.
 fn refuse(refusal: &clap::Error) -> u8 {
-    let code = if refusal.use_stderr() {
-        ExitCode::Usage
-    } else {
-        ExitCode::Passed
-    };
+    let code = if refusal.use_stderr() { ExitCode::Usage } else { ExitCode::Passed };
     // Nobody is left to hear that this could not be written.
     let _ = refusal.print();
     code.number()

@@ -36,18 +36,8 @@ impl ListArguments {
 
 impl SelectionArguments {
     fn set(&self, overrides: &mut Overrides) {
-        set(
-            overrides,
-            Key::PytestPython,
-            "--python",
-            self.python.as_ref(),
-        );
-        set(
-            overrides,
-            Key::PytestProvision,
-            "--provision",
-            self.provision.as_ref(),
-        );
+        set(overrides, Key::PytestPython, "--python", self.python.as_ref());
+        set(overrides, Key::PytestProvision, "--provision", self.provision.as_ref());
         for (name, value) in [("-k", &self.keyword), ("-m", &self.mark)] {
             if let Some(value) = value {
                 overrides.add_pytest_args(flag(name), vec![name.to_owned(), value.clone()]);
@@ -65,19 +55,9 @@ impl SelectionArguments {
 impl DistributionArguments {
     fn set(&self, overrides: &mut Overrides) {
         set(overrides, Key::Workers, "--workers", self.workers.as_ref());
-        set(
-            overrides,
-            Key::MaxProcesses,
-            "--maxprocesses",
-            self.maxprocesses.as_ref(),
-        );
+        set(overrides, Key::MaxProcesses, "--maxprocesses", self.maxprocesses.as_ref());
         set(overrides, Key::Dist, "--dist", self.dist.as_ref());
-        set(
-            overrides,
-            Key::MaxSchedChunk,
-            "--maxschedchunk",
-            self.maxschedchunk.as_ref(),
-        );
+        set(overrides, Key::MaxSchedChunk, "--maxschedchunk", self.maxschedchunk.as_ref());
         if !self.tx.is_empty() {
             overrides.set_list(Key::Tx, flag("--tx"), self.tx.clone());
         }
@@ -85,11 +65,7 @@ impl DistributionArguments {
             overrides.set(Key::LoadscopeReorder, flag("--loadscope-reorder"), "true");
         }
         if self.no_loadscope_reorder {
-            overrides.set(
-                Key::LoadscopeReorder,
-                flag("--no-loadscope-reorder"),
-                "false",
-            );
+            overrides.set(Key::LoadscopeReorder, flag("--no-loadscope-reorder"), "false");
         }
     }
 }
@@ -102,11 +78,7 @@ impl SupervisionArguments {
         for (key, name, value) in [
             (Key::Maxfail, "--maxfail", &self.maxfail),
             (Key::DeadlineTest, "--timeout", &self.timeout),
-            (
-                Key::MaxWorkerRestart,
-                "--max-worker-restart",
-                &self.max_worker_restart,
-            ),
+            (Key::MaxWorkerRestart, "--max-worker-restart", &self.max_worker_restart),
             (Key::MaxRestarts, "--max-restarts", &self.max_restarts),
             (Key::RestartWindow, "--restart-window", &self.restart_window),
             (Key::WorkerMemory, "--worker-memory", &self.worker_memory),
@@ -121,12 +93,7 @@ impl OutputArguments {
         if self.live_output {
             overrides.set(Key::LiveOutput, flag("-s"), "true");
         }
-        set(
-            overrides,
-            Key::Durations,
-            "--durations",
-            self.durations.as_ref(),
-        );
+        set(overrides, Key::Durations, "--durations", self.durations.as_ref());
         if let Some(style) = &self.tb {
             overrides.add_pytest_args(flag("--tb"), vec![format!("--tb={style}")]);
         }
@@ -136,10 +103,7 @@ impl OutputArguments {
 impl ProjectArguments {
     fn set(&self, overrides: &mut Overrides) {
         overrides.config_file.clone_from(&self.config);
-        overrides.profile = self
-            .profile
-            .as_ref()
-            .map(|name| (name.clone(), flag("--profile")));
+        overrides.profile = self.profile.as_ref().map(|name| (name.clone(), flag("--profile")));
         set(overrides, Key::Color, "--color", self.color.as_ref());
         let (verbose, quiet) = (i32::from(self.verbose), i32::from(self.quiet));
         if verbose + quiet > 0 {

@@ -44,10 +44,7 @@ impl Signals {
             .name("signals".to_owned())
             .spawn(listen)
             .map_err(|error: io::Error| CliError::Signals(error))?;
-        Ok(Self {
-            handle,
-            thread: Some(thread),
-        })
+        Ok(Self { handle, thread: Some(thread) })
     }
 }
 
@@ -64,11 +61,7 @@ impl Drop for Signals {
 /// What a signal means when this many came before; `None`: to leave at once.
 fn answer(before: usize, signal: i32) -> Option<Ask> {
     match before {
-        0 => Some(Ask::Stop(if signal == SIGINT {
-            "SIGINT"
-        } else {
-            "SIGTERM"
-        })),
+        0 => Some(Ask::Stop(if signal == SIGINT { "SIGINT" } else { "SIGTERM" })),
         1 => Some(Ask::Kill),
         _ => None,
     }

@@ -195,8 +195,7 @@ impl ConfigBuilder {
             self.overrides.set_list(Key::Tx, Origin::Program, self.tx);
         }
         if !self.paths.is_empty() {
-            self.overrides
-                .set_list(Key::PytestPaths, Origin::Program, self.paths);
+            self.overrides.set_list(Key::PytestPaths, Origin::Program, self.paths);
         }
         let mut environment = Environment::default();
         environment.cpus = Environment::capture().cpus;

@@ -39,10 +39,7 @@ impl Environment {
         Self {
             variables: std::env::vars_os()
                 .map(|(name, value)| {
-                    (
-                        name.to_string_lossy().into_owned(),
-                        value.to_string_lossy().into_owned(),
-                    )
+                    (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
                 })
                 .collect(),
             cpus: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -70,10 +67,6 @@ impl Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self {
-            variables: HashMap::new(),
-            cpus: NonZeroUsize::MIN,
-            output: Output::default(),
-        }
+        Self { variables: HashMap::new(), cpus: NonZeroUsize::MIN, output: Output::default() }
     }
 }

@@ -108,10 +108,7 @@ impl Key {
 
     /// The variable of the environment that sets it: `CALLSHEET_DEADLINES_TEST`.
     pub fn variable(self) -> String {
-        format!(
-            "{PREFIX}{}",
-            self.name().replace('.', "_").to_ascii_uppercase()
-        )
+        format!("{PREFIX}{}", self.name().replace('.', "_").to_ascii_uppercase())
     }
 
     /// The key of this dotted path.
@@ -152,10 +149,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .map(|name| {
             let whole = strsim::jaro(&word, name);
-            (
-                whole.max(0.99 * strsim::jaro(&last(&word), &last(name))),
-                name,
-            )
+            (whole.max(0.99 * strsim::jaro(&last(&word), &last(name))), name)
         })
         .filter(|(likeness, _)| *likeness > ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))

@@ -166,10 +166,7 @@ impl Config {
             },
             deadlines: settings.deadlines(),
             worker_memory: settings.worker_memory.value.0,
-            run_id: overrides
-                .run_id
-                .clone()
-                .unwrap_or_else(|| run.simple().to_string()),
+            run_id: overrides.run_id.clone().unwrap_or_else(|| run.simple().to_string()),
             argv: overrides.argv.clone(),
             // The first field of a version 4 UUID is random throughout.
             seed: Uuid::new_v4().as_fields().0,
@@ -195,8 +192,5 @@ fn directory(path: &Path) -> Result<PathBuf, ConfigError> {
                 Err(std::io::ErrorKind::NotADirectory.into())
             }
         })
-        .map_err(|source| ConfigError::Directory {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| ConfigError::Directory { path: path.to_owned(), source })
 }

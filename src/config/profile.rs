@@ -19,12 +19,8 @@ pub(super) fn built_in() -> Vec<Profile> {
         .into_iter()
         .map(|(name, text)| {
             let table = text.parse().expect("built-in profiles are valid TOML");
-            Profile::from_table(
-                name.to_owned(),
-                table,
-                Origin::BuiltInProfile(name.to_owned()),
-            )
-            .expect("built-in profiles hold known keys only")
+            Profile::from_table(name.to_owned(), table, Origin::BuiltInProfile(name.to_owned()))
+                .expect("built-in profiles hold known keys only")
         })
         .collect()
 }
@@ -63,10 +59,7 @@ struct Profiles<'a> {
 impl<'a> Profiles<'a> {
     /// All profiles of a name, the weakest first.
     fn named(self, name: &str) -> impl Iterator<Item = &'a Profile> {
-        self.built_in
-            .iter()
-            .chain(self.project)
-            .filter(move |profile| profile.name == name)
+        self.built_in.iter().chain(self.project).filter(move |profile| profile.name == name)
     }
 
     fn exists(self, name: &str) -> bool {
@@ -106,27 +99,15 @@ impl<'a> Profiles<'a> {
     }
 
     fn unknown(self, name: String, origin: Origin) -> ConfigError {
-        let mut names: Vec<&str> = self
-            .project
-            .iter()
-            .chain(self.built_in)
-            .map(|profile| &*profile.name)
-            .collect();
+        let mut names: Vec<&str> =
+            self.project.iter().chain(self.built_in).map(|profile| &*profile.name).collect();
         names.sort_unstable();
         names.dedup();
-        let mut known = names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let mut known = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         if let Some(near) = nearest(&name, names) {
             known = format!("{known}; the nearest is `{near}`");
         }
-        ConfigError::UnknownProfile {
-            name,
-            origin,
-            known,
-        }
+        ConfigError::UnknownProfile { name, origin, known }
     }
 }
 
@@ -148,11 +129,7 @@ mod tests {
     /// The names in force, or the error.
     fn force(text: &str, wanted: &str) -> String {
         let (project, built_in) = (profiles(text), built_in());
-        match in_force(
-            Some((wanted, &Origin::Flag("-P".to_owned()))),
-            &project,
-            &built_in,
-        ) {
+        match in_force(Some((wanted, &Origin::Flag("-P".to_owned()))), &project, &built_in) {
             Ok(profiles) => profiles
                 .iter()
                 .map(|profile| match profile.origin {
@@ -176,43 +153,28 @@ mod tests {
     fn a_profile_of_the_project_adds_to_the_built_in_one() {
         assert_eq!(force("[ci]", "ci"), "(ci) ci");
         assert_eq!(force("[mine]\ninherits = 'ci'", "mine"), "(ci) mine");
-        assert_eq!(
-            force("[ci]\ninherits = 'campaign'", "ci"),
-            "(campaign) (ci) ci"
-        );
+        assert_eq!(force("[ci]\ninherits = 'campaign'", "ci"), "(campaign) (ci) ci");
     }
 
     #[test]
     fn what_default_inherits_is_weaker_when_asked_for_by_name() {
         assert_eq!(force("[default]\ninherits = 'ci'", "ci"), "default (ci)");
-        assert_eq!(
-            force("[default]\ninherits = 'ci'\n[a]", "a"),
-            "(ci) default a"
-        );
+        assert_eq!(force("[default]\ninherits = 'ci'\n[a]", "a"), "(ci) default a");
     }
 
     #[test]
     fn default_may_be_inherited_whether_it_is_defined_or_not() {
         assert_eq!(force("[a]\ninherits = 'default'", "a"), "a");
-        assert_eq!(
-            force("[default]\n[a]\ninherits = 'default'", "a"),
-            "default a"
-        );
+        assert_eq!(force("[default]\n[a]\ninherits = 'default'", "a"), "default a");
     }
 
     #[test]
     fn circles_are_errors() {
         assert_eq!(
-            force(
-                "[a]\ninherits = 'b'\n[b]\ninherits = 'c'\n[c]\ninherits = 'b'",
-                "a"
-            ),
+            force("[a]\ninherits = 'b'\n[b]\ninherits = 'c'\n[c]\ninherits = 'b'", "a"),
             "profiles inherit in a circle: b → c → b"
         );
-        assert_eq!(
-            force("[a]\ninherits = 'a'", "a"),
-            "profiles inherit in a circle: a → a"
-        );
+        assert_eq!(force("[a]\ninherits = 'a'", "a"), "profiles inherit in a circle: a → a");
     }
 
     #[test]

@@ -103,10 +103,7 @@ impl Project {
         let profiles = profiles
             .into_iter()
             .map(|(name, body)| {
-                let origin = Origin::Profile {
-                    name: name.clone(),
-                    file: shown.clone(),
-                };
+                let origin = Origin::Profile { name: name.clone(), file: shown.clone() };
                 match body {
                     Value::Table(body) => Profile::from_table(name, body, origin),
                     other => Err(ConfigError::Value {
@@ -147,12 +144,7 @@ impl Profile {
                 });
             }
         };
-        Ok(Self {
-            values: keys(&table, &origin, &[INHERITS])?,
-            name,
-            inherits,
-            origin,
-        })
+        Ok(Self { values: keys(&table, &origin, &[INHERITS])?, name, inherits, origin })
     }
 }
 
@@ -200,19 +192,15 @@ pub(super) fn keys(
 }
 
 fn read(file: &Path) -> Result<String, ConfigError> {
-    let failed = |source: io::Error| ConfigError::Read {
-        path: file.to_owned(),
-        source,
-    };
+    let failed = |source: io::Error| ConfigError::Read { path: file.to_owned(), source };
     fs::read_to_string(file).map_err(failed)
 }
 
 fn parse(text: &str, file: &Path, cwd: &Path) -> Result<Table, ConfigError> {
-    text.parse()
-        .map_err(|error: toml::de::Error| ConfigError::Syntax {
-            file: shown(file, cwd),
-            message: syntax(&error),
-        })
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        file: shown(file, cwd),
+        message: syntax(&error),
+    })
 }
 
 /// Place and cause on one line, and then the lines concerned.

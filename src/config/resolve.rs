@@ -32,10 +32,8 @@ impl Resolved {
         search: bool,
     ) -> Result<Self, ConfigError> {
         let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-        let file = overrides
-            .config_file
-            .clone()
-            .or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
+        let file =
+            overrides.config_file.clone().or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
         let project = if search || file.is_some() {
             Project::load(file.as_deref(), cwd)?
         } else {
@@ -43,10 +41,7 @@ impl Resolved {
         };
         let profile = overrides.profile.clone().or_else(|| {
             let name = variable(PROFILE_VARIABLE)?;
-            Some((
-                name.to_owned(),
-                Origin::Variable(PROFILE_VARIABLE.to_owned()),
-            ))
+            Some((name.to_owned(), Origin::Variable(PROFILE_VARIABLE.to_owned())))
         });
 
         let mut settings = defaults();
@@ -86,12 +81,7 @@ impl Resolved {
         for (origin, args) in &overrides.pytest_args {
             settings.add_pytest_args(args, origin);
         }
-        Ok(Self {
-            settings,
-            project,
-            profile,
-            cwd: cwd.to_owned(),
-        })
+        Ok(Self { settings, project, profile, cwd: cwd.to_owned() })
     }
 
     /// The directory that a relative path is meant from, when it was set at `origin`.

@@ -215,10 +215,5 @@ impl Settings {
 }
 
 fn wrong(key: Key, origin: &Origin, found: String, expected: &'static str) -> ConfigError {
-    ConfigError::Value {
-        key: key.name().to_owned(),
-        origin: origin.clone(),
-        found,
-        expected,
-    }
+    ConfigError::Value { key: key.name().to_owned(), origin: origin.clone(), found, expected }
 }

@@ -33,11 +33,7 @@ pub(super) fn show(mut resolved: Resolved) -> String {
         let _ = writeln!(text, "# file: {}", one_line(&file.display().to_string()));
     }
     if let Some((profile, origin)) = &resolved.profile {
-        let _ = writeln!(
-            text,
-            "# profile: {profile} ({})",
-            one_line(&origin.to_string())
-        );
+        let _ = writeln!(text, "# profile: {profile} ({})", one_line(&origin.to_string()));
     }
     let mut current = None;
     for (table, assignment, origins) in lines {

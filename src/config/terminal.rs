@@ -17,9 +17,7 @@ pub(super) fn options(settings: &Settings, environment: &Environment) -> Termina
     let output = environment.output;
     let verbosity = settings.verbosity.value;
     let dumb = environment.get("TERM") == Some("dumb");
-    let ci = environment
-        .get("CI")
-        .is_some_and(|value| !matches!(value, "" | "0" | "false"));
+    let ci = environment.get("CI").is_some_and(|value| !matches!(value, "" | "0" | "false"));
     let live = output.terminal && !dumb && !ci && verbosity >= 0;
     TerminalOptions {
         color: match settings.color.value {

@@ -50,11 +50,7 @@ fn resolve(
 }
 
 fn file(text: &str) -> Result<Config, ConfigError> {
-    resolve(
-        &project(&[("callsheet.toml", text)]),
-        &Overrides::default(),
-        &machine(),
-    )
+    resolve(&project(&[("callsheet.toml", text)]), &Overrides::default(), &machine())
 }
 
 fn refusal(text: &str) -> String {
@@ -76,20 +72,11 @@ fn the_strongest_place_wins() {
         workers = 3";
     let directory = project(&[("callsheet.toml", text)]);
     let count = |overrides: &Overrides, environment: &Environment| {
-        resolve(&directory, overrides, environment)
-            .unwrap()
-            .workers
-            .len()
+        resolve(&directory, overrides, environment).unwrap().workers.len()
     };
     let variable = machine().with("CALLSHEET_WORKERS", "4");
     let mut flag = flags(&[(Key::Workers, "--workers", "5")]);
-    assert_eq!(
-        resolve(&project(&[]), &Overrides::default(), &machine())
-            .unwrap()
-            .workers
-            .len(),
-        6
-    );
+    assert_eq!(resolve(&project(&[]), &Overrides::default(), &machine()).unwrap().workers.len(), 6);
     assert_eq!(count(&Overrides::default(), &machine()), 2);
     assert_eq!(count(&profile("mine"), &machine()), 3);
     assert_eq!(count(&profile("mine"), &variable), 4);
@@ -105,16 +92,10 @@ fn a_profile_may_be_chosen_by_the_environment() {
     let config = resolve(&directory, &Overrides::default(), &environment).unwrap();
     assert_eq!(config.restart.max_worker_restart, None);
     assert_eq!(config.restart.max_restarts, Some(20));
-    let error = resolve(
-        &directory,
-        &Overrides::default(),
-        &machine().with("CALLSHEET_PROFILE", "no"),
-    );
+    let error =
+        resolve(&directory, &Overrides::default(), &machine().with("CALLSHEET_PROFILE", "no"));
     assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .starts_with("CALLSHEET_PROFILE: there is no profile `no`")
+        error.unwrap_err().to_string().starts_with("CALLSHEET_PROFILE: there is no profile `no`")
     );
 }
 
@@ -129,20 +110,14 @@ fn a_project_adds_to_a_built_in_profile_key_by_key() {
 #[test]
 fn the_file_is_found_upward_and_workers_stay_in_the_working_directory() {
     let directory = project(&[
-        (
-            "callsheet.toml",
-            "[pytest]\npaths = ['sub']\npython = './bin/python'",
-        ),
+        ("callsheet.toml", "[pytest]\npaths = ['sub']\npython = './bin/python'"),
         ("sub/deep/x.py", ""),
     ]);
     let cwd = directory.path().join("sub/deep");
     let config = Config::resolve(&Overrides::default(), &machine(), &cwd).unwrap();
     assert_eq!(config.project, directory.path());
     assert_eq!(suite(&config).root, cwd);
-    assert_eq!(
-        suite(&config).args,
-        [directory.path().join("sub").display().to_string()]
-    );
+    assert_eq!(suite(&config).args, [directory.path().join("sub").display().to_string()]);
     let python = directory.path().join("./bin/python").display().to_string();
     assert_eq!(suite(&config).python.as_ref(), Some(&python));
 }
@@ -227,17 +202,11 @@ fn broken_toml_is_told_with_its_place() {
 
 #[test]
 fn a_named_file_must_be_there() {
-    let overrides = Overrides {
-        config_file: Some("nowhere.toml".into()),
-        ..Overrides::default()
-    };
+    let overrides = Overrides { config_file: Some("nowhere.toml".into()), ..Overrides::default() };
     let directory = project(&[]);
     let error = resolve(&directory, &overrides, &machine()).unwrap_err();
     let path = directory.path().join("nowhere.toml");
-    assert_eq!(
-        error.to_string(),
-        format!("failed to read `{}`", path.display())
-    );
+    assert_eq!(error.to_string(), format!("failed to read `{}`", path.display()));
 }
 
 #[test]
@@ -252,24 +221,13 @@ fn numbers_of_workers() {
     assert_eq!(count(&[workers("auto")], machine()), Ok(6));
     assert_eq!(count(&[workers("logical")], xdist("3")), Ok(3));
     assert_eq!(count(&[workers("9")], xdist("3")), Ok(9));
-    assert_eq!(
-        count(&[(Key::MaxProcesses, "--maxprocesses", "2")], machine()),
-        Ok(2)
+    assert_eq!(count(&[(Key::MaxProcesses, "--maxprocesses", "2")], machine()), Ok(2));
+    assert!(count(&[workers("0")], machine()).unwrap_err().starts_with("--workers: 0 workers"));
+    assert!(
+        count(&[], xdist("0")).unwrap_err().starts_with("PYTEST_XDIST_AUTO_NUM_WORKERS: 0 workers")
     );
     assert!(
-        count(&[workers("0")], machine())
-            .unwrap_err()
-            .starts_with("--workers: 0 workers")
-    );
-    assert!(
-        count(&[], xdist("0"))
-            .unwrap_err()
-            .starts_with("PYTEST_XDIST_AUTO_NUM_WORKERS: 0 workers")
-    );
-    assert!(
-        count(&[], xdist("many"))
-            .unwrap_err()
-            .starts_with("PYTEST_XDIST_AUTO_NUM_WORKERS: `many`")
+        count(&[], xdist("many")).unwrap_err().starts_with("PYTEST_XDIST_AUTO_NUM_WORKERS: `many`")
     );
 }
 
@@ -281,25 +239,12 @@ fn a_number_of_workers_replaces_tx_unless_tx_is_stronger() {
     let from_tx = run(&Overrides::default());
     assert_eq!(from_tx.len(), 3);
     assert_eq!(from_tx[1].python.as_deref(), Some("python3"));
-    assert_eq!(
-        run(&flags(&[(Key::Workers, "-n", "2")])),
-        [(); 2].map(|()| WorkerSpec::default())
-    );
+    assert_eq!(run(&flags(&[(Key::Workers, "-n", "2")])), [(); 2].map(|()| WorkerSpec::default()));
 
     let directory = project(&[("callsheet.toml", "workers = 5")]);
     let mut overrides = Overrides::default();
-    overrides.set_list(
-        Key::Tx,
-        Origin::Flag("--tx".to_owned()),
-        vec!["2*popen".to_owned()],
-    );
-    assert_eq!(
-        resolve(&directory, &overrides, &machine())
-            .unwrap()
-            .workers
-            .len(),
-        2
-    );
+    overrides.set_list(Key::Tx, Origin::Flag("--tx".to_owned()), vec!["2*popen".to_owned()]);
+    assert_eq!(resolve(&directory, &overrides, &machine()).unwrap().workers.len(), 2);
 
     let both = "workers = 5\ntx = ['popen']";
     assert_eq!(file(both).unwrap().workers.len(), 5);
@@ -312,24 +257,9 @@ fn a_number_of_workers_replaces_tx_unless_tx_is_stronger() {
 
 #[test]
 fn restarts_follow_the_number_of_workers() {
-    assert_eq!(
-        file("workers = 3").unwrap().restart.max_worker_restart,
-        Some(12)
-    );
-    assert_eq!(
-        file("max_worker_restart = 0")
-            .unwrap()
-            .restart
-            .max_worker_restart,
-        Some(0)
-    );
-    assert_eq!(
-        file("max_worker_restart = 'unlimited'")
-            .unwrap()
-            .restart
-            .max_worker_restart,
-        None
-    );
+    assert_eq!(file("workers = 3").unwrap().restart.max_worker_restart, Some(12));
+    assert_eq!(file("max_worker_restart = 0").unwrap().restart.max_worker_restart, Some(0));
+    assert_eq!(file("max_worker_restart = 'unlimited'").unwrap().restart.max_worker_restart, None);
 }
 
 #[test]
@@ -340,10 +270,7 @@ fn maxfail_zero_lifts_a_limit_of_pytest_itself() {
         (None, &["--maxfail=0".to_owned()][..])
     );
     let config = file("maxfail = 3").unwrap();
-    assert_eq!(
-        (config.max_fail, suite(&config).args.len()),
-        (NonZeroU32::new(3), 0)
-    );
+    assert_eq!((config.max_fail, suite(&config).args.len()), (NonZeroU32::new(3), 0));
 }
 
 #[test]
@@ -356,22 +283,12 @@ fn options_for_pytest_add_up_and_come_before_paths() {
         ("tests/test_a.py", ""),
     ]);
     let mut overrides = Overrides::default();
-    overrides.add_pytest_args(
-        Origin::Flag("-k".to_owned()),
-        vec!["-k".to_owned(), "x".to_owned()],
-    );
+    overrides.add_pytest_args(Origin::Flag("-k".to_owned()), vec!["-k".to_owned(), "x".to_owned()]);
     let id = "tests/test_a.py::test[a::b]".to_owned();
-    overrides.set_list(
-        Key::PytestPaths,
-        Origin::Flag("paths".to_owned()),
-        vec![id.clone()],
-    );
+    overrides.set_list(Key::PytestPaths, Origin::Flag("paths".to_owned()), vec![id.clone()]);
     let config = resolve(&directory, &overrides, &machine()).unwrap();
     assert_eq!(suite(&config).args, ["-p", "no:randomly", "-k", "x", &id]);
-    assert_eq!(
-        suite(&config).basetemp,
-        Some(directory.path().join("scratch"))
-    );
+    assert_eq!(suite(&config).basetemp, Some(directory.path().join("scratch")));
 }
 
 #[test]
@@ -390,18 +307,10 @@ fn what_is_not_there_is_refused() {
 #[test]
 fn the_output_decides_colour_and_liveness() {
     let terminal = |text: &str, mut environment: Environment| {
-        environment.output = Output {
-            terminal: true,
-            color: true,
-            columns: Some(120),
-        };
-        resolve(
-            &project(&[("callsheet.toml", text)]),
-            &Overrides::default(),
-            &environment,
-        )
-        .unwrap()
-        .terminal
+        environment.output = Output { terminal: true, color: true, columns: Some(120) };
+        resolve(&project(&[("callsheet.toml", text)]), &Overrides::default(), &environment)
+            .unwrap()
+            .terminal
     };
     let plain = terminal("", machine());
     assert!(plain.live && plain.color && plain.columns == 120);
@@ -410,12 +319,8 @@ fn the_output_decides_colour_and_liveness() {
     assert!(!terminal("", machine().with("TERM", "dumb")).live);
     assert!(!terminal("color = 'never'", machine()).color);
 
-    let piped = resolve(
-        &project(&[]),
-        &Overrides::default(),
-        &machine().with("COLUMNS", "99"),
-    )
-    .unwrap();
+    let piped =
+        resolve(&project(&[]), &Overrides::default(), &machine().with("COLUMNS", "99")).unwrap();
     assert!(!piped.terminal.live && !piped.terminal.color);
     assert_eq!(piped.terminal.columns, 99);
     assert_eq!(file("color = 'always'").unwrap().terminal.columns, 80);
@@ -450,18 +355,12 @@ fn the_builder_reads_no_file_and_sets_what_it_is_told() {
         .root(directory.path())
         .workers(2)
         .max_fail(1)
-        .deadlines(Deadlines {
-            begin: Duration::from_secs(1),
-            ..Deadlines::default()
-        })
+        .deadlines(Deadlines { begin: Duration::from_secs(1), ..Deadlines::default() })
         .run_id("run")
         .seed(7)
         .build()
         .unwrap();
-    assert_eq!(
-        (config.workers.len(), config.seed, &*config.run_id),
-        (2, 7, "run")
-    );
+    assert_eq!((config.workers.len(), config.seed, &*config.run_id), (2, 7, "run"));
     assert_eq!(config.max_fail, NonZeroU32::new(1));
     assert_eq!(config.deadlines.begin, Duration::from_secs(1));
     assert_eq!(config.policy.dist, Dist::Load);
@@ -482,8 +381,5 @@ fn the_builder_reads_no_file_and_sets_what_it_is_told() {
         .collect_only()
         .build()
         .unwrap();
-    assert_eq!(
-        (with_file.workers.len(), with_file.policy.dist),
-        (1, Dist::Each)
-    );
+    assert_eq!((with_file.workers.len(), with_file.policy.dist), (1, Dist::Each));
 }

@@ -145,10 +145,7 @@ impl Value for Budget {
     }
 
     fn to_toml(&self) -> toml::Value {
-        self.0.map_or_else(
-            || text(UNLIMITED),
-            |number| toml::Value::Integer(number.into()),
-        )
+        self.0.map_or_else(|| text(UNLIMITED), |number| toml::Value::Integer(number.into()))
     }
 }
 
@@ -269,11 +266,7 @@ impl Value for Vec<String> {
     }
 
     fn from_toml(value: &toml::Value) -> Option<Self> {
-        value
-            .as_array()?
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect()
+        value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
     }
 
     fn to_toml(&self) -> toml::Value {

@@ -18,14 +18,8 @@ pub(super) fn specifications(
 ) -> Result<Vec<WorkerSpec>, ConfigError> {
     let (workers, tx) = (&settings.workers, &settings.tx);
     if !tx.value.is_empty() && tx.strength > workers.strength {
-        let wrong = |error| ConfigError::Spec {
-            origin: tx.origin(),
-            error,
-        };
-        let lists = tx
-            .value
-            .iter()
-            .map(|text| WorkerSpec::parse_many(text).map_err(wrong));
+        let wrong = |error| ConfigError::Spec { origin: tx.origin(), error };
+        let lists = tx.value.iter().map(|text| WorkerSpec::parse_many(text).map_err(wrong));
         return Ok(lists.collect::<Result<Vec<_>, _>>()?.concat());
     }
     let (count, origin) = match workers.value {
@@ -35,18 +29,17 @@ pub(super) fn specifications(
     if count == 0 {
         return Err(ConfigError::NoWorkers(origin));
     }
-    let most = settings.max_processes.value.0.map_or(count, |most| {
-        usize::try_from(most.get()).unwrap_or(usize::MAX)
-    });
+    let most = settings
+        .max_processes
+        .value
+        .0
+        .map_or(count, |most| usize::try_from(most.get()).unwrap_or(usize::MAX));
     Ok(vec![WorkerSpec::default(); count.min(most)])
 }
 
 /// How many `auto` is, and who says so.
 fn automatic(environment: &Environment) -> Result<(usize, Origin), ConfigError> {
-    let Some(text) = environment
-        .get(AUTO_VARIABLE)
-        .filter(|text| !text.is_empty())
-    else {
+    let Some(text) = environment.get(AUTO_VARIABLE).filter(|text| !text.is_empty()) else {
         return Ok((environment.cpus.get(), Origin::Default));
     };
     let origin = Origin::Variable(AUTO_VARIABLE.to_owned());

@@ -39,9 +39,7 @@ fn find(run_id: &str) -> Vec<Pid> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid: &i32| {
             fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-                environment
-                    .split(|byte| *byte == 0)
-                    .any(|pair| pair == mark.as_bytes())
+                environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
             })
         })
         .map(Pid::from_raw)

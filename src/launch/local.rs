@@ -71,9 +71,5 @@ pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
 
 fn own_program() -> io::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
-    if running.exists() {
-        Ok(running)
-    } else {
-        env::current_exe()
-    }
+    if running.exists() { Ok(running) } else { env::current_exe() }
 }

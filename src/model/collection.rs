@@ -28,11 +28,7 @@ impl Item {
     pub fn from_id(id: &str) -> Self {
         let plain = id.split_once('[').map_or(id, |(head, _)| head);
         let scope_len = plain.rfind("::").unwrap_or(plain.len());
-        Self {
-            id: id.into(),
-            scope_len: u32::try_from(scope_len).unwrap_or(u32::MAX),
-            group: None,
-        }
+        Self { id: id.into(), scope_len: u32::try_from(scope_len).unwrap_or(u32::MAX), group: None }
     }
 
     /// The scope that holds the test: its module or class.
@@ -71,9 +67,7 @@ pub struct Collection {
 impl Collection {
     /// A collection of these items in this order.
     pub fn new(items: Vec<Item>) -> Self {
-        Self {
-            items: items.into(),
-        }
+        Self { items: items.into() }
     }
 
     /// A collection of ids alone; scopes are read off the ids.
@@ -100,11 +94,7 @@ impl Collection {
     pub fn same_ids(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.items, &other.items)
             || (self.len() == other.len()
-                && self
-                    .items
-                    .iter()
-                    .zip(other.items.iter())
-                    .all(|(a, b)| a.id == b.id))
+                && self.items.iter().zip(other.items.iter()).all(|(a, b)| a.id == b.id))
     }
 
     /// The name of each test: its id and which occurrence of it, in collection order.
@@ -116,10 +106,7 @@ impl Collection {
                 let count = seen.entry(&item.id).or_insert(0);
                 let occurrence = *count;
                 *count += 1;
-                TestName {
-                    id: item.id.clone(),
-                    occurrence,
-                }
+                TestName { id: item.id.clone(), occurrence }
             })
             .collect()
     }
@@ -131,10 +118,7 @@ impl Collection {
             return None;
         }
         let place: HashMap<TestName, u32> = other.names().into_iter().zip(0..).collect();
-        self.names()
-            .iter()
-            .map(|name| place.get(name).copied())
-            .collect()
+        self.names().iter().map(|name| place.get(name).copied()).collect()
     }
 
     /// How `other`, collected by `to`, differs from `self`, collected by `from`; `None` if both
@@ -146,25 +130,18 @@ impl Collection {
             return None;
         }
         let text = |collection: &Self| {
-            collection
-                .items
-                .iter()
-                .fold(String::new(), |mut text, item| {
-                    text.push_str(&item.id);
-                    text.push('\n');
-                    text
-                })
+            collection.items.iter().fold(String::new(), |mut text, item| {
+                text.push_str(&item.id);
+                text.push('\n');
+                text
+            })
         };
         let (old, new) = (text(self), text(other));
         let unified = TextDiff::from_lines(&old, &new)
             .unified_diff()
             .header(&from.to_string(), &to.to_string())
             .to_string();
-        Some(CollectionDiff {
-            from,
-            to,
-            unified: unified.trim_end().to_owned(),
-        })
+        Some(CollectionDiff { from, to, unified: unified.trim_end().to_owned() })
     }
 }
 

@@ -30,10 +30,7 @@ pub enum Outcome {
 impl Outcome {
     /// Whether a run with such a test must not exit 0.
     pub fn is_bad(self) -> bool {
-        matches!(
-            self,
-            Self::Failed | Self::Error | Self::Crashed | Self::TimedOut | Self::NotRun
-        )
+        matches!(self, Self::Failed | Self::Error | Self::Crashed | Self::TimedOut | Self::NotRun)
     }
 
     /// The outcome as one lower-case word, stable in machine-readable output.

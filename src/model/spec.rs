@@ -52,15 +52,7 @@ impl WorkerSpec {
         let (count, spec) = match text.split_once('*') {
             Some((count, spec)) => {
                 let wrong = || SpecError::Multiplier(count.to_owned(), text.to_owned());
-                (
-                    count
-                        .trim()
-                        .parse::<u16>()
-                        .ok()
-                        .filter(|n| *n > 0)
-                        .ok_or_else(wrong)?,
-                    spec,
-                )
+                (count.trim().parse::<u16>().ok().filter(|n| *n > 0).ok_or_else(wrong)?, spec)
             }
             None => (1, text),
         };
@@ -115,9 +107,7 @@ impl fmt::Display for WorkerSpec {
         if let Some(chdir) = &self.chdir {
             write!(f, "//chdir={chdir}")?;
         }
-        self.env
-            .iter()
-            .try_for_each(|(name, _)| write!(f, "//env:{name}=…"))
+        self.env.iter().try_for_each(|(name, _)| write!(f, "//env:{name}=…"))
     }
 }
 

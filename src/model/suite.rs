@@ -143,14 +143,8 @@ pub enum Dist {
 
 impl Dist {
     /// All modes, in the order they are listed to people.
-    pub const ALL: [Self; 6] = [
-        Self::Load,
-        Self::Each,
-        Self::LoadScope,
-        Self::LoadFile,
-        Self::LoadGroup,
-        Self::WorkSteal,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Load, Self::Each, Self::LoadScope, Self::LoadFile, Self::LoadGroup, Self::WorkSteal];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -187,12 +181,9 @@ impl FromStr for Dist {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|dist| dist.name() == text)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(Self::name).join(", ");
-                format!("`{text}` is no way to distribute tests; there are {names}")
-            })
+        Self::ALL.into_iter().find(|dist| dist.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is no way to distribute tests; there are {names}")
+        })
     }
 }

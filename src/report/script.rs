@@ -17,10 +17,7 @@ pub(super) struct Script {
 }
 
 pub(super) fn name(id: &str) -> TestName {
-    TestName {
-        id: id.into(),
-        occurrence: 0,
-    }
+    TestName { id: id.into(), occurrence: 0 }
 }
 
 /// A report of a phase; the word follows from the category.
@@ -56,10 +53,7 @@ pub(super) fn failure(headline: &str, brief: &str, stdout: &str) -> PhaseReport 
     let sections = if stdout.is_empty() {
         Vec::new()
     } else {
-        vec![Section {
-            title: "Captured stdout call".to_owned(),
-            text: stdout.to_owned(),
-        }]
+        vec![Section { title: "Captured stdout call".to_owned(), text: stdout.to_owned() }]
     };
     PhaseReport {
         headline: headline.to_owned(),
@@ -93,34 +87,23 @@ impl Script {
 
     /// A run on this many workers, up to the moment at which they are asked for.
     pub(super) fn run(workers: u32) -> Self {
-        let workers: Vec<_> = (0..workers)
-            .map(|worker| (WorkerId(worker), "popen".to_owned()))
-            .collect();
+        let workers: Vec<_> =
+            (0..workers).map(|worker| (WorkerId(worker), "popen".to_owned())).collect();
         let script = Self::default().push(RunEvent::RunStarted {
             run_id: "run".to_owned(),
             dist: Dist::Load,
             workers: workers.clone(),
         });
         workers.into_iter().fold(script, |script, (worker, _)| {
-            script.push(RunEvent::WorkerStarting {
-                worker,
-                replaces: None,
-            })
+            script.push(RunEvent::WorkerStarting { worker, replaces: None })
         })
     }
 
     /// A worker comes up and collects; the short summary lists what these letters stand for.
     pub(super) fn up(self, worker: u32, tests: u32, letters: &str) -> Self {
-        self.push(RunEvent::WorkerSpawned {
-            worker: WorkerId(worker),
-            pid: 100 + worker,
-        })
-        .ready(worker, letters)
-        .push(RunEvent::WorkerCollected {
-            worker: WorkerId(worker),
-            tests,
-            deselected: 0,
-        })
+        self.push(RunEvent::WorkerSpawned { worker: WorkerId(worker), pid: 100 + worker })
+            .ready(worker, letters)
+            .push(RunEvent::WorkerCollected { worker: WorkerId(worker), tests, deselected: 0 })
     }
 
     pub(super) fn ready(self, worker: u32, letters: &str) -> Self {
@@ -155,10 +138,7 @@ impl Script {
 
     /// A run on two workers with this many tests, up to the first test.
     pub(super) fn begun(tests: u32) -> Self {
-        Self::run(2)
-            .up(0, tests, "fE")
-            .up(1, tests, "fE")
-            .scheduled(tests, 2)
+        Self::run(2).up(0, tests, "fE").up(1, tests, "fE").scheduled(tests, 2)
     }
 
     pub(super) fn start(self, worker: u32, id: &str) -> Self {
@@ -171,11 +151,7 @@ impl Script {
     }
 
     pub(super) fn tell(self, worker: u32, id: &str, report: PhaseReport) -> Self {
-        self.push(RunEvent::TestReported {
-            worker: WorkerId(worker),
-            test: name(id),
-            report,
-        })
+        self.push(RunEvent::TestReported { worker: WorkerId(worker), test: name(id), report })
     }
 
     pub(super) fn end(self, worker: u32, id: &str, outcome: Outcome, seconds: f64) -> Self {
@@ -186,11 +162,7 @@ impl Script {
             test: name(id),
             end: TestEnd {
                 outcome,
-                durations: Durations {
-                    setup: 0.0,
-                    call: seconds,
-                    teardown: 0.0,
-                },
+                durations: Durations { setup: 0.0, call: seconds, teardown: 0.0 },
                 started: 0.0,
             },
         })
@@ -198,8 +170,7 @@ impl Script {
 
     /// A plain pass.
     pub(super) fn pass(self, worker: u32, id: &str) -> Self {
-        self.start(worker, id)
-            .end(worker, id, Outcome::Passed, 0.001)
+        self.start(worker, id).end(worker, id, Outcome::Passed, 0.001)
     }
 
     /// A test with these reports.
@@ -212,9 +183,7 @@ impl Script {
     ) -> Self {
         reports
             .into_iter()
-            .fold(self.start(worker, id), |script, report| {
-                script.tell(worker, id, report)
-            })
+            .fold(self.start(worker, id), |script, report| script.tell(worker, id, report))
             .end(worker, id, outcome, 0.001)
     }
 
@@ -229,10 +198,7 @@ impl Script {
     }
 
     pub(super) fn warn(self, worker: u32, warning: WarningReport) -> Self {
-        self.push(RunEvent::Warned {
-            worker: WorkerId(worker),
-            warning,
-        })
+        self.push(RunEvent::Warned { worker: WorkerId(worker), warning })
     }
 
     pub(super) fn output(self, worker: u32, text: &str) -> Self {
@@ -271,14 +237,8 @@ impl Script {
     }
 
     pub(super) fn replaced(self, old: u32, new: u32) -> Self {
-        self.push(RunEvent::WorkerReplaced {
-            old: WorkerId(old),
-            new: WorkerId(new),
-        })
-        .push(RunEvent::WorkerStarting {
-            worker: WorkerId(new),
-            replaces: Some(WorkerId(old)),
-        })
+        self.push(RunEvent::WorkerReplaced { old: WorkerId(old), new: WorkerId(new) })
+            .push(RunEvent::WorkerStarting { worker: WorkerId(new), replaces: Some(WorkerId(old)) })
     }
 
     pub(super) fn denied(self, worker: u32, reason: &str) -> Self {

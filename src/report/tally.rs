@@ -106,10 +106,7 @@ pub struct Conclusion {
 impl Tally {
     /// An empty tally that remembers this many of the slowest tests.
     pub fn new(slowest: usize) -> Self {
-        Self {
-            slowest: Slowest::new(slowest),
-            ..Self::default()
-        }
+        Self { slowest: Slowest::new(slowest), ..Self::default() }
     }
 
     /// Takes in the next event of the run.
@@ -133,37 +130,26 @@ impl Tally {
                 self.deselected = self.deselected.max(*deselected);
             }
             RunEvent::CollectionDiffers(diff) => self.diffs.push(diff.clone()),
-            RunEvent::SchedulingStarted {
-                tests, deselected, ..
-            } => {
+            RunEvent::SchedulingStarted { tests, deselected, .. } => {
                 self.expected = *tests;
                 self.deselected = *deselected;
             }
             RunEvent::TestStarted { worker, .. } => {
                 self.running.insert(*worker, Running::default());
             }
-            RunEvent::TestReported {
-                worker,
-                test,
-                report,
-            } => return self.reported(*worker, test, report),
-            RunEvent::TestFinished {
-                worker, test, end, ..
-            } => {
+            RunEvent::TestReported { worker, test, report } => {
+                return self.reported(*worker, test, report);
+            }
+            RunEvent::TestFinished { worker, test, end, .. } => {
                 self.slowest.add(test, &end.durations);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
                 return self.finished(*worker, test, end.outcome);
             }
-            RunEvent::TestNotRun {
-                test, reason, lost, ..
-            } => self.given_up(test, reason, *lost),
+            RunEvent::TestNotRun { test, reason, lost, .. } => self.given_up(test, reason, *lost),
             RunEvent::Warned { worker, warning } => self.warnings.add(*worker, warning),
-            RunEvent::WorkerDown {
-                worker,
-                death,
-                crashed,
-                expected,
-            } => self.down(*worker, death, crashed.as_ref(), *expected),
+            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+                self.down(*worker, death, crashed.as_ref(), *expected);
+            }
             RunEvent::WorkerReplaced { old, new } => {
                 if let Some(down) = self.down_of(*old) {
                     down.replacement = Some(*new);
@@ -175,15 +161,13 @@ impl Tally {
                 }
             }
             RunEvent::Stopping(reason) => self.stopping(reason),
-            RunEvent::Conclusion { text, failure } => self.conclusions.push(Conclusion {
-                text: text.clone(),
-                failure: failure.clone(),
-            }),
+            RunEvent::Conclusion { text, failure } => {
+                self.conclusions.push(Conclusion { text: text.clone(), failure: failure.clone() });
+            }
             RunEvent::RunFinished(verdict) => {
                 self.verdict = Some(verdict.clone());
                 for (worker, test, outcome) in std::mem::take(&mut self.unexplained) {
-                    self.entries
-                        .push(Entry::crash(worker, &test, outcome, None));
+                    self.entries.push(Entry::crash(worker, &test, outcome, None));
                 }
             }
             RunEvent::RunStarted { .. }
@@ -199,11 +183,7 @@ impl Tally {
     }
 
     fn count(&mut self, category: &str) {
-        match self
-            .categories
-            .iter_mut()
-            .find(|(name, _)| name == category)
-        {
+        match self.categories.iter_mut().find(|(name, _)| name == category) {
             Some((_, count)) => *count += 1,
             None => self.categories.push((category.to_owned(), 1)),
         }
@@ -276,10 +256,8 @@ impl Tally {
     fn given_up(&mut self, test: &TestName, reason: &Arc<str>, lost: bool) {
         *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
         self.lost += u32::from(lost);
-        let group = self
-            .not_run
-            .iter_mut()
-            .find(|group| group.lost == lost && group.reason == *reason);
+        let group =
+            self.not_run.iter_mut().find(|group| group.lost == lost && group.reason == *reason);
         match group {
             Some(group) => group.tests.push(test.clone()),
             None => self.not_run.push(NotRun {
@@ -298,15 +276,9 @@ impl Tally {
         expected: bool,
     ) {
         if let Some(test) = crashed {
-            let outcome = if death.timed_out {
-                Outcome::TimedOut
-            } else {
-                Outcome::Crashed
-            };
-            self.unexplained
-                .retain(|(of, name, _)| (*of, name) != (worker, test));
-            self.entries
-                .push(Entry::crash(worker, test, outcome, Some(death)));
+            let outcome = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
+            self.unexplained.retain(|(of, name, _)| (*of, name) != (worker, test));
+            self.entries.push(Entry::crash(worker, test, outcome, Some(death)));
         }
         if crashed.is_some() || !(expected || death.is_clean()) {
             self.downs.push(Down {

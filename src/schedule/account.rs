@@ -290,11 +290,9 @@ impl Account {
     }
 
     fn in_queue(&self, worker: WorkerId, test: u32) -> bool {
-        self.tests
-            .get(test as usize)
-            .is_some_and(|(state, holder)| {
-                *holder == worker && matches!(state, State::Held | State::Recalled)
-            })
+        self.tests.get(test as usize).is_some_and(|(state, holder)| {
+            *holder == worker && matches!(state, State::Held | State::Recalled)
+        })
     }
 
     /// Out of the queue of its holder, with a recall that is under way.

@@ -20,11 +20,7 @@ pub(super) struct Chain {
 
 impl Default for Chain {
     fn default() -> Self {
-        Self {
-            first: NONE,
-            last: NONE,
-            len: 0,
-        }
+        Self { first: NONE, last: NONE, len: 0 }
     }
 }
 

@@ -84,9 +84,7 @@ impl Scheduler {
         }
         let right = &self.classes[class];
         out.extend(takers.iter().filter_map(|(worker, _, own)| {
-            right
-                .diff(first, &self.classes[*own], *worker)
-                .map(Decision::Differs)
+            right.diff(first, &self.classes[*own], *worker).map(Decision::Differs)
         }));
         out.push(Decision::Abort(StopReason::CollectionsDiffer));
         self.phase = Phase::Stopped("the workers collected different tests".into());
@@ -117,15 +115,13 @@ impl Scheduler {
         let diff = right.diff(force.from, collection, worker);
         out.extend(diff.map(Decision::Differs));
         out.push(Decision::Rejected { worker });
-        self.roster
-            .change(worker, |member| member.stage = Stage::TurnedAway);
+        self.roster.change(worker, |member| member.stage = Stage::TurnedAway);
         self.finish(worker, out);
         self.give_up_lane(worker, lane, out);
     }
 
     fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
-        self.roster
-            .change(worker, |member| member.places = Some(places));
+        self.roster.change(worker, |member| member.places = Some(places));
         if let Some(account) = self.account(lane) {
             account.join(worker);
         }
@@ -223,8 +219,7 @@ impl Scheduler {
             match order {
                 Move::Give { .. } => out.push(Decision::Run { worker, items }),
                 Move::TakeBack { .. } => {
-                    self.roster
-                        .change(worker, |member| member.recalls.push_back(done));
+                    self.roster.change(worker, |member| member.recalls.push_back(done));
                     out.push(Decision::Withdraw { worker, items });
                 }
             }
@@ -300,9 +295,5 @@ impl Scheduler {
 }
 
 fn refused(policy: &str, worker: WorkerId, test: TestIndex) -> Decision {
-    Decision::Fault(ScheduleError::Move {
-        policy: policy.to_owned(),
-        worker,
-        test,
-    })
+    Decision::Fault(ScheduleError::Move { policy: policy.to_owned(), worker, test })
 }

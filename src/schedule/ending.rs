@@ -83,23 +83,17 @@ impl Scheduler {
     }
 
     fn open_tests(&self, lane: usize) -> Vec<(u32, State)> {
-        self.tracks[lane]
-            .force
-            .as_ref()
-            .map_or_else(Vec::new, |force| {
-                (0..)
-                    .map_while(|test| Some((test, force.account.state(test)?)))
-                    .filter(|(_, state)| *state != State::Over)
-                    .collect()
-            })
+        self.tracks[lane].force.as_ref().map_or_else(Vec::new, |force| {
+            (0..)
+                .map_while(|test| Some((test, force.account.state(test)?)))
+                .filter(|(_, state)| *state != State::Over)
+                .collect()
+        })
     }
 
     /// Under `each`, what waits in the lane of a worker that is gone and gets no successor is lost.
     pub(super) fn give_up_lane(&mut self, worker: WorkerId, lane: usize, out: &mut Vec<Decision>) {
-        let owned = self.tracks[lane]
-            .owner
-            .as_ref()
-            .is_some_and(|(owner, _)| *owner == worker);
+        let owned = self.tracks[lane].owner.as_ref().is_some_and(|(owner, _)| *owner == worker);
         let Some(member) = self.roster.get(worker).filter(|_| owned) else {
             return;
         };

@@ -33,19 +33,11 @@ pub(super) struct Force {
 impl Force {
     pub(super) fn new(from: WorkerId, catalog: Arc<Catalog>) -> Self {
         let account = Account::new(catalog.collection.len());
-        Self {
-            from,
-            catalog,
-            account,
-        }
+        Self { from, catalog, account }
     }
 
     pub(super) fn view(&self, lane: usize) -> View<'_> {
-        View {
-            lane: lane_id(lane),
-            items: self.catalog.collection.items(),
-            account: &self.account,
-        }
+        View { lane: lane_id(lane), items: self.catalog.collection.items(), account: &self.account }
     }
 }
 

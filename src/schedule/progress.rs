@@ -14,12 +14,7 @@ impl Scheduler {
                 return None;
             }
             let (lane_id, index, name) = scheduler.name(worker, item)?;
-            out.push(Decision::Started {
-                worker,
-                lane: lane_id,
-                index,
-                test: name,
-            });
+            out.push(Decision::Started { worker, lane: lane_id, index, test: name });
             scheduler.settle(lane, out);
             Some(())
         })
@@ -55,13 +50,7 @@ impl Scheduler {
             }
             let (lane_id, index, name) = scheduler.name(worker, item)?;
             scheduler.remaining -= 1;
-            out.push(Decision::Finished {
-                worker,
-                lane: lane_id,
-                index,
-                test: name,
-                outcome,
-            });
+            out.push(Decision::Finished { worker, lane: lane_id, index, test: name, outcome });
             if first_word {
                 scheduler.refill(lane, worker, Some(duration), out);
             }
@@ -80,10 +69,7 @@ impl Scheduler {
         };
         let mut out = Vec::new();
         let Some(lane) = lane else {
-            out.push(Decision::Fault(ScheduleError::OutOfTurn {
-                worker,
-                step: "withdrawn",
-            }));
+            out.push(Decision::Fault(ScheduleError::OutOfTurn { worker, step: "withdrawn" }));
             return out;
         };
         let mut returned = Vec::new();
@@ -102,9 +88,7 @@ impl Scheduler {
                 }));
             }
         }
-        let asked = self
-            .roster
-            .change(worker, |member| member.recalls.pop_front());
+        let asked = self.roster.change(worker, |member| member.recalls.pop_front());
         if let Some(account) = self.account(lane) {
             for test in asked.flatten().unwrap_or_default() {
                 account.keep(worker, test.0);
@@ -131,11 +115,7 @@ impl Scheduler {
         };
         let mut out = Vec::new();
         if act(self, lane, test, &mut out).is_none() {
-            out.push(Decision::Fault(ScheduleError::NotFollowing {
-                worker,
-                item,
-                step,
-            }));
+            out.push(Decision::Fault(ScheduleError::NotFollowing { worker, item, step }));
         }
         out
     }

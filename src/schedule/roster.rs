@@ -143,9 +143,7 @@ impl Roster {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, &Member)> {
-        self.members
-            .iter()
-            .map(|(worker, member)| (*worker, member))
+        self.members.iter().map(|(worker, member)| (*worker, member))
     }
 
     /// How many workers the start has to wait for.

@@ -157,16 +157,13 @@ impl Scheduler {
 
     fn orphaned_lane(&self, spec: &WorkerSpec, replaces: Option<WorkerId>) -> Option<usize> {
         let orphaned = |lane: &usize| {
-            self.tracks[*lane]
-                .owner
-                .as_ref()
-                .is_some_and(|(owner, wanted)| {
-                    wanted == spec
-                        && (self.phase == Phase::Collecting || !self.has_nothing_for(*lane))
-                        && self.roster.get(*owner).is_none_or(|member| {
-                            matches!(member.stage, Stage::Down | Stage::TurnedAway)
-                        })
-                })
+            self.tracks[*lane].owner.as_ref().is_some_and(|(owner, wanted)| {
+                wanted == spec
+                    && (self.phase == Phase::Collecting || !self.has_nothing_for(*lane))
+                    && self.roster.get(*owner).is_none_or(|member| {
+                        matches!(member.stage, Stage::Down | Stage::TurnedAway)
+                    })
+            })
         };
         replaces
             .and_then(|old| self.roster.get(old)?.lane)
@@ -219,8 +216,7 @@ impl Scheduler {
             Phase::Collecting => {
                 let class = self.class_of(collection);
                 self.tracks[lane].class = Some(class);
-                self.roster
-                    .change(worker, |member| member.class = Some(class));
+                self.roster.change(worker, |member| member.class = Some(class));
                 self.try_begin(&mut out);
             }
             Phase::Running => self.admit(worker, lane, &collection, &mut out),
@@ -230,10 +226,7 @@ impl Scheduler {
     }
 
     fn class_of(&mut self, collection: Collection) -> usize {
-        let known = self
-            .classes
-            .iter()
-            .position(|class| class.same_ids(&collection));
+        let known = self.classes.iter().position(|class| class.same_ids(&collection));
         known.unwrap_or_else(|| {
             self.classes.push(collection);
             self.classes.len() - 1
@@ -314,10 +307,7 @@ impl Scheduler {
             None => Err(vec![Decision::Fault(ScheduleError::UnknownWorker(worker))]),
             Some(member) if member.stage == stage => Ok(()),
             Some(member) if member.stage == Stage::Down => Err(Vec::new()),
-            Some(_) => Err(vec![Decision::Fault(ScheduleError::OutOfTurn {
-                worker,
-                step,
-            })]),
+            Some(_) => Err(vec![Decision::Fault(ScheduleError::OutOfTurn { worker, step })]),
         }
     }
 

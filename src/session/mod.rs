@@ -115,9 +115,7 @@ impl Session {
             }
             RunEvent::TestReported { report, .. } if report.failed => self.failed(),
             RunEvent::CollectReported { report, .. } if report.failed => self.failed(),
-            RunEvent::WorkerDown {
-                crashed: Some(_), ..
-            } => self.failed(),
+            RunEvent::WorkerDown { crashed: Some(_), .. } => self.failed(),
             RunEvent::Stopping(_) => {
                 self.phase = self.phase.max(Phase::Stopping);
                 Vec::new()
@@ -128,11 +126,7 @@ impl Session {
 
     /// A worker waits after a failure to be told to go on; the failure itself has been counted.
     pub fn halted(&self, worker: WorkerId) -> Vec<Step> {
-        if self.phase >= Phase::Stopping {
-            Vec::new()
-        } else {
-            vec![Step::Resume(worker)]
-        }
+        if self.phase >= Phase::Stopping { Vec::new() } else { vec![Step::Resume(worker)] }
     }
 
     /// A worker's session ends by itself, with an exit code of its own if it asked for one.
@@ -142,14 +136,7 @@ impl Session {
         reason: String,
         exit_code: Option<i32>,
     ) -> Vec<Step> {
-        self.stop(
-            StopReason::Worker {
-                worker,
-                reason,
-                exit_code,
-            },
-            true,
-        )
+        self.stop(StopReason::Worker { worker, reason, exit_code }, true)
     }
 
     /// The user or the host program asks for the end.
@@ -177,14 +164,7 @@ impl Session {
         match worker {
             Some(worker) => {
                 let exit_code = Some(i32::from(code.number()));
-                self.stop(
-                    StopReason::Worker {
-                        worker,
-                        reason: message,
-                        exit_code,
-                    },
-                    true,
-                )
+                self.stop(StopReason::Worker { worker, reason: message, exit_code }, true)
             }
             None => Vec::new(),
         }

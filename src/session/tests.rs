@@ -9,25 +9,12 @@ use crate::model::{
 const GW0: WorkerId = WorkerId(0);
 
 fn name() -> TestName {
-    TestName {
-        id: "test_a.py::test_x".into(),
-        occurrence: 0,
-    }
+    TestName { id: "test_a.py::test_x".into(), occurrence: 0 }
 }
 
 fn finished(outcome: Outcome) -> RunEvent {
-    let end = TestEnd {
-        outcome,
-        durations: Durations::default(),
-        started: 0.0,
-    };
-    RunEvent::TestFinished {
-        worker: GW0,
-        lane: Lane(0),
-        index: TestIndex(0),
-        test: name(),
-        end,
-    }
+    let end = TestEnd { outcome, durations: Durations::default(), started: 0.0 };
+    RunEvent::TestFinished { worker: GW0, lane: Lane(0), index: TestIndex(0), test: name(), end }
 }
 
 fn not_run(lost: bool) -> RunEvent {
@@ -54,11 +41,7 @@ fn failed_report() -> RunEvent {
         sections: Vec::new(),
         duration: 0.0,
     };
-    RunEvent::TestReported {
-        worker: GW0,
-        test: name(),
-        report,
-    }
+    RunEvent::TestReported { worker: GW0, test: name(), report }
 }
 
 fn collect_error() -> RunEvent {
@@ -69,10 +52,7 @@ fn collect_error() -> RunEvent {
         brief: String::new(),
         location: String::new(),
     };
-    RunEvent::CollectReported {
-        worker: GW0,
-        report,
-    }
+    RunEvent::CollectReported { worker: GW0, report }
 }
 
 fn down(ending: Ending, crashed: bool) -> RunEvent {
@@ -85,12 +65,7 @@ fn down(ending: Ending, crashed: bool) -> RunEvent {
 }
 
 fn started() -> RunEvent {
-    RunEvent::TestStarted {
-        worker: GW0,
-        lane: Lane(0),
-        index: TestIndex(0),
-        test: name(),
-    }
+    RunEvent::TestStarted { worker: GW0, lane: Lane(0), index: TestIndex(0), test: name() }
 }
 
 fn scheduling() -> RunEvent {
@@ -121,23 +96,10 @@ fn the_exit_code_follows_from_what_happened() {
     for outcome in [Outcome::Skipped, Outcome::XFailed, Outcome::XPassed] {
         assert_eq!(exit_of(&[finished(outcome)]), 0, "{outcome}");
     }
-    for outcome in [
-        Outcome::Failed,
-        Outcome::Error,
-        Outcome::Crashed,
-        Outcome::TimedOut,
-    ] {
-        assert_eq!(
-            exit_of(&[finished(Outcome::Passed), finished(outcome)]),
-            1,
-            "{outcome}"
-        );
+    for outcome in [Outcome::Failed, Outcome::Error, Outcome::Crashed, Outcome::TimedOut] {
+        assert_eq!(exit_of(&[finished(Outcome::Passed), finished(outcome)]), 1, "{outcome}");
     }
-    assert_eq!(
-        exit_of(&[finished(Outcome::Passed), not_run(true)]),
-        7,
-        "a lost test"
-    );
+    assert_eq!(exit_of(&[finished(Outcome::Passed), not_run(true)]), 7, "a lost test");
     assert_eq!(
         exit_of(&[finished(Outcome::Failed), not_run(true)]),
         7,
@@ -145,10 +107,7 @@ fn the_exit_code_follows_from_what_happened() {
     );
     assert_eq!(exit_of(&[collect_error(), finished(Outcome::Passed)]), 1);
     let interrupted = RunEvent::Stopping(StopReason::Requested("SIGINT".into()));
-    assert_eq!(
-        exit_of(&[finished(Outcome::Passed), interrupted, not_run(false)]),
-        2
-    );
+    assert_eq!(exit_of(&[finished(Outcome::Passed), interrupted, not_run(false)]), 2);
     let max_fail = RunEvent::Stopping(StopReason::MaxFail(1));
     assert_eq!(exit_of(&[max_fail, not_run(false)]), 1);
 }
@@ -156,10 +115,7 @@ fn the_exit_code_follows_from_what_happened() {
 #[test]
 fn a_worker_that_dies_outside_of_any_test_is_not_exit_0() {
     let dead = down(Ending::Code(3), false);
-    assert_eq!(
-        exit_of(&[started(), finished(Outcome::Passed), dead.clone()]),
-        7
-    );
+    assert_eq!(exit_of(&[started(), finished(Outcome::Passed), dead.clone()]), 7);
     assert_eq!(
         exit_of(&[dead, finished(Outcome::Passed)]),
         0,
@@ -170,11 +126,7 @@ fn a_worker_that_dies_outside_of_any_test_is_not_exit_0() {
 #[test]
 fn an_exit_code_asked_for_by_a_test_is_given_unless_it_hides_the_stop() {
     let asks = |exit_code| {
-        RunEvent::Stopping(StopReason::Worker {
-            worker: GW0,
-            reason: "bye".into(),
-            exit_code,
-        })
+        RunEvent::Stopping(StopReason::Worker { worker: GW0, reason: "bye".into(), exit_code })
     };
     assert_eq!(exit_of(&[asks(Some(42))]), 42);
     assert_eq!(exit_of(&[asks(None)]), 2);
@@ -187,13 +139,7 @@ fn failures_are_counted_over_tests_collection_and_crashes() {
     assert_eq!(session.event(&failed_report()), []);
     assert_eq!(session.event(&collect_error()), []);
     let steps = session.event(&down(Ending::Signal(11), true));
-    assert_eq!(
-        steps,
-        [Step::Stop {
-            reason: StopReason::MaxFail(3),
-            interrupt: false
-        }]
-    );
+    assert_eq!(steps, [Step::Stop { reason: StopReason::MaxFail(3), interrupt: false }]);
     assert_eq!(session.event(&failed_report()), [], "a run stops once");
 }
 
@@ -208,10 +154,7 @@ fn a_halted_worker_goes_on_unless_the_run_stops() {
 
 #[test]
 fn the_projects_own_maxfail_holds_where_none_was_asked_for() {
-    let info = WorkerInfo {
-        maxfail: 1,
-        ..WorkerInfo::default()
-    };
+    let info = WorkerInfo { maxfail: 1, ..WorkerInfo::default() };
     let ready = RunEvent::WorkerReady { worker: GW0, info };
     let mut session = Session::new(None);
     session.event(&ready);

@@ -28,7 +28,7 @@ impl Account {
                 self.worked.insert(*worker);
             }
             RunEvent::TestFinished { end, .. } => {
-                *self.outcomes.entry(end.outcome).or_default() += 1
+                *self.outcomes.entry(end.outcome).or_default() += 1;
             }
             RunEvent::TestNotRun { lost, .. } => {
                 *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
@@ -37,12 +37,7 @@ impl Account {
             RunEvent::CollectReported { report, .. } => {
                 self.collect_failures += u32::from(report.failed);
             }
-            RunEvent::WorkerDown {
-                worker,
-                death,
-                crashed,
-                expected,
-            } => {
+            RunEvent::WorkerDown { worker, death, crashed, expected } => {
                 // A worker that ran tests and then died outside of any took its session's teardown with it.
                 if !expected && crashed.is_none() && self.worked.contains(worker) {
                     self.abnormal.get_or_insert_with(|| {
@@ -50,8 +45,7 @@ impl Account {
                     });
                 }
                 if !expected {
-                    self.last_denial
-                        .get_or_insert_with(|| format!("worker '{worker}': {death}"));
+                    self.last_denial.get_or_insert_with(|| format!("worker '{worker}': {death}"));
                 }
             }
             RunEvent::Stopping(reason) => {
@@ -79,11 +73,7 @@ impl Account {
             exit_code,
             explanation,
             tests: self.outcomes.values().sum(),
-            outcomes: self
-                .outcomes
-                .iter()
-                .map(|(outcome, count)| (*outcome, *count))
-                .collect(),
+            outcomes: self.outcomes.iter().map(|(outcome, count)| (*outcome, *count)).collect(),
             lost: self.lost,
         }
     }
@@ -98,11 +88,7 @@ impl Account {
             Some(StopReason::Requested(by)) => {
                 return with(ExitCode::Interrupted, Some(format!("interrupted by {by}")));
             }
-            Some(StopReason::Worker {
-                worker,
-                reason,
-                exit_code,
-            }) => {
+            Some(StopReason::Worker { worker, reason, exit_code }) => {
                 let asked = exit_code.filter(|code| *code != 0);
                 let code = asked.unwrap_or_else(|| i32::from(ExitCode::Interrupted.number()));
                 return (code, Some(format!("{worker}: {reason}")));

@@ -40,13 +40,7 @@ pub struct RestartPolicy {
 impl RestartPolicy {
     /// A policy at the start of a run.
     pub fn new(limits: RestartLimits) -> Self {
-        Self {
-            limits,
-            deaths: 0,
-            granted: VecDeque::new(),
-            young_in_a_row: 0,
-            early_in_a_row: 0,
-        }
+        Self { limits, deaths: 0, granted: VecDeque::new(), young_in_a_row: 0, early_in_a_row: 0 }
     }
 
     /// A worker's collection is in: start-up works, and a row of deaths before it is at its end.
@@ -61,16 +55,9 @@ impl RestartPolicy {
     /// sentences are the seed's in today's words.
     pub fn died(&mut self, now: Duration, lifetime: Duration, collecting: bool) -> Restart {
         self.deaths += 1;
-        self.early_in_a_row = if collecting {
-            self.early_in_a_row + 1
-        } else {
-            0
-        };
-        self.young_in_a_row = if collecting || lifetime < YOUNG {
-            self.young_in_a_row + 1
-        } else {
-            0
-        };
+        self.early_in_a_row = if collecting { self.early_in_a_row + 1 } else { 0 };
+        self.young_in_a_row =
+            if collecting || lifetime < YOUNG { self.young_in_a_row + 1 } else { 0 };
         match self.limits.max_worker_restart {
             Some(0) => return Restart::Denied("worker restarting disabled".to_owned()),
             Some(max) if self.deaths > max => {
@@ -85,11 +72,7 @@ impl RestartPolicy {
             ));
         }
         let window = self.limits.window;
-        while self
-            .granted
-            .front()
-            .is_some_and(|at| now.saturating_sub(*at) >= window)
-        {
+        while self.granted.front().is_some_and(|at| now.saturating_sub(*at) >= window) {
             self.granted.pop_front();
         }
         if let Some(max) = self.limits.max_restarts
@@ -107,10 +90,7 @@ impl RestartPolicy {
             return Duration::ZERO;
         };
         let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
-        self.limits
-            .backoff
-            .saturating_mul(factor)
-            .min(self.limits.backoff_max)
+        self.limits.backoff.saturating_mul(factor).min(self.limits.backoff_max)
     }
 }
 
@@ -138,10 +118,8 @@ mod tests {
 
     #[test]
     fn the_death_beyond_the_limit_is_denied_as_in_xdist() {
-        let mut policy = RestartPolicy::new(RestartLimits {
-            max_worker_restart: Some(2),
-            ..LIMITS
-        });
+        let mut policy =
+            RestartPolicy::new(RestartLimits { max_worker_restart: Some(2), ..LIMITS });
         assert_eq!(policy.died(seconds(10), seconds(10), false), AT_ONCE);
         assert_eq!(policy.died(seconds(20), seconds(10), false), AT_ONCE);
         let limit = denied("maximum crashed workers reached: 2");
@@ -151,10 +129,8 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_disables_restarting() {
-        let mut policy = RestartPolicy::new(RestartLimits {
-            max_worker_restart: Some(0),
-            ..LIMITS
-        });
+        let mut policy =
+            RestartPolicy::new(RestartLimits { max_worker_restart: Some(0), ..LIMITS });
         let disabled = denied("worker restarting disabled");
         assert_eq!(policy.died(seconds(9), seconds(9), false), disabled);
     }
@@ -169,10 +145,7 @@ mod tests {
 
     #[test]
     fn the_window_forgets_what_is_older_than_it_and_what_was_denied() {
-        let mut policy = RestartPolicy::new(RestartLimits {
-            max_restarts: Some(2),
-            ..LIMITS
-        });
+        let mut policy = RestartPolicy::new(RestartLimits { max_restarts: Some(2), ..LIMITS });
         let full = denied("maximum restarts reached: 2 within 60s");
         assert_eq!(policy.died(seconds(0), seconds(9), false), AT_ONCE);
         assert_eq!(policy.died(seconds(30), seconds(9), false), AT_ONCE);
@@ -185,9 +158,8 @@ mod tests {
     fn workers_that_die_young_are_replaced_ever_later_and_one_that_lived_ends_the_row() {
         let mut policy = RestartPolicy::new(LIMITS);
         let young = Duration::from_millis(999);
-        let waits: Vec<Restart> = (0..40)
-            .map(|at| policy.died(seconds(at), young, false))
-            .collect();
+        let waits: Vec<Restart> =
+            (0..40).map(|at| policy.died(seconds(at), young, false)).collect();
         let millis = |number| Restart::After(Duration::from_millis(number));
         assert_eq!(
             waits[..6],

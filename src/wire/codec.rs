@@ -27,11 +27,7 @@ pub struct FrameCodec<In> {
 
 impl<In> Default for FrameCodec<In> {
     fn default() -> Self {
-        Self {
-            greeted: false,
-            noise: Noise::default(),
-            message: PhantomData,
-        }
+        Self { greeted: false, noise: Noise::default(), message: PhantomData }
     }
 }
 
@@ -64,10 +60,7 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
         };
         let length = u32::from_be_bytes(*header) as usize;
         if length > MAX_FRAME {
-            return Err(WireError::TooLarge {
-                announced: length,
-                maximum: MAX_FRAME,
-            });
+            return Err(WireError::TooLarge { announced: length, maximum: MAX_FRAME });
         }
         if bytes.len() < HEADER + length {
             bytes.reserve(HEADER + length - bytes.len());
@@ -85,13 +78,10 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
             return Ok(message);
         }
         if self.greeted && !bytes.is_empty() {
-            let announced = bytes.first_chunk::<HEADER>().map_or(HEADER, |header| {
-                HEADER + u32::from_be_bytes(*header) as usize
-            });
-            return Err(WireError::Truncated {
-                got: bytes.len(),
-                announced,
-            });
+            let announced = bytes
+                .first_chunk::<HEADER>()
+                .map_or(HEADER, |header| HEADER + u32::from_be_bytes(*header) as usize);
+            return Err(WireError::Truncated { got: bytes.len(), announced });
         }
         // What could have become a greeting did not.
         self.noise.add(&bytes.split());
@@ -113,19 +103,13 @@ impl Noise {
     fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len();
         let room = SHOWN - self.beginning.len();
-        self.beginning
-            .extend_from_slice(&bytes[..room.min(bytes.len())]);
+        self.beginning.extend_from_slice(&bytes[..room.min(bytes.len())]);
     }
 
     fn refuse(&self) -> WireError {
-        let beginning = String::from_utf8_lossy(&self.beginning)
-            .trim_end()
-            .escape_debug()
-            .to_string();
-        WireError::NoPreamble {
-            length: self.length,
-            beginning,
-        }
+        let beginning =
+            String::from_utf8_lossy(&self.beginning).trim_end().escape_debug().to_string();
+        WireError::NoPreamble { length: self.length, beginning }
     }
 }
 
@@ -137,9 +121,7 @@ pub struct Outbox {
 
 impl Default for Outbox {
     fn default() -> Self {
-        Self {
-            bytes: Preamble::bytes(),
-        }
+        Self { bytes: Preamble::bytes() }
     }
 }
 

@@ -28,10 +28,7 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireEr
     out.extend_from_slice(&[0; HEADER]);
     if let Err(source) = options().serialize_into(&mut *out, message) {
         out.truncate(start);
-        return Err(WireError::Encode {
-            maximum: MAX_FRAME,
-            source,
-        });
+        return Err(WireError::Encode { maximum: MAX_FRAME, source });
     }
     let length = u32::try_from(out.len() - start - HEADER).expect("a frame is below 4 GiB");
     out[start..start + HEADER].copy_from_slice(&length.to_be_bytes());
@@ -43,10 +40,5 @@ pub fn encode<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireEr
 /// # Errors
 /// [`WireError::Decode`] if they are no message, or more than one.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    options()
-        .deserialize(bytes)
-        .map_err(|source| WireError::Decode {
-            length: bytes.len(),
-            source,
-        })
+    options().deserialize(bytes).map_err(|source| WireError::Decode { length: bytes.len(), source })
 }

@@ -74,30 +74,18 @@ impl Preamble {
             match candidate(&bytes[noise..]) {
                 Candidate::No => {}
                 Candidate::Incomplete => {
-                    return Ok(Search {
-                        noise,
-                        greeting: None,
-                    });
+                    return Ok(Search { noise, greeting: None });
                 }
                 Candidate::Greeting(build) if build == Self::build().as_bytes() => {
-                    return Ok(Search {
-                        noise,
-                        greeting: Some(MAGIC.len() + build.len() + 1),
-                    });
+                    return Ok(Search { noise, greeting: Some(MAGIC.len() + build.len() + 1) });
                 }
                 Candidate::Greeting(build) => {
                     let theirs = String::from_utf8_lossy(build).escape_debug().to_string();
-                    return Err(WireError::OtherBuild {
-                        theirs,
-                        ours: Self::build(),
-                    });
+                    return Err(WireError::OtherBuild { theirs, ours: Self::build() });
                 }
             }
         }
-        Ok(Search {
-            noise: bytes.len(),
-            greeting: None,
-        })
+        Ok(Search { noise: bytes.len(), greeting: None })
     }
 }
 
@@ -111,11 +99,7 @@ enum Candidate<'a> {
 /// Whether a greeting begins with the first of these bytes.
 fn candidate(bytes: &[u8]) -> Candidate<'_> {
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        return if MAGIC.starts_with(bytes) {
-            Candidate::Incomplete
-        } else {
-            Candidate::No
-        };
+        return if MAGIC.starts_with(bytes) { Candidate::Incomplete } else { Candidate::No };
     };
     match rest.iter().take(LONGEST).position(|byte| *byte == b'\n') {
         Some(end) => Candidate::Greeting(&rest[..end]),

@@ -18,10 +18,7 @@ fn project(text: &str) -> TempDir {
 /// The command in a directory, with an environment that says nothing.
 fn callsheet(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
-    command
-        .current_dir(directory)
-        .env_clear()
-        .stdin(Stdio::null());
+    command.current_dir(directory).env_clear().stdin(Stdio::null());
     command
 }
 
@@ -166,9 +163,7 @@ fn config_show_tells_where_each_value_comes_from() {
         args = ['-p', 'no:randomly']";
     let directory = project(text);
     let output = callsheet(directory.path())
-        .args([
-            "config", "show", "-n", "4", "-P", "mine", "-k", "a or b", "--", "--lf",
-        ])
+        .args(["config", "show", "-n", "4", "-P", "mine", "-k", "a or b", "--", "--lf"])
         .env("CALLSHEET_WORKER_MEMORY", "2GiB")
         .output()
         .unwrap();
@@ -225,29 +220,17 @@ fn completions_know_the_flags() {
 #[test]
 fn help_and_version_are_no_errors() {
     let help = stdout(run(&project(""), &["--help"]));
-    for part in [
-        "Usage: callsheet",
-        "--workers",
-        "Examples:",
-        "Distribution:",
-    ] {
+    for part in ["Usage: callsheet", "--workers", "Examples:", "Distribution:"] {
         assert!(help.contains(part), "{part} is not in\n{help}");
     }
     let version = stdout(run(&project(""), &["--version"]));
-    assert_eq!(
-        version,
-        concat!("callsheet ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    assert_eq!(version, concat!("callsheet ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let directory = project("");
-    for args in [
-        &["config", "show"][..],
-        &["completions", "bash"],
-        &["--help"],
-    ] {
+    for args in [&["config", "show"][..], &["completions", "bash"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = callsheet(directory.path())
@@ -266,10 +249,7 @@ fn a_reader_that_leaves_is_no_error() {
 fn colour_follows_the_environment() {
     let directory = project("wrong = 1");
     let escapes = |name: &str, value: &str| {
-        let output = callsheet(directory.path())
-            .env(name, value)
-            .output()
-            .unwrap();
+        let output = callsheet(directory.path()).env(name, value).output().unwrap();
         output.stderr.contains(&0x1b)
     };
     assert!(!escapes("TERM", "xterm"));

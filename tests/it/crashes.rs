@@ -25,22 +25,17 @@ fn between_twenty(text: &str) -> Project {
 fn assert_crash<'a>(told: &'a Told, test: &str, how: &str, phase: &str) -> &'a Told {
     told.assert(1, "1 failed, 20 passed");
     assert_eq!(told.ids("FAILED"), [test], "{told}");
-    told.says(&format!("crashed while running '{test}'"))
-        .says(&format!("{how}, during {phase}"))
-        .says("replacing crashed worker")
+    told.says(&format!("crashed while running '{test}'")).says(&format!("{how}, during {phase}"))
 }
 
 #[test]
 fn a_segfault_is_a_crash_item_and_its_worker_is_cloned() {
-    let project = between_twenty(
-        "def test_dies():\n    print('last words', file=sys.__stderr__, flush=True)\n    os.write(2, b'last words\\n')\n    os.kill(os.getpid(), signal.SIGSEGV)",
-    );
-    let told = project.run(&["-n", "2"]);
-    assert_crash(
-        &told,
-        "test_it.py::test_dies",
-        "killed by signal 11 (SIGSEGV)",
-        "call",
-    );
-    told.says("Fatal Python error: Segmentation fault");
+    let test = "def test_dies(capfd):\n\
+        \x20   with capfd.disabled(): print('last words', flush=True)\n\
+        \x20   os.kill(os.getpid(), signal.SIGSEGV)";
+    let told = between_twenty(test).run(&["-n", "1"]);
+    assert_crash(&told, "test_it.py::test_dies", "killed by signal 11 (SIGSEGV)", "call");
+    told.says("last words").says("Fatal Python error: Segmentation fault");
+    told.says("replacing crashed worker gw0")
+        .says("while running test_it.py::test_dies; replaced by gw1");
 }

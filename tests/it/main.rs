@@ -2,9 +2,11 @@
 
 mod cli;
 mod crashes;
+mod deadlines;
 mod docs;
 mod exit_table;
 mod faults;
+mod library;
 mod modes;
 mod outcomes;
 mod seed;

@@ -33,7 +33,10 @@ fn ran(project: &Project) -> Vec<Ran> {
 }
 
 /// The workers that ran each unit, units being what `key` says.
-fn workers_of<'a>(ran: &'a [Ran], key: impl Fn(&'a Ran) -> &'a str) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+fn workers_of<'a>(
+    ran: &'a [Ran],
+    key: impl Fn(&'a Ran) -> &'a str,
+) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut units: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for test in ran {
         units.entry(key(test)).or_default().insert(&test.worker);
@@ -79,9 +82,15 @@ fn fixtures_are_paired(project: &Project, told: &Told) {
         let fixture = (words[0], words[2], words[3]);
         if words[1] == "setup" {
             assert!(open.insert(fixture), "{fixture:?} is set up twice\n{lines}\n{told}");
-            assert!(words[2] != "session" || sessions.insert(words[0]), "{fixture:?} again\n{lines}");
+            assert!(
+                words[2] != "session" || sessions.insert(words[0]),
+                "{fixture:?} again\n{lines}"
+            );
         } else {
-            assert!(open.remove(&fixture), "{fixture:?} is torn down without a set-up\n{lines}\n{told}");
+            assert!(
+                open.remove(&fixture),
+                "{fixture:?} is torn down without a set-up\n{lines}\n{told}"
+            );
         }
     }
     assert!(open.is_empty(), "{open:?} were never torn down\n{lines}\n{told}");
@@ -145,7 +154,8 @@ fn each_runs_every_test_once_on_every_worker() {
         project.write("ran.txt", "");
         let told = project.run(&["-n", &workers.to_string(), "--dist", "each"]);
         told.assert(1, &times(plain.counts(), workers));
-        let repeated: Vec<&str> = plain.ids("FAILED").into_iter().flat_map(|id| vec![id; workers]).collect();
+        let repeated: Vec<&str> =
+            plain.ids("FAILED").into_iter().flat_map(|id| vec![id; workers]).collect();
         assert_eq!(told.ids("FAILED"), repeated, "{told}");
         let tests = ran(&project);
         for number in 0..workers {
@@ -199,7 +209,10 @@ fn maxschedchunk_limits_what_waits_behind_a_slow_test_under_load() {
 
 /// A module of one test and one of three.
 const UNEVEN: [(&str, &str); 3] = [
-    ("conftest.py", "def pytest_runtest_setup(item):\n    open('order', 'a').write(item.nodeid + ' ')\n"),
+    (
+        "conftest.py",
+        "def pytest_runtest_setup(item):\n    open('order', 'a').write(item.nodeid + ' ')\n",
+    ),
     ("test_a.py", "def test_1(): pass\n"),
     ("test_b.py", "def test_2(): pass\ndef test_3(): pass\ndef test_4(): pass\n"),
 ];
@@ -235,8 +248,12 @@ fn facts(args: &[&str]) -> (Project, BTreeMap<String, Vec<String>>) {
     facts_with(args, &[])
 }
 
-fn facts_with(args: &[&str], variables: &[(&str, &str)]) -> (Project, BTreeMap<String, Vec<String>>) {
-    let project = Project::new(&[("test_it.py", FACTS), ("below/test_it.py", FACTS), ("facts/.keep", "")]);
+fn facts_with(
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> (Project, BTreeMap<String, Vec<String>>) {
+    let project =
+        Project::new(&[("test_it.py", FACTS), ("below/test_it.py", FACTS), ("facts/.keep", "")]);
     let directory = project.path().join("facts");
     std::fs::remove_file(directory.join(".keep")).unwrap();
     let mut command = project.command(args);
@@ -290,7 +307,8 @@ fn a_worker_s_specification_can_give_it_variables_and_a_directory() {
     let (project, facts) =
         facts(&["--tx", "2*popen//env:WISH=granted", "--tx", "popen//chdir=below", "test_it.py"]);
     let here = project.path().canonicalize().unwrap();
-    let place = |worker: &str| (facts[worker][3].clone(), std::path::PathBuf::from(&facts[worker][4]));
+    let place =
+        |worker: &str| (facts[worker][3].clone(), std::path::PathBuf::from(&facts[worker][4]));
     assert_eq!(place("gw0"), ("granted".to_owned(), here.clone()));
     assert_eq!(place("gw1"), ("granted".to_owned(), here.clone()));
     assert_eq!(place("gw2"), ("-".to_owned(), here.join("below")));
@@ -307,8 +325,8 @@ fn a_worker_s_specification_can_give_it_an_interpreter() {
     project.write("wrapper", &format!("#!/bin/sh\nWRAPPED=1 exec '{python}' \"$@\"\n"));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&wrapper, mode).unwrap();
-    let wrapped = format!("popen//python={}", wrapper.display());
-    project.run(&["--dist", "each", "--tx", &wrapped, "--tx", "popen"]).assert(0, "2 passed");
+    let spec = format!("popen//python={}", wrapper.display());
+    project.run(&["--dist", "each", "--tx", &spec, "--tx", "popen"]).assert(0, "2 passed");
 }
 
 #[test]
@@ -322,7 +340,10 @@ fn tests_are_selected_by_keyword_mark_and_id() {
     };
     let (told, ids) = selected(&["-n", "2", "-k", "same_name and not many_2"]);
     told.assert(0, "2 passed, 78 deselected");
-    assert_eq!(ids, ["tests/test_many_1.py::test_same_name", "tests/test_many_3.py::test_same_name"]);
+    assert_eq!(
+        ids,
+        ["tests/test_many_1.py::test_same_name", "tests/test_many_3.py::test_same_name"]
+    );
 
     let (told, ids) = selected(&["-n", "2", "-m", "slow"]);
     told.assert(0, "1 passed, 79 deselected");
@@ -336,9 +357,13 @@ fn tests_are_selected_by_keyword_mark_and_id() {
         "tests/deep/test_fixtures.py",
     ]);
     told.assert(1, "2 failed, 10 passed, 1 skipped, 1 xfailed, 1 xpassed, 2 errors");
-    assert!(ids.contains(&"tests/test_names.py::TestOuter::TestInner::test_deep[z@w]".to_owned()), "{ids:?}");
+    assert!(
+        ids.contains(&"tests/test_names.py::TestOuter::TestInner::test_deep[z@w]".to_owned()),
+        "{ids:?}"
+    );
 
-    let (told, ids) = selected(&["-n", "2", "tests", "--", "--deselect", "tests/deep", "-k", "test_deep"]);
+    let (told, ids) =
+        selected(&["-n", "2", "tests", "--", "--deselect", "tests/deep", "-k", "test_deep"]);
     told.assert(1, "1 failed, 1 passed, 78 deselected");
     assert_eq!(ids.len(), 2);
 }

@@ -28,10 +28,7 @@ impl BaseTemp {
             fs::remove_dir_all(path)?;
         }
         private(true).create(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            numbered: false,
-        })
+        Ok(Self { path: path.to_owned(), numbered: false })
     }
 
     /// A new `pytest-of-USER/pytest-N` below `temp`.
@@ -44,10 +41,7 @@ impl BaseTemp {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
         }
         loop {
-            let number = numbers(&root)?
-                .into_iter()
-                .max()
-                .map_or(0, |highest| highest + 1);
+            let number = numbers(&root)?.into_iter().max().map_or(0, |highest| highest + 1);
             let path = root.join(format!("{PREFIX}{number}"));
             match private(false).create(&path) {
                 Ok(()) => {
@@ -57,10 +51,7 @@ impl BaseTemp {
                     // For people; another run may be changing it too.
                     let _absent = fs::remove_file(&current);
                     let _raced = symlink(&path, &current);
-                    return Ok(Self {
-                        path,
-                        numbered: true,
-                    });
+                    return Ok(Self { path, numbered: true });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -105,9 +96,7 @@ fn private(recursive: bool) -> fs::DirBuilder {
 
 fn numbers(root: &Path) -> io::Result<Vec<u64>> {
     let names = fs::read_dir(root)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    Ok(names
-        .filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok())
-        .collect())
+    Ok(names.filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok()).collect())
 }
 
 #[cfg(test)]
@@ -121,15 +110,9 @@ mod tests {
         let running = BaseTemp::numbered(temp.path(), "me").unwrap();
         assert_eq!(running.path(), root.join("pytest-0"));
         assert!(running.path().join(LOCK).exists());
-        assert_eq!(
-            fs::read_link(root.join("pytest-current")).unwrap(),
-            running.path()
-        );
+        assert_eq!(fs::read_link(root.join("pytest-current")).unwrap(), running.path());
         for number in 1..6 {
-            let path = BaseTemp::numbered(temp.path(), "me")
-                .unwrap()
-                .path()
-                .to_owned();
+            let path = BaseTemp::numbered(temp.path(), "me").unwrap().path().to_owned();
             assert_eq!(path, root.join(format!("pytest-{number}")));
             assert!(!path.join(LOCK).exists());
         }

@@ -50,9 +50,7 @@ pub(super) fn install(cache: &Path) -> io::Result<PathBuf> {
 
 fn write_to(place: &Path) -> io::Result<()> {
     fs::create_dir_all(place)?;
-    FILES
-        .iter()
-        .try_for_each(|(name, text)| fs::write(place.join(name), text))
+    FILES.iter().try_for_each(|(name, text)| fs::write(place.join(name), text))
 }
 
 fn is_whole(place: &Path) -> bool {
@@ -87,10 +85,6 @@ mod tests {
         fs::write(place.join("main.py"), "broken").unwrap();
         assert_eq!(install(cache.path()).unwrap(), place);
         assert!(is_whole(&place));
-        assert_eq!(
-            fs::read_dir(cache.path()).unwrap().count(),
-            1,
-            "no draft is left"
-        );
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "no draft is left");
     }
 }

@@ -176,11 +176,7 @@ impl Surroundings {
         root: &Path,
     ) -> Result<(PathBuf, String), InterpreterError> {
         if let Some((name, chosen_by)) = asked {
-            let found = if name.contains('/') {
-                Some(root.join(name))
-            } else {
-                self.on_path(name)
-            };
+            let found = if name.contains('/') { Some(root.join(name)) } else { self.on_path(name) };
             return match found.filter(|path| is_program(path)) {
                 Some(path) => Ok((path, chosen_by.to_owned())),
                 None => Err(InterpreterError::NotFound {
@@ -195,10 +191,7 @@ impl Surroundings {
                 return Ok((path, "VIRTUAL_ENV".to_owned()));
             }
             let name = path.display().to_string();
-            return Err(InterpreterError::NotFound {
-                name,
-                chosen_by: "VIRTUAL_ENV".to_owned(),
-            });
+            return Err(InterpreterError::NotFound { name, chosen_by: "VIRTUAL_ENV".to_owned() });
         }
         for name in [".venv", "venv"] {
             let path = root.join(name).join("bin/python");
@@ -235,18 +228,11 @@ pub(super) async fn find(
 /// # Errors
 /// [`InterpreterError::NoPytest`], [`InterpreterError::PytestTooOld`]
 pub(super) fn with_pytest(interpreter: Interpreter) -> Result<Interpreter, InterpreterError> {
-    let (path, chosen_by) = (
-        interpreter.path.display().to_string(),
-        interpreter.chosen_by.clone(),
-    );
+    let (path, chosen_by) = (interpreter.path.display().to_string(), interpreter.chosen_by.clone());
     match &interpreter.pytest {
         None => Err(InterpreterError::NoPytest { path, chosen_by }),
         Some(version) if numbers(version).0 < OLDEST_PYTEST => {
-            Err(InterpreterError::PytestTooOld {
-                path,
-                chosen_by,
-                version: version.clone(),
-            })
+            Err(InterpreterError::PytestTooOld { path, chosen_by, version: version.clone() })
         }
         Some(_) => Ok(interpreter),
     }
@@ -284,20 +270,11 @@ pub(super) async fn ask(
         }
     };
     let stdout = String::from_utf8_lossy(&output.stdout);
-    let answer = stdout
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("callsheet-probe\t"));
+    let answer = stdout.lines().rev().find_map(|line| line.strip_prefix("callsheet-probe\t"));
     let Some((python, pytest)) = answer.and_then(|answer| answer.split_once('\t')) else {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty());
-        return Err(fails(
-            last.map_or_else(|| output.status.to_string(), str::to_owned),
-        ));
+        let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        return Err(fails(last.map_or_else(|| output.status.to_string(), str::to_owned)));
     };
     if numbers(python) < OLDEST_PYTHON {
         return Err(InterpreterError::TooOld {

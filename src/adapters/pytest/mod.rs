@@ -141,19 +141,15 @@ impl Pytest {
         progress: &impl Fn(String),
     ) -> Result<(Self, SuiteInfo), PytestError> {
         let root = &suite.root;
-        let root = fs::canonicalize(root).map_err(|error| PytestError::Root {
-            path: root.display().to_string(),
-            error,
-        })?;
+        let root = fs::canonicalize(root)
+            .map_err(|error| PytestError::Root { path: root.display().to_string(), error })?;
         let interpreter = choose(suite, &root, &places.cache, &surroundings, progress).await?;
         let base_temp = base_temp(suite.basetemp.as_deref(), &root, &places.temp)?;
         // Without a cache the files live as long as the run's temporary directory.
-        let files = files::install(&places.cache)
-            .or_else(|_| files::install(base_temp.path()))
-            .map_err(|error| PytestError::Place {
-                path: base_temp.path().display().to_string(),
-                error,
-            })?;
+        let files =
+            files::install(&places.cache).or_else(|_| files::install(base_temp.path())).map_err(
+                |error| PytestError::Place { path: base_temp.path().display().to_string(), error },
+            )?;
         let info = SuiteInfo {
             executable: interpreter.path.display().to_string(),
             chosen_by: interpreter.chosen_by.clone(),
@@ -168,22 +164,8 @@ impl Pytest {
             .is_none()
             .then(|| (uuid::Uuid::new_v4().as_u128() % (1 << 32)).to_string());
         let others = RefCell::default();
-        let suite = PytestSuite {
-            root,
-            ..suite.clone()
-        };
-        Ok((
-            Self {
-                suite,
-                interpreter,
-                files,
-                base_temp,
-                hash_seed,
-                surroundings,
-                others,
-            },
-            info,
-        ))
+        let suite = PytestSuite { root, ..suite.clone() };
+        Ok((Self { suite, interpreter, files, base_temp, hash_seed, surroundings, others }, info))
     }
 
     /// How the worker is started. A directory that its specification names is made if it is missing, as xdist does.
@@ -203,30 +185,17 @@ impl Pytest {
         let mut cwd = self.suite.root.clone();
         if let Some(chdir) = &spec.chdir {
             cwd.push(chdir);
-            fs::create_dir_all(&cwd).map_err(|error| PytestError::Root {
-                path: cwd.display().to_string(),
-                error,
-            })?;
+            fs::create_dir_all(&cwd)
+                .map_err(|error| PytestError::Root { path: cwd.display().to_string(), error })?;
         }
         let mut env: Vec<(OsString, OsString)> = vec![
             ("PYTEST_XDIST_WORKER".into(), worker.to_string().into()),
-            (
-                "PYTEST_XDIST_WORKER_COUNT".into(),
-                input.worker_count.to_string().into(),
-            ),
+            ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()),
             ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
             ("CALLSHEET_RUN_ID".into(), (&input.run_id).into()),
         ];
-        env.extend(
-            self.hash_seed
-                .iter()
-                .map(|seed| ("PYTHONHASHSEED".into(), seed.into())),
-        );
-        env.extend(
-            spec.env
-                .iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
+        env.extend(self.hash_seed.iter().map(|seed| ("PYTHONHASHSEED".into(), seed.into())));
+        env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
         let setup = json!({
             "protocol": 1,
             "worker": worker.to_string(),
@@ -288,23 +257,12 @@ impl Pytest {
             return Ok((text, failure));
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty());
-        Err(wrong(
-            last.map_or_else(|| output.status.to_string(), str::to_owned),
-        ))
+        let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        Err(wrong(last.map_or_else(|| output.status.to_string(), str::to_owned)))
     }
 
     fn arguments(&self, role: &str) -> Vec<OsString> {
-        vec![
-            "-c".into(),
-            files::BOOTSTRAP.into(),
-            self.files.clone().into(),
-            role.into(),
-        ]
+        vec!["-c".into(), files::BOOTSTRAP.into(), self.files.clone().into(), role.into()]
     }
 
     /// The interpreter that a specification names.
@@ -315,9 +273,7 @@ impl Pytest {
         let asked = Some((name, "python= of --tx"));
         let found = interpreter::find(asked, &self.suite.root, &self.surroundings).await?;
         let path = interpreter::with_pytest(found)?.path;
-        self.others
-            .borrow_mut()
-            .insert(name.to_owned(), path.clone());
+        self.others.borrow_mut().insert(name.to_owned(), path.clone());
         Ok(path)
     }
 }
@@ -337,10 +293,7 @@ async fn choose(
     let python =
         provision::environment(&found, requirements, root, cache, surroundings, progress).await?;
     let shown = requirements.display().to_string();
-    let made = Surroundings {
-        virtual_env: None,
-        path: OsString::new(),
-    };
+    let made = Surroundings { virtual_env: None, path: OsString::new() };
     let name = python.display().to_string();
     let by = format!("made from {shown}");
     let made = interpreter::find(Some((&name, &by)), root, &made).await?;
@@ -360,19 +313,12 @@ fn base_temp(asked: Option<&Path>, root: &Path, temp: &Path) -> Result<BaseTemp,
         }
         None => (temp.to_owned(), BaseTemp::numbered(temp, &user())),
     };
-    made.map_err(|error| PytestError::Place {
-        path: path.display().to_string(),
-        error,
-    })
+    made.map_err(|error| PytestError::Place { path: path.display().to_string(), error })
 }
 
 /// Where caches of this user are kept.
 fn cache_home() -> PathBuf {
-    let named = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let named = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     named("XDG_CACHE_HOME")
         .or_else(|| Some(named("HOME")?.join(".cache")))
         .unwrap_or_else(|| env::temp_dir().join(format!("callsheet-of-{}", user())))
@@ -383,13 +329,7 @@ fn user() -> String {
     ["LOGNAME", "USER", "LNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
-        .or_else(|| {
-            Some(
-                nix::unistd::User::from_uid(nix::unistd::getuid())
-                    .ok()??
-                    .name,
-            )
-        })
+        .or_else(|| Some(nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??.name))
         .unwrap_or_else(|| "unknown".to_owned())
 }
 

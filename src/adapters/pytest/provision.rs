@@ -95,17 +95,13 @@ pub(super) async fn environment(
     let key = key(base, &requirements, root)?;
     let place = cache.join("venvs").join(format!("{key:016x}"));
     let python = place.join("bin/python");
-    let wrong = |error: io::Error| ProvisionError::Cache {
-        path: place.display().to_string(),
-        error,
-    };
+    let wrong =
+        |error: io::Error| ProvisionError::Cache { path: place.display().to_string(), error };
     if is_complete(&place) {
         return Ok(python);
     }
     fs::create_dir_all(place.parent().unwrap_or(cache)).map_err(wrong)?;
-    let _lock = lock(&place.with_extension("lock"), progress)
-        .await
-        .map_err(wrong)?;
+    let _lock = lock(&place.with_extension("lock"), progress).await.map_err(wrong)?;
     // Whoever held the lock may have made it.
     if is_complete(&place) {
         return Ok(python);
@@ -113,10 +109,7 @@ pub(super) async fn environment(
     if place.exists() {
         fs::remove_dir_all(&place).map_err(wrong)?;
     }
-    progress(format!(
-        "making an environment from {}",
-        requirements.display()
-    ));
+    progress(format!("making an environment from {}", requirements.display()));
     for command in steps(base, &requirements, &place, surroundings) {
         step(command, root, progress).await?;
     }
@@ -130,11 +123,7 @@ fn is_complete(place: &Path) -> bool {
 
 /// Holds the lock until it is dropped, also when this process dies.
 async fn lock(path: &Path, progress: &impl Fn(String)) -> io::Result<Flock<File>> {
-    let mut file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
     let mut told = false;
     loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -188,10 +177,7 @@ fn included(line: &str) -> Option<&str> {
         .into_iter()
         .find_map(|flag| line.strip_prefix(flag))
         .map(|rest| rest.trim_start_matches(['=', ' ', '\t']).trim())
-        .map(|name| {
-            name.split_once(" #")
-                .map_or(name, |(name, _)| name.trim_end())
-        })
+        .map(|name| name.split_once(" #").map_or(name, |(name, _)| name.trim_end()))
         .filter(|name| !name.is_empty())
 }
 
@@ -210,14 +196,8 @@ fn steps(
     let python = place.join("bin/python");
     if let Some(uv) = surroundings.on_path("uv") {
         let (mut make, mut install) = (Command::new(&uv), Command::new(&uv));
-        make.args(["venv", "--quiet", "--python"])
-            .arg(&base.path)
-            .arg(place);
-        install
-            .args(["pip", "install", "--python"])
-            .arg(python)
-            .arg("-r")
-            .arg(requirements);
+        make.args(["venv", "--quiet", "--python"]).arg(&base.path).arg(place);
+        install.args(["pip", "install", "--python"]).arg(python).arg("-r").arg(requirements);
         [make, install]
     } else {
         let (mut make, mut install) = (Command::new(&base.path), Command::new(python));

@@ -11,11 +11,7 @@ pub(super) fn write(path: &Path, script: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let draft = tempfile::NamedTempFile::new().unwrap();
     fs::write(draft.path(), format!("#!/bin/sh\n{script}\n")).unwrap();
-    let done = Command::new("install")
-        .args(["-m", "755"])
-        .arg(draft.path())
-        .arg(path)
-        .status()
-        .unwrap();
+    let done =
+        Command::new("install").args(["-m", "755"]).arg(draft.path()).arg(path).status().unwrap();
     assert!(done.success());
 }

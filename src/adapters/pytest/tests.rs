@@ -9,10 +9,7 @@ struct Place(tempfile::TempDir);
 impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        place.python(
-            ".venv/bin/python",
-            r"printf 'callsheet-probe\t3.12.0\t8.4.2\n'",
-        );
+        place.python(".venv/bin/python", r"printf 'callsheet-probe\t3.12.0\t8.4.2\n'");
         place
     }
 
@@ -33,10 +30,7 @@ impl Place {
     }
 
     async fn prepare(&self, suite: &PytestSuite) -> Result<(Pytest, SuiteInfo), PytestError> {
-        let places = Places {
-            cache: self.root().join("cache"),
-            temp: self.root(),
-        };
+        let places = Places { cache: self.root().join("cache"), temp: self.root() };
         Pytest::prepare_in(suite, Surroundings::default(), &places, &|_| {}).await
     }
 }
@@ -74,18 +68,9 @@ async fn the_command_tells_all_that_a_worker_needs() {
     assert_eq!(command.program, place.root().join(".venv/bin/python"));
     assert_eq!(command.cwd, place.root().join("deep/down"));
     assert!(command.cwd.is_dir());
-    assert_eq!(
-        variable(&command, "PYTEST_XDIST_WORKER").as_deref(),
-        Some("gw3")
-    );
-    assert_eq!(
-        variable(&command, "PYTEST_XDIST_WORKER_COUNT").as_deref(),
-        Some("4")
-    );
-    assert_eq!(
-        variable(&command, "PYTEST_XDIST_TESTRUNUID").as_deref(),
-        Some("run-1")
-    );
+    assert_eq!(variable(&command, "PYTEST_XDIST_WORKER").as_deref(), Some("gw3"));
+    assert_eq!(variable(&command, "PYTEST_XDIST_WORKER_COUNT").as_deref(), Some("4"));
+    assert_eq!(variable(&command, "PYTEST_XDIST_TESTRUNUID").as_deref(), Some("run-1"));
     assert_eq!(variable(&command, "A").as_deref(), Some("1"));
 
     let setup: Value = serde_json::from_str(&command.setup).unwrap();
@@ -103,15 +88,10 @@ async fn all_workers_share_one_hash_seed_and_one_base_directory() {
     let (pytest, _) = place.prepare(&place.suite()).await.unwrap();
     let mut shared = Vec::new();
     for worker in 0..2 {
-        let command = pytest
-            .command(WorkerId(worker), &WorkerSpec::default(), &input())
-            .await
-            .unwrap();
+        let command =
+            pytest.command(WorkerId(worker), &WorkerSpec::default(), &input()).await.unwrap();
         let setup: Value = serde_json::from_str(&command.setup).unwrap();
-        shared.push((
-            variable(&command, "PYTHONHASHSEED"),
-            setup["basetemp"].clone(),
-        ));
+        shared.push((variable(&command, "PYTHONHASHSEED"), setup["basetemp"].clone()));
     }
     assert_eq!(shared[0], shared[1]);
     let spec: WorkerSpec = "popen//env:PYTHONHASHSEED=0".parse().unwrap();
@@ -125,26 +105,15 @@ async fn an_interpreter_of_a_specification_is_held_to_the_same_rules() {
     let (pytest, _) = place.prepare(&place.suite()).await.unwrap();
     place.python("other/python", r"printf 'callsheet-probe\t3.12.0\t\n'");
     let spec: WorkerSpec = "popen//python=other/python".parse().unwrap();
-    let error = pytest
-        .command(WorkerId(0), &spec, &input())
-        .await
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("other/python` (python= of --tx) has no pytest"),
-        "{error}"
-    );
+    let error = pytest.command(WorkerId(0), &spec, &input()).await.unwrap_err();
+    assert!(error.to_string().contains("other/python` (python= of --tx) has no pytest"), "{error}");
 }
 
 #[tokio::test]
 async fn a_base_directory_that_holds_the_project_is_refused() {
     let place = Place::new();
     for path in [".", ".."] {
-        let suite = PytestSuite {
-            basetemp: Some(path.into()),
-            ..place.suite()
-        };
+        let suite = PytestSuite { basetemp: Some(path.into()), ..place.suite() };
         let error = place.prepare(&suite).await.unwrap_err();
         assert!(matches!(error, PytestError::BaseTemp(_)) && error.is_usage());
     }
@@ -162,10 +131,7 @@ echo '{"text": "all of it", "failure": "too little"}'"#;
     let (pytest, _) = place.prepare(&place.suite()).await.unwrap();
     let requests = [r#"{"a":1}"#.to_owned(), r#"{"a":2}"#.to_owned()];
     let (text, failure) = pytest.conclude(&requests, &input()).await.unwrap();
-    assert_eq!(
-        (text.as_str(), failure.as_deref()),
-        ("all of it", Some("too little"))
-    );
+    assert_eq!((text.as_str(), failure.as_deref()), ("all of it", Some("too little")));
     assert_eq!(
         fs::read_to_string(place.root().join("asked")).unwrap(),
         "[{\"a\":1},{\"a\":2}]conclude 100\n"
@@ -173,22 +139,13 @@ echo '{"text": "all of it", "failure": "too little"}'"#;
 
     fs::write(place.root().join("broken"), "").unwrap();
     let error = pytest.conclude(&requests, &input()).await.unwrap_err();
-    assert!(
-        error.to_string().ends_with("no module named that"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("no module named that"), "{error}");
 }
 
 #[tokio::test]
 async fn a_root_that_is_not_there_is_named() {
     let place = Place::new();
-    let suite = PytestSuite {
-        root: place.root().join("nowhere"),
-        ..place.suite()
-    };
+    let suite = PytestSuite { root: place.root().join("nowhere"), ..place.suite() };
     let error = place.prepare(&suite).await.unwrap_err();
-    assert!(
-        error.is_usage() && error.to_string().contains("nowhere"),
-        "{error}"
-    );
+    assert!(error.is_usage() && error.to_string().contains("nowhere"), "{error}");
 }

@@ -57,9 +57,7 @@ impl Value for Span {
         "a duration above zero and up to 365 days such as \"30s\" or \"1h30m\"";
 
     fn from_text(text: &str) -> Option<Self> {
-        duration(text)
-            .filter(|duration| !duration.is_zero())
-            .map(Self)
+        duration(text).filter(|duration| !duration.is_zero()).map(Self)
     }
 
     fn to_toml(&self) -> toml::Value {

@@ -28,17 +28,7 @@ fn durations_have_units_and_a_number_alone_is_seconds() {
     assert_eq!(round::<Duration>("0s"), Duration::ZERO);
     assert_eq!(round::<Span>("90").0.as_secs(), 90);
     assert_eq!(round::<Span>("1.5").0.as_millis(), 1500);
-    for wrong in [
-        "",
-        "0",
-        "0s",
-        "-1s",
-        "1e3",
-        "inf",
-        "400days",
-        "99999999999999999999s",
-        "none",
-    ] {
+    for wrong in ["", "0", "0s", "-1s", "1e3", "inf", "400days", "99999999999999999999s", "none"] {
         assert_eq!(Span::from_text(wrong), None, "{wrong}");
     }
 }
@@ -48,10 +38,7 @@ fn only_a_duration_that_may_be_left_out_can_be_none() {
     for none in ["none", "0", "0s"] {
         assert_eq!(round::<OptionalSpan>(none).0, None);
     }
-    assert_eq!(
-        round::<OptionalSpan>("5m").0,
-        Some(Duration::from_secs(300))
-    );
+    assert_eq!(round::<OptionalSpan>("5m").0, Some(Duration::from_secs(300)));
 }
 
 #[test]
@@ -62,10 +49,7 @@ fn numbers_with_words() {
     assert_eq!(WorkerCount::from_text("100000"), None);
     assert_eq!(Limit::from_text("0"), None);
     assert_eq!(round::<Budget>("0").0, Some(0));
-    assert_eq!(
-        round::<Automatic<Budget>>("unlimited"),
-        Automatic::Set(Budget(None))
-    );
+    assert_eq!(round::<Automatic<Budget>>("unlimited"), Automatic::Set(Budget(None)));
     assert_eq!(round::<Automatic<u32>>("auto"), Automatic::Auto);
 }
 

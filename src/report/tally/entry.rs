@@ -101,11 +101,7 @@ impl Entry {
         outcome: Outcome,
         death: Option<&Death>,
     ) -> Self {
-        let did = if outcome == Outcome::TimedOut {
-            "timed out"
-        } else {
-            "crashed"
-        };
+        let did = if outcome == Outcome::TimedOut { "timed out" } else { "crashed" };
         let mut story = format!("worker '{worker}' {did} while running '{}'", test.id);
         let mut brief = format!("worker '{worker}' {did}");
         let mut sections = Vec::new();

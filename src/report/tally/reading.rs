@@ -21,9 +21,7 @@ impl Tally {
 
     /// The categories that reports had so far, in the order they turned up.
     pub fn categories(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.categories
-            .iter()
-            .map(|(name, count)| (name.as_str(), *count))
+        self.categories.iter().map(|(name, count)| (name.as_str(), *count))
     }
 
     /// How many tests ended in each terminal state.

@@ -25,10 +25,8 @@ pub struct Skips {
 impl Skips {
     pub(super) fn add(&mut self, location: &str, reason: &str) {
         let reason = reason.strip_prefix("Skipped: ").unwrap_or(reason);
-        let place = *self
-            .places
-            .entry((location.to_owned(), reason.to_owned()))
-            .or_insert_with(|| {
+        let place =
+            *self.places.entry((location.to_owned(), reason.to_owned())).or_insert_with(|| {
                 self.groups.push(SkipGroup {
                     location: location.to_owned(),
                     reason: reason.to_owned(),

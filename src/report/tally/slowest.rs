@@ -45,10 +45,7 @@ pub struct Slowest {
 
 impl Slowest {
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            heap: BinaryHeap::new(),
-        }
+        Self { limit, heap: BinaryHeap::new() }
     }
 
     pub(super) fn add(&mut self, test: &TestName, durations: &Durations) {
@@ -63,10 +60,7 @@ impl Slowest {
         if full {
             self.heap.pop();
         }
-        self.heap.push(Reverse(Slow {
-            durations: *durations,
-            test: test.clone(),
-        }));
+        self.heap.push(Reverse(Slow { durations: *durations, test: test.clone() }));
     }
 
     /// The slowest first.

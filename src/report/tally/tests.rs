@@ -12,17 +12,11 @@ fn tally(script: &Script) -> Tally {
 
 /// The categories of one test with these reports and this end.
 fn categories(reports: &[(Phase, &str)], outcome: Outcome) -> String {
-    let reports = reports
-        .iter()
-        .map(|(phase, category)| report(*phase, category));
+    let reports = reports.iter().map(|(phase, category)| report(*phase, category));
     let tally = tally(&Script::begun(1).test(0, "a.py::t", reports, outcome));
     assert!(tally.adds_up());
     assert_eq!(tally.progressed(), 1);
-    tally
-        .categories()
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    tally.categories().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
@@ -55,10 +49,8 @@ fn an_error_in_setup_is_all_that_counts() {
 fn an_error_in_teardown_counts_beside_the_call() {
     let passed = categories(&[(Phase::Teardown, "error")], Outcome::Error);
     assert_eq!(passed, "1 passed, 1 error");
-    let failed = categories(
-        &[(Phase::Call, "failed"), (Phase::Teardown, "error")],
-        Outcome::Failed,
-    );
+    let failed =
+        categories(&[(Phase::Call, "failed"), (Phase::Teardown, "error")], Outcome::Failed);
     assert_eq!(failed, "1 failed, 1 error");
 }
 
@@ -66,20 +58,14 @@ fn an_error_in_teardown_counts_beside_the_call() {
 fn reruns_and_subtests_count_beside_the_test() {
     let rerun = categories(&[(Phase::Call, "rerun")], Outcome::Passed);
     assert_eq!(rerun, "1 rerun, 1 passed");
-    let parts = [
-        (Phase::Call, "subtests passed"),
-        (Phase::Call, "subtests passed"),
-    ];
+    let parts = [(Phase::Call, "subtests passed"), (Phase::Call, "subtests passed")];
     let counted = categories(&parts, Outcome::Passed);
     assert_eq!(counted, "2 subtests passed, 1 passed");
 }
 
 #[test]
 fn a_failed_subtest_does_not_stand_for_its_test() {
-    let part = PhaseReport {
-        word: "SUBFAILED(i=1)".to_owned(),
-        ..report(Phase::Call, "failed")
-    };
+    let part = PhaseReport { word: "SUBFAILED(i=1)".to_owned(), ..report(Phase::Call, "failed") };
     let whole = report(Phase::Call, "failed");
     let tally = tally(&Script::begun(1).test(0, "a.py::t", [part, whole], Outcome::Failed));
     assert_eq!(tally.counted("failed"), 2);
@@ -111,19 +97,13 @@ fn a_report_without_category_does_not_count_and_lends_its_sections() {
 fn a_crash_is_one_failure_whichever_event_tells_it_first() {
     let id = "a.py::TestC::t[x::y]";
     let begun = || Script::begun(1).start(0, id);
-    let down_first = begun()
-        .segfault(0, Some(id), "last words")
-        .end(0, id, Outcome::Crashed, 0.0);
-    let end_first = begun()
-        .end(0, id, Outcome::Crashed, 0.0)
-        .segfault(0, Some(id), "last words");
+    let down_first = begun().segfault(0, Some(id), "last words").end(0, id, Outcome::Crashed, 0.0);
+    let end_first = begun().end(0, id, Outcome::Crashed, 0.0).segfault(0, Some(id), "last words");
     for script in [down_first, end_first] {
         let tally = tally(&script.finish(1, None));
         assert_eq!(tally.counted("failed"), 1);
         assert!(tally.adds_up());
-        let [crash] = tally.entries() else {
-            panic!("{:?}", tally.entries())
-        };
+        let [crash] = tally.entries() else { panic!("{:?}", tally.entries()) };
         assert_eq!(crash.title(), "TestC.t[x::y]");
         assert_eq!(
             crash.text,
@@ -166,9 +146,7 @@ fn a_warning_of_every_worker_counts_as_often_as_one_worker_raised_it() {
         .warn(1, warning(Run, "a.py::t", "a.py:9"));
     let tally = tally(&script);
     assert_eq!(tally.counted("warnings"), 5);
-    let [group] = tally.warnings().groups() else {
-        panic!("one text")
-    };
+    let [group] = tally.warnings().groups() else { panic!("one text") };
     let places = ["a.py", "a.py", "conf.py:1", "a.py::t", "a.py::t"];
     assert_eq!(group.places(), places);
 }
@@ -193,12 +171,7 @@ fn the_slowest_tests_are_kept_and_no_others() {
             script.start(0, id).end(0, id, Outcome::Passed, seconds)
         });
     let tally = tally(&script);
-    let slowest: Vec<&str> = tally
-        .slowest()
-        .list()
-        .iter()
-        .map(|slow| &*slow.test.id)
-        .collect();
+    let slowest: Vec<&str> = tally.slowest().list().iter().map(|slow| &*slow.test.id).collect();
     assert_eq!(slowest, ["c", "d"]);
 }
 
@@ -215,10 +188,7 @@ fn nothing_is_kept_of_tests_that_pass() {
 
 #[test]
 fn a_worker_that_ends_as_it_should_is_no_crashed_worker() {
-    let clean = Death {
-        finished: true,
-        ..Death::early(crate::model::Ending::Code(0))
-    };
+    let clean = Death { finished: true, ..Death::early(crate::model::Ending::Code(0)) };
     let script = Script::begun(1)
         .push(RunEvent::WorkerDown {
             worker: WorkerId(0),
@@ -231,9 +201,7 @@ fn a_worker_that_ends_as_it_should_is_no_crashed_worker() {
         .segfault(2, None, "")
         .denied(2, "maximum crashed workers reached: 1");
     let tally = tally(&script);
-    let [first, second] = tally.downs() else {
-        panic!("{:?}", tally.downs())
-    };
+    let [first, second] = tally.downs() else { panic!("{:?}", tally.downs()) };
     assert_eq!(first.replacement, Some(WorkerId(2)));
     let why = "maximum crashed workers reached: 1";
     assert_eq!(second.denied.as_deref(), Some(why));
@@ -241,11 +209,7 @@ fn a_worker_that_ends_as_it_should_is_no_crashed_worker() {
 
 #[test]
 fn collections_that_differ_are_errors_only_if_they_stop_the_run() {
-    let diff = CollectionDiff {
-        from: WorkerId(0),
-        to: WorkerId(1),
-        unified: "-a\n+b".to_owned(),
-    };
+    let diff = CollectionDiff { from: WorkerId(0), to: WorkerId(1), unified: "-a\n+b".to_owned() };
     let script = Script::begun(1).push(RunEvent::CollectionDiffers(diff));
     let tally_before = tally(&script);
     assert_eq!(tally_before.counted("error"), 0);

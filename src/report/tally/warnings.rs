@@ -92,11 +92,7 @@ impl Warnings {
             });
             self.groups.len() - 1
         });
-        let place = if warning.id.is_empty() {
-            &warning.location
-        } else {
-            &warning.id
-        };
+        let place = if warning.id.is_empty() { &warning.location } else { &warning.id };
         self.groups[group].place(place);
     }
 

@@ -20,11 +20,7 @@ pub(super) struct Canvas(Arc<Mutex<State>>);
 
 impl Canvas {
     pub(super) fn new(columns: u16, rows: u16) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            text: String::new(),
-            columns,
-            rows,
-        })))
+        Self(Arc::new(Mutex::new(State { text: String::new(), columns, rows })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -8,11 +8,8 @@ use crate::report::tally::{Entry, Source};
 
 /// Errors, failures and foretold failures, as far as a text came with them: `--tb=no` asks for none.
 pub(super) fn failures(page: &mut Page, tally: &Tally) {
-    for (title, category) in [
-        ("ERRORS", "error"),
-        ("FAILURES", "failed"),
-        ("XFAILURES", "xfailed"),
-    ] {
+    for (title, category) in [("ERRORS", "error"), ("FAILURES", "failed"), ("XFAILURES", "xfailed")]
+    {
         let entries: Vec<&Entry> = tally
             .entries()
             .iter()
@@ -29,8 +26,14 @@ pub(super) fn failures(page: &mut Page, tally: &Tally) {
     }
 }
 
-/// One failure under its headline.
+/// One failure under its headline; without a headline the text alone, which is what `--tb=line` asks for.
 pub(super) fn failure(page: &mut Page, tally: &Tally, entry: &Entry) {
+    if entry.headline.is_empty() {
+        if !entry.text.is_empty() {
+            page.block(&entry.text);
+        }
+        return;
+    }
     page.separator('_', RED.bold(), &entry.title());
     worker_line(page, tally, entry);
     if !entry.text.is_empty() {
@@ -49,11 +52,8 @@ pub(super) fn failure(page: &mut Page, tally: &Tally, entry: &Entry) {
 /// What passing tests printed, for `-rP` and `-rX`.
 pub(super) fn passes(page: &mut Page, tally: &Tally, letters: &str) {
     for (letter, title, category) in [('P', "PASSES", "passed"), ('X', "XPASSES", "xpassed")] {
-        let entries: Vec<&Entry> = tally
-            .entries()
-            .iter()
-            .filter(|entry| entry.category == category)
-            .collect();
+        let entries: Vec<&Entry> =
+            tally.entries().iter().filter(|entry| entry.category == category).collect();
         if entries.is_empty() || !letters.contains(letter) {
             continue;
         }

@@ -131,8 +131,7 @@ impl Live {
 
     /// Whether the region may be drawn again.
     pub(super) fn is_due(&self, at: Duration) -> bool {
-        self.drawn
-            .is_none_or(|drawn| at.saturating_sub(drawn) >= PERIOD)
+        self.drawn.is_none_or(|drawn| at.saturating_sub(drawn) >= PERIOD)
     }
 
     /// The bytes that bring the terminal up to date.
@@ -144,10 +143,8 @@ impl Live {
         status: &Status,
     ) -> String {
         self.drawn = Some(at);
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Shown {
-            region: self.region(at, page, tally, status),
-            rest: self.rest(at, tally),
-        };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
+            Shown { region: self.region(at, page, tally, status), rest: self.rest(at, tally) };
         if !self.above.is_empty() {
             let above = std::mem::take(&mut self.above);
             self.bar.suspend(|| self.canvas.push(&above));
@@ -176,11 +173,8 @@ impl Live {
             return page.paint(BOLD, &line);
         }
         let mut lines: Vec<String> = Vec::new();
-        let workers: Vec<_> = status
-            .workers()
-            .iter()
-            .filter(|(_, status)| status != "down")
-            .collect();
+        let workers: Vec<_> =
+            status.workers().iter().filter(|(_, status)| status != "down").collect();
         let most = usize::from((self.size.1 / 2).clamp(1, MOST_LINES));
         for (worker, status) in workers.iter().take(most) {
             lines.push(self.worker_line(at, page, *worker, status));
@@ -203,34 +197,23 @@ impl Live {
         let name = format!("{worker:<4} ");
         let Some((test, since)) = self.running.get(&worker) else {
             // The seed's `[120]` says that it has collected; by now that means that it waits.
-            let status = if status.starts_with('[') {
-                "idle"
-            } else {
-                status
-            };
+            let status = if status.starts_with('[') { "idle" } else { status };
             return page.paint(DIM, &format!("{name}{status}"));
         };
         let time = clock(at.saturating_sub(*since));
         let room = self.width().saturating_sub(name.width() + time.width() + 2);
         let test = end_of(test, room);
         let gap = " ".repeat(room - test.width());
-        format!(
-            "{}{test}{gap}  {}",
-            page.paint(BOLD, &name),
-            page.paint(PLAIN, &time)
-        )
+        format!("{}{test}{gap}  {}", page.paint(BOLD, &name), page.paint(PLAIN, &time))
     }
 
     /// What stands beside the bar.
     fn rest(&self, at: Duration, tally: &Tally) -> String {
         let (ended, all) = (tally.ended(), tally.expected());
-        let percent = (u64::from(ended) * 100)
-            .checked_div(u64::from(all))
-            .unwrap_or(100);
+        let percent = (u64::from(ended) * 100).checked_div(u64::from(all)).unwrap_or(100);
         let mut rest = format!("{percent:3}% {ended}/{all}");
-        let left = self
-            .scheduled
-            .and_then(|scheduled| estimate(at.saturating_sub(scheduled), ended, all));
+        let left =
+            self.scheduled.and_then(|scheduled| estimate(at.saturating_sub(scheduled), ended, all));
         if let Some(left) = left {
             rest.push_str(", about ");
             rest.push_str(&rounded(left));
@@ -260,10 +243,7 @@ fn rounded(left: Duration) -> String {
         seconds @ 0..10 => format!("{seconds}s"),
         seconds @ 10..90 => format!("{}s", seconds.div_ceil(5) * 5),
         seconds @ 90..5400 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!(
-            "{:.1} h",
-            Duration::from_secs(seconds).as_secs_f64() / 3600.0
-        ),
+        seconds => format!("{:.1} h", Duration::from_secs(seconds).as_secs_f64() / 3600.0),
     }
 }
 
@@ -279,10 +259,7 @@ fn clock(time: Duration) -> String {
 
 /// The end of a test's id, which tells more than its beginning.
 fn end_of(id: &str, width: usize) -> String {
-    let id: String = id
-        .chars()
-        .map(|char| if char.is_control() { '?' } else { char })
-        .collect();
+    let id: String = id.chars().map(|char| if char.is_control() { '?' } else { char }).collect();
     if id.width() <= width {
         return id;
     }

@@ -214,14 +214,9 @@ impl<W> TerminalReport<W> {
             RunEvent::SchedulingStarted { policy, .. } if self.is_told() => {
                 self.status_line();
                 self.page.end_line();
-                self.page
-                    .line(PLAIN, &format!("scheduling tests via {policy}"));
+                self.page.line(PLAIN, &format!("scheduling tests via {policy}"));
             }
-            RunEvent::TestReported {
-                worker,
-                test,
-                report,
-            } => {
+            RunEvent::TestReported { worker, test, report } => {
                 if implied.is_some() {
                     self.result(*worker, test, &Told::outcome(Outcome::Passed));
                 }
@@ -235,22 +230,18 @@ impl<W> TerminalReport<W> {
                 }
             }
             RunEvent::Output { worker, text, .. } => self.output(*worker, text),
-            RunEvent::WorkerDown {
-                worker,
-                death,
-                crashed,
-                expected,
-            } => self.worker_down(*worker, death, crashed.is_some(), *expected),
-            RunEvent::WorkerReplaced { old, .. } if self.is_told() => self
-                .page
-                .line(PLAIN, &format!("replacing crashed worker {old}")),
+            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+                self.worker_down(*worker, death, crashed.is_some(), *expected);
+            }
+            RunEvent::WorkerReplaced { old, .. } if self.is_told() => {
+                self.page.line(PLAIN, &format!("replacing crashed worker {old}"));
+            }
             RunEvent::ReplacementDenied { reason, .. } if self.is_told() => {
                 self.page.line(RED, reason);
             }
             RunEvent::Stopping(reason) => {
                 if let StopReason::Requested(by) = reason {
-                    self.page
-                        .line(YELLOW, &format!("{by}: running tests are finished first"));
+                    self.page.line(YELLOW, &format!("{by}: running tests are finished first"));
                 }
                 self.show_failures();
             }
@@ -309,8 +300,7 @@ impl<W> TerminalReport<W> {
             && last.is_some_and(|last| last.worker == Some(worker) && last.id == test.id);
         if late {
             for section in &report.sections {
-                self.page
-                    .separator('-', PLAIN, &format!("{} of {test}", section.title));
+                self.page.separator('-', PLAIN, &format!("{} of {test}", section.title));
                 self.page.block(&section.text);
             }
         }

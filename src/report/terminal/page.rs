@@ -24,12 +24,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(columns: u16, color: bool) -> Self {
-        Self {
-            text: String::new(),
-            column: 0,
-            columns: usize::from(columns),
-            color,
-        }
+        Self { text: String::new(), column: 0, columns: usize::from(columns), color }
     }
 
     /// The width in columns.

@@ -32,9 +32,7 @@ pub(super) fn of_category(category: &str) -> Style {
 /// The colour of the whole run as it stands.
 pub(super) fn of_run(tally: &Tally) -> Style {
     let any = |category| tally.counted(category) > 0;
-    let failed = tally
-        .verdict()
-        .is_some_and(|verdict| !matches!(verdict.exit_code, 0 | 5));
+    let failed = tally.verdict().is_some_and(|verdict| !matches!(verdict.exit_code, 0 | 5));
     let unknown = || tally.categories().any(|(name, _)| !KNOWN.contains(&name));
     if any("failed") || any("error") || tally.lost() > 0 || failed {
         RED

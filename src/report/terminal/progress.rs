@@ -22,11 +22,7 @@ impl<'a> Told<'a> {
             category: &report.category,
             letter: &report.letter,
             word: &report.word,
-            style: if report.failed {
-                RED
-            } else {
-                palette::of_category(&report.category)
-            },
+            style: if report.failed { RED } else { palette::of_category(&report.category) },
         }
     }
 
@@ -43,12 +39,7 @@ impl<'a> Told<'a> {
             Outcome::TimedOut => ("failed", "F", "TIMED OUT"),
             Outcome::NotRun => ("", "", ""),
         };
-        Self {
-            category,
-            letter,
-            word,
-            style: palette::of_category(category),
-        }
+        Self { category, letter, word, style: palette::of_category(category) }
     }
 }
 
@@ -79,10 +70,7 @@ pub(super) fn letter(page: &mut Page, tally: &Tally, told: &Told<'_>, percent: b
 pub(super) fn finish(page: &mut Page, tally: &Tally) {
     if tally.progressed() > 0 {
         let room = page.columns().saturating_sub(page.column() + 1);
-        page.write(
-            palette::of_run(tally),
-            &format!("{:>room$}", percentage(tally)),
-        );
+        page.write(palette::of_run(tally), &format!("{:>room$}", percentage(tally)));
     }
 }
 

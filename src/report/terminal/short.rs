@@ -42,10 +42,7 @@ pub(super) fn summary(
     whole_briefs: bool,
 ) {
     let of = |category: &'static str| {
-        tally
-            .entries()
-            .iter()
-            .filter(move |entry| entry.category == category)
+        tally.entries().iter().filter(move |entry| entry.category == category)
     };
     let mut lines = Vec::new();
     for letter in letters.chars() {
@@ -77,20 +74,15 @@ pub(super) fn summary(
 }
 
 fn failed(page: &Page, entry: &Entry, whole_brief: bool) -> String {
-    let word = if entry.word.is_empty() {
-        entry.category.to_uppercase()
-    } else {
-        entry.word.clone()
-    };
+    let word =
+        if entry.word.is_empty() { entry.category.to_uppercase() } else { entry.word.clone() };
     let taken = word.width() + 1 + entry.id.width() + " - ".len();
     let brief = if entry.brief.is_empty() {
         None
     } else if whole_brief {
         Some(entry.brief.clone())
     } else {
-        page.columns()
-            .checked_sub(taken)
-            .and_then(|room| trimmed(&entry.brief, room))
+        page.columns().checked_sub(taken).and_then(|room| trimmed(&entry.brief, room))
     };
     let word = page.paint(palette::of_category(&entry.category), &word);
     let id = id_of(page, &entry.id);

@@ -105,23 +105,13 @@ pub(super) fn tail(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let cut = lines.len().saturating_sub(TAIL_LINES);
     let note = (cut > 0).then(|| format!("… {cut} lines before"));
-    note.into_iter()
-        .chain(lines[cut..].iter().map(|line| (*line).to_owned()))
-        .collect()
+    note.into_iter().chain(lines[cut..].iter().map(|line| (*line).to_owned())).collect()
 }
 
 /// What the seed tells with `-v` of a new gateway and of a node that is ready.
 pub(super) fn introduce(page: &mut Page, worker: WorkerId, info: &WorkerInfo) {
-    let WorkerInfo {
-        platform,
-        runtime,
-        cwd,
-        framework,
-        ..
-    } = info;
-    page.say(format_args!(
-        "[{worker}] {platform} Python {runtime} cwd: {cwd}"
-    ));
+    let WorkerInfo { platform, runtime, cwd, framework, .. } = info;
+    page.say(format_args!("[{worker}] {platform} Python {runtime} cwd: {cwd}"));
     page.say(format_args!("[{worker}] Python {runtime} -- {framework}"));
 }
 

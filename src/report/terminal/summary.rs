@@ -15,6 +15,9 @@ use crate::report::tally::Down;
 /// How many tests that were left out on purpose are named for each reason, without `-v`.
 const NAMED: usize = 10;
 
+/// The exit code of a worker that refuses its command line.
+const USAGE: i32 = 4;
+
 /// Everything after the last result.
 pub(super) fn summary(
     page: &mut Page,
@@ -36,12 +39,7 @@ pub(super) fn summary(
     short::summary(page, tally, letters, passed, options.verbosity >= 2);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
-    let explanation = tally
-        .verdict()
-        .and_then(|verdict| verdict.explanation.as_deref());
-    if let Some(explanation) = explanation {
-        page.line(palette::of_run(tally), explanation);
-    }
+    explained(page, tally);
     if options.verbosity >= -1 {
         last_line(page, tally, elapsed, options.verbosity >= 0);
     }
@@ -63,10 +61,7 @@ fn warnings(page: &mut Page, tally: &Tally) {
         }
         page.end_line();
     }
-    page.line(
-        PLAIN,
-        "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html",
-    );
+    page.line(PLAIN, "-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html");
 }
 
 fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
@@ -82,16 +77,9 @@ fn slowest(page: &mut Page, tally: &Tally, asked: usize) {
             .filter(|(_, seconds)| *seconds >= durations.total() / 4.0)
             .map(|(phase, seconds)| format!("{phase} {seconds:.2}s"))
             .collect::<Vec<_>>();
-        let around = if around.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", around.join(", "))
-        };
-        page.say(format_args!(
-            "{:.2}s {}{around}",
-            durations.total(),
-            slow.test.id
-        ));
+        let around =
+            if around.is_empty() { String::new() } else { format!(" ({})", around.join(", ")) };
+        page.say(format_args!("{:.2}s {}{around}", durations.total(), slow.test.id));
     }
 }
 
@@ -124,16 +112,8 @@ fn crashed_workers(page: &mut Page, tally: &Tally) {
     }
     page.separator('=', PLAIN, "crashed workers");
     for down in tally.downs() {
-        let Down {
-            worker,
-            why,
-            crashed,
-            replacement,
-            denied,
-        } = down;
-        let test = crashed
-            .as_ref()
-            .map_or(String::new(), |test| format!(" while running {test}"));
+        let Down { worker, why, crashed, replacement, denied } = down;
+        let test = crashed.as_ref().map_or(String::new(), |test| format!(" while running {test}"));
         let then = match (replacement, denied) {
             (Some(new), _) => format!("replaced by {new}"),
             (None, Some(reason)) => format!("not replaced: {reason}"),
@@ -150,11 +130,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
     page.separator('=', YELLOW.bold(), "tests not run");
     for group in tally.not_run() {
         let count = group.tests.len();
-        let (style, word) = if group.lost {
-            (RED, "lost")
-        } else {
-            (YELLOW, "not run")
-        };
+        let (style, word) = if group.lost { (RED, "lost") } else { (YELLOW, "not run") };
         page.line(style, &format!("{count} {word}: {}", group.reason));
         let named = if group.lost || verbosity > 0 {
             count
@@ -167,10 +143,7 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
             page.say(format_args!("    {test}"));
         }
         if named > 0 && named < count {
-            page.say(format_args!(
-                "    … and {} more (-v names all)",
-                count - named
-            ));
+            page.say(format_args!("    … and {} more (-v names all)", count - named));
         }
     }
 }
@@ -180,20 +153,46 @@ fn stopped(page: &mut Page, tally: &Tally) {
         None => return,
         Some(StopReason::MaxFail(count)) => (RED, format!("stopping after {count} failures")),
         Some(StopReason::Requested(by)) => (PLAIN, format!("Interrupted: {by}")),
-        Some(StopReason::Worker { reason, .. }) => (PLAIN, reason.clone()),
+        Some(StopReason::Worker { worker, reason, exit_code }) => {
+            match (exit_code, reason.trim_end().contains('\n')) {
+                // In pytest's form.
+                (Some(USAGE), _) => {
+                    return page.block(&page.paint(RED, &format!("ERROR: {}", reason.trim_end())));
+                }
+                (_, true) => {
+                    page.separator('!', RED, &format!("{worker} stopped the run"));
+                    return page.block(reason);
+                }
+                (_, false) => (PLAIN, format!("{worker}: {}", reason.trim_end())),
+            }
+        }
         Some(StopReason::CollectionsDiffer) => {
             (PLAIN, "Interrupted: collections differ".to_owned())
         }
         Some(StopReason::CollectionFailed) => {
             let errors = tally.counted("error");
             let plural = if errors == 1 { "" } else { "s" };
-            (
-                PLAIN,
-                format!("Interrupted: {errors} error{plural} during collection"),
-            )
+            (PLAIN, format!("Interrupted: {errors} error{plural} during collection"))
         }
     };
     page.separator('!', style, &why);
+}
+
+/// What the verdict says of the exit code, unless the line on the stop has just said it.
+fn explained(page: &mut Page, tally: &Tally) {
+    let verdict = tally.verdict();
+    let Some(explanation) = verdict.and_then(|verdict| verdict.explanation.as_deref()) else {
+        return;
+    };
+    let is_said = match tally.stop() {
+        None | Some(StopReason::MaxFail(_)) => false,
+        Some(StopReason::Requested(by)) => explanation.ends_with(by),
+        Some(StopReason::Worker { reason, .. }) => explanation.ends_with(reason),
+        Some(StopReason::CollectionsDiffer | StopReason::CollectionFailed) => true,
+    };
+    if !is_said {
+        page.line(palette::of_run(tally), explanation);
+    }
 }
 
 /// The counts in pytest's order, words and colours.
@@ -264,8 +263,5 @@ fn duration(elapsed: Duration) -> String {
         days => format!("{days} days, "),
     };
     let (hours, minutes) = (whole / 3600 % 24, whole / 60 % 60);
-    format!(
-        "{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})",
-        whole % 60
-    )
+    format!("{seconds:.2}s ({days}{hours}:{minutes:02}:{:02})", whole % 60)
 }

@@ -23,9 +23,7 @@ pub(in crate::schedule) struct Load {
 
 impl Load {
     pub(in crate::schedule) fn new(cap: Option<u32>) -> Self {
-        Self {
-            cap: cap.map_or(usize::MAX, |cap| cap as usize),
-        }
+        Self { cap: cap.map_or(usize::MAX, |cap| cap as usize) }
     }
 }
 

@@ -44,13 +44,7 @@ pub(in crate::schedule) struct Scope {
 
 impl Scope {
     pub(in crate::schedule) fn new(name: &'static str, key: ScopeKey, biggest_first: bool) -> Self {
-        Self {
-            name,
-            key,
-            biggest_first,
-            unit_of: Vec::new(),
-            units: VecDeque::new(),
-        }
+        Self { name, key, biggest_first, unit_of: Vec::new(), units: VecDeque::new() }
     }
 
     /// The next unit with what still waits of it; the scheduler may have handed out a test itself.
@@ -75,10 +69,7 @@ impl Policy for Scope {
         let mut known: HashMap<&str, u32> = HashMap::new();
         for (item, test) in view.items().iter().zip(0..) {
             let fresh = u32::try_from(units.len()).unwrap_or(u32::MAX);
-            let unit = self
-                .key
-                .of(item)
-                .map_or(fresh, |key| *known.entry(key).or_insert(fresh));
+            let unit = self.key.of(item).map_or(fresh, |key| *known.entry(key).or_insert(fresh));
             if unit == fresh {
                 units.push(Vec::new());
             }
@@ -90,37 +81,27 @@ impl Policy for Scope {
         }
         self.units = units.into();
 
-        let first: Vec<(WorkerId, Vec<TestIndex>)> = view
-            .workers()
-            .map_while(|worker| Some((worker, self.next_unit(view)?)))
-            .collect();
+        let first: Vec<(WorkerId, Vec<TestIndex>)> =
+            view.workers().map_while(|worker| Some((worker, self.next_unit(view)?))).collect();
         let mut second = Vec::new();
         for (worker, unit) in &first {
             if unit.len() <= PREFETCH {
                 second.extend(self.next_unit(view).map(|unit| (*worker, unit)));
             }
         }
-        first
-            .into_iter()
-            .chain(second)
-            .map(|(worker, unit)| Move::give(worker, unit))
-            .collect()
+        first.into_iter().chain(second).map(|(worker, unit)| Move::give(worker, unit)).collect()
     }
 
     fn returned(&mut self, tests: &[TestIndex], _view: &View<'_>) {
         let unit_of = &self.unit_of;
         let same = |a: &TestIndex, b: &TestIndex| unit_of[a.0 as usize] == unit_of[b.0 as usize];
-        self.units
-            .extend(tests.chunk_by(same).map(<[TestIndex]>::to_vec));
+        self.units.extend(tests.chunk_by(same).map(<[TestIndex]>::to_vec));
     }
 
     fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
         if view.load(worker) > PREFETCH {
             return Vec::new();
         }
-        self.next_unit(view)
-            .map(|unit| Move::give(worker, unit))
-            .into_iter()
-            .collect()
+        self.next_unit(view).map(|unit| Move::give(worker, unit)).into_iter().collect()
     }
 }

@@ -10,11 +10,7 @@ use super::script::{Script, ids_of, options, tests};
 fn the_crash_item_is_never_run_again_and_the_rest_goes_to_survivors_at_the_end() {
     let (mut script, _) = Script::started(&options(Dist::Load), 2, &tests(8));
     script.begins(0, 0);
-    assert_eq!(
-        script.dies(0, Some(0)),
-        ["crashed t0 on gw0"],
-        "gw1 has two, 5 wait"
-    );
+    assert_eq!(script.dies(0, Some(0)), ["crashed t0 on gw0"], "gw1 has two, 5 wait");
     assert_eq!(script.runs(1, 1), ["run gw1 [4]"]);
     assert_eq!(script.runs(1, 3), ["run gw1 [5]"]);
     assert_eq!(script.runs(1, 4), ["run gw1 [6]"]);
@@ -118,10 +114,7 @@ fn what_nobody_is_left_to_run_is_named_one_by_one() {
     script.dies(0, Some(0));
     assert!(script.abandoned(0).is_empty());
     assert!(!script.scheduler().is_complete());
-    assert_eq!(
-        script.close(),
-        ["lost t1: nobody left", "lost t2: nobody left"]
-    );
+    assert_eq!(script.close(), ["lost t1: nobody left", "lost t2: nobody left"]);
     assert!(script.scheduler().is_complete());
 }
 
@@ -165,10 +158,7 @@ fn survivors_take_over_before_the_replacement_is_up() {
         script.runs(1, item);
     }
     script.begins(0, 0);
-    assert_eq!(
-        script.dies(0, Some(0)),
-        ["crashed t0 on gw0", "run gw1 [1, 2]"]
-    );
+    assert_eq!(script.dies(0, Some(0)), ["crashed t0 on gw0", "run gw1 [1, 2]"]);
 }
 
 #[test]
@@ -176,10 +166,7 @@ fn a_replacement_is_of_use_as_long_as_a_test_has_not_begun() {
     let gw = WorkerId;
     for (dist, then) in [(Dist::Load, true), (Dist::Each, false)] {
         let mut script = Script::new(policy(&options(dist)), 2);
-        assert!(
-            script.scheduler().has_use_for_replacement_of(gw(0)),
-            "collecting"
-        );
+        assert!(script.scheduler().has_use_for_replacement_of(gw(0)), "collecting");
         script.start(2, &tests(2));
         script.begins(0, 0);
         if dist == Dist::Each {

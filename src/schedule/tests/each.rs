@@ -9,13 +9,7 @@ fn every_worker_runs_all_tests_and_is_told_at_once_that_there_are_no_more() {
     let (mut script, said) = Script::started(&options(Dist::Each), 2, &tests(2));
     assert_eq!(
         said,
-        [
-            "scheduling 4 on 2",
-            "run gw0 [0, 1]",
-            "finish gw0",
-            "run gw1 [0, 1]",
-            "finish gw1",
-        ]
+        ["scheduling 4 on 2", "run gw0 [0, 1]", "finish gw0", "run gw1 [0, 1]", "finish gw1",]
     );
     assert_eq!(script.begins(1, 0), ["started lane 1: t0 on gw1"]);
     assert_eq!(script.ended(1, 0), ["passed lane 1: t0 on gw1"]);
@@ -32,13 +26,7 @@ fn lanes_may_hold_different_collections() {
     script.joins(0, &tests(1));
     assert_eq!(
         script.joins(1, &ids_of(&["x", "y"])),
-        [
-            "scheduling 3 on 2",
-            "run gw0 [0]",
-            "finish gw0",
-            "run gw1 [0, 1]",
-            "finish gw1"
-        ]
+        ["scheduling 3 on 2", "run gw0 [0]", "finish gw0", "run gw1 [0, 1]", "finish gw1"]
     );
     assert_eq!(script.begins(1, 0), ["started lane 1: x on gw1"]);
 }
@@ -85,10 +73,7 @@ fn a_replacement_that_collects_in_another_order_runs_the_right_tests() {
     script.runs(0, 0);
     script.dies(0, None);
     script.expected(1, Some(0));
-    assert_eq!(
-        script.joins(1, &ids_of(&["c", "b", "a"])),
-        ["run gw1 [1, 0]", "finish gw1"]
-    );
+    assert_eq!(script.joins(1, &ids_of(&["c", "b", "a"])), ["run gw1 [1, 0]", "finish gw1"]);
     assert_eq!(script.begins(1, 1), ["started b on gw1"]);
 }
 
@@ -97,15 +82,9 @@ fn a_replacement_with_other_tests_is_turned_away_and_the_lane_s_rest_is_lost_whe
     let (mut script, _) = Script::started(&options(Dist::Each), 1, &tests(2));
     script.dies(0, None);
     script.expected(1, Some(0));
-    assert_eq!(
-        script.joins(1, &tests(3)),
-        ["gw1 differs from gw0", "rejected gw1", "finish gw1"]
-    );
+    assert_eq!(script.joins(1, &tests(3)), ["gw1 differs from gw0", "rejected gw1", "finish gw1"]);
     script.dies(1, None);
-    assert_eq!(
-        script.abandoned(1),
-        ["lost t0: given up", "lost t1: given up"]
-    );
+    assert_eq!(script.abandoned(1), ["lost t0: given up", "lost t1: given up"]);
     assert!(script.scheduler().is_complete());
 }
 
@@ -126,12 +105,7 @@ fn a_lane_whose_worker_died_after_collecting_is_counted_and_lost() {
     assert!(script.joins(1, &tests(1)).is_empty(), "gw0 may be replaced");
     assert_eq!(
         script.abandoned(0),
-        [
-            "scheduling 2 on 1",
-            "lost t0: given up",
-            "run gw1 [0]",
-            "finish gw1"
-        ]
+        ["scheduling 2 on 1", "lost t0: given up", "run gw1 [0]", "finish gw1"]
     );
 }
 

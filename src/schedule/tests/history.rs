@@ -20,16 +20,13 @@ struct Setting {
 }
 
 fn settings() -> impl Strategy<Value = Setting> {
-    let options = (
-        prop::sample::select(Dist::ALL.to_vec()),
-        prop::option::of(0_u32..4),
-        any::<bool>(),
-    )
-        .prop_map(|(dist, max_sched_chunk, keep_scope_order)| PolicyOptions {
-            dist,
-            max_sched_chunk,
-            keep_scope_order,
-        });
+    let options =
+        (prop::sample::select(Dist::ALL.to_vec()), prop::option::of(0_u32..4), any::<bool>())
+            .prop_map(|(dist, max_sched_chunk, keep_scope_order)| PolicyOptions {
+                dist,
+                max_sched_chunk,
+                keep_scope_order,
+            });
     let items = prop::collection::vec((0_u8..5, 0_u8..8, prop::option::of(0_u8..3)), 0..60);
     let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.7));
     (options, items, 1_usize..9, odds).prop_map(
@@ -62,16 +59,12 @@ impl Setting {
 }
 
 fn spec(number: usize) -> WorkerSpec {
-    WorkerSpec {
-        chdir: Some((number % 2).to_string()),
-        ..WorkerSpec::default()
-    }
+    WorkerSpec { chdir: Some((number % 2).to_string()), ..WorkerSpec::default() }
 }
 
 fn play(setting: &Setting, steps: &[(u8, u8)]) {
-    let mut workers: Vec<_> = (0..setting.workers)
-        .map(|number| (spec(number), setting.collection(0)))
-        .collect();
+    let mut workers: Vec<_> =
+        (0..setting.workers).map(|number| (spec(number), setting.collection(0))).collect();
     if setting.differs {
         workers[0].1 = Collection::from_ids(["other.py::test"]);
     }

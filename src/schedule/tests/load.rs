@@ -8,23 +8,13 @@ use super::script::{Script, options, tests};
 #[test]
 fn the_first_batch_is_a_quarter_dealt_round_robin() {
     let (_, said) = Script::started(&options(Dist::Load), 2, &tests(24));
-    assert_eq!(
-        said,
-        [
-            "scheduling 24 on 2",
-            "run gw0 [0, 2, 4]",
-            "run gw1 [1, 3, 5]"
-        ]
-    );
+    assert_eq!(said, ["scheduling 24 on 2", "run gw0 [0, 2, 4]", "run gw1 [1, 3, 5]"]);
 }
 
 #[test]
 fn the_first_batch_is_at_least_two_tests_a_worker() {
     let (_, said) = Script::started(&options(Dist::Load), 2, &tests(10));
-    assert_eq!(
-        said,
-        ["scheduling 10 on 2", "run gw0 [0, 2]", "run gw1 [1, 3]"]
-    );
+    assert_eq!(said, ["scheduling 10 on 2", "run gw0 [0, 2]", "run gw1 [1, 3]"]);
 }
 
 #[test]
@@ -33,10 +23,7 @@ fn fewer_tests_than_workers_leave_the_others_waiting_for_what_a_crash_brings() {
     assert_eq!(said, ["scheduling 2 on 3", "run gw0 [0]", "run gw1 [1]"]);
     script.begins(0, 0);
     assert_eq!(script.dies(1, None), ["run gw2 [1]"]);
-    assert_eq!(
-        script.begins(2, 1),
-        ["started t1 on gw2", "finish gw0", "finish gw2"]
-    );
+    assert_eq!(script.begins(2, 1), ["started t1 on gw2", "finish gw0", "finish gw2"]);
 }
 
 #[test]
@@ -63,10 +50,7 @@ fn a_worker_with_long_tests_and_two_left_waits_but_not_with_one() {
     }
     script.begins(0, 23);
     let filled: Vec<u32> = (25..61).collect();
-    assert_eq!(
-        script.ended_after(0, 23, 0.1)[1..],
-        [format!("run gw0 {filled:?}")]
-    );
+    assert_eq!(script.ended_after(0, 23, 0.1)[1..], [format!("run gw0 {filled:?}")]);
 }
 
 #[test]
@@ -88,10 +72,7 @@ fn one_test_is_run_at_once_without_a_second() {
 
 #[test]
 fn a_cap_limits_every_step_but_not_below_two_tests() {
-    let capped = |cap| PolicyOptions {
-        max_sched_chunk: Some(cap),
-        ..options(Dist::Load)
-    };
+    let capped = |cap| PolicyOptions { max_sched_chunk: Some(cap), ..options(Dist::Load) };
     let (mut script, said) = Script::started(&capped(3), 2, &tests(100));
     assert_eq!(said[1..], ["run gw0 [0, 2, 4]", "run gw1 [1, 3, 5]"]);
     assert_eq!(script.runs(0, 0), ["run gw0 [6, 7, 8]"]);
@@ -112,14 +93,8 @@ fn a_worker_that_is_added_later_gets_tests() {
 fn all_are_told_to_finish_when_the_last_test_has_begun_and_not_before() {
     let (mut script, _) = Script::started(&options(Dist::Load), 2, &tests(4));
     assert!(script.runs(0, 0).is_empty());
-    assert!(
-        script.runs(0, 2).is_empty(),
-        "gw1 may still die with work for gw0"
-    );
+    assert!(script.runs(0, 2).is_empty(), "gw1 may still die with work for gw0");
     script.begins(1, 1);
     script.ended(1, 1);
-    assert_eq!(
-        script.begins(1, 3),
-        ["started t3 on gw1", "finish gw0", "finish gw1"]
-    );
+    assert_eq!(script.begins(1, 3), ["started t3 on gw1", "finish gw0", "finish gw1"]);
 }

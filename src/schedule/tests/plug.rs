@@ -61,9 +61,7 @@ impl Policy for Pinned {
             |test: &TestIndex| view.is_waiting(*test) && (test.0 as usize != last || worker.0 == 1);
         let free = view.load(worker) == 0;
         let test = self.0.iter().position(|test| free && fit(test));
-        test.map(|place| Move::give(worker, [self.0.remove(place)]))
-            .into_iter()
-            .collect()
+        test.map(|place| Move::give(worker, [self.0.remove(place)])).into_iter().collect()
     }
 }
 
@@ -83,10 +81,7 @@ impl Policy for Fickle {
         let worker = view.workers().next();
         let last = view.waiting().last();
         worker.map_or_else(Vec::new, |worker| {
-            vec![
-                Move::give(worker, view.waiting()),
-                Move::take_back(worker, last),
-            ]
+            vec![Move::give(worker, view.waiting()), Move::take_back(worker, last)]
         })
     }
 
@@ -99,26 +94,17 @@ impl Policy for Fickle {
 fn a_worker_with_a_lane_of_its_own_is_not_finished_while_tests_come_back() {
     let mut script = Script::new(Box::new(Fickle), 1);
     let said = script.start(1, &tests(2));
-    assert_eq!(
-        said,
-        ["scheduling 2 on 1", "run gw0 [0, 1]", "withdraw gw0 [1]"]
-    );
+    assert_eq!(said, ["scheduling 2 on 1", "run gw0 [0, 1]", "withdraw gw0 [1]"]);
     assert_eq!(script.withdrawn(0, &[1]), ["run gw0 [1]", "finish gw0"]);
 }
 
 #[test]
 fn a_policy_that_gives_nothing_can_not_hang_a_run() {
     let mut script = Script::new(Box::new(Lazy), 2);
-    assert_eq!(
-        script.start(2, &tests(3)),
-        ["scheduling 3 on 2", "run gw0 [0]"]
-    );
+    assert_eq!(script.start(2, &tests(3)), ["scheduling 3 on 2", "run gw0 [0]"]);
     assert_eq!(script.runs(0, 0), ["run gw0 [1]"]);
     script.begins(0, 1);
-    assert_eq!(
-        script.dies(0, Some(1)),
-        ["crashed t1 on gw0", "run gw1 [2]"]
-    );
+    assert_eq!(script.dies(0, Some(1)), ["crashed t1 on gw0", "run gw1 [2]"]);
     assert_eq!(script.runs(1, 2), ["finish gw1"]);
 }
 
@@ -128,24 +114,15 @@ fn a_move_that_does_not_fit_is_refused_and_named() {
     let said = script.start(1, &tests(3));
     assert_eq!(said[1], "run gw0 [0]");
     assert_eq!(said[2..].len(), 2, "{said:?}");
-    for (fault, part) in said[2..]
-        .iter()
-        .zip(["test 1 of worker gw9", "test 1 of worker gw0"])
-    {
-        assert!(
-            fault.starts_with("fault: policy Wild") && fault.contains(part),
-            "{fault}"
-        );
+    for (fault, part) in said[2..].iter().zip(["test 1 of worker gw9", "test 1 of worker gw0"]) {
+        assert!(fault.starts_with("fault: policy Wild") && fault.contains(part), "{fault}");
     }
 }
 
 #[test]
 fn a_policy_may_keep_its_own_order_and_leave_a_worker_idle_beside_work_for_another() {
     let mut script = Script::new(Box::new(Pinned(Vec::new())), 2);
-    assert_eq!(
-        script.start(2, &tests(4)),
-        ["scheduling 4 on 2", "run gw0 [2]", "run gw1 [3]"]
-    );
+    assert_eq!(script.start(2, &tests(4)), ["scheduling 4 on 2", "run gw0 [2]", "run gw1 [3]"]);
     assert_eq!(script.runs(0, 2), ["run gw0 [1]"]);
     assert_eq!(script.runs(0, 1), ["run gw0 [0]"]);
     assert!(script.runs(0, 0).is_empty());

@@ -7,10 +7,7 @@ use crate::schedule::{Decision, Policy, PolicyOptions, Scheduler, policy};
 pub(super) struct Script(Scheduler);
 
 pub(super) fn options(dist: Dist) -> PolicyOptions {
-    PolicyOptions {
-        dist,
-        ..PolicyOptions::default()
-    }
+    PolicyOptions { dist, ..PolicyOptions::default() }
 }
 
 /// `count` tests `t0`, `t1`, ….
@@ -24,26 +21,20 @@ pub(super) fn ids_of(ids: &[&str]) -> Collection {
 }
 
 pub(super) fn spec(chdir: &str) -> WorkerSpec {
-    WorkerSpec {
-        chdir: Some(chdir.to_owned()),
-        ..WorkerSpec::default()
-    }
+    WorkerSpec { chdir: Some(chdir.to_owned()), ..WorkerSpec::default() }
 }
 
 impl Script {
     /// Workers `0..workers` are asked for.
     pub(super) fn new(policy: Box<dyn Policy>, workers: u32) -> Self {
-        let expected: Vec<_> = (0..workers)
-            .map(|worker| (WorkerId(worker), WorkerSpec::default()))
-            .collect();
+        let expected: Vec<_> =
+            (0..workers).map(|worker| (WorkerId(worker), WorkerSpec::default())).collect();
         Self(Scheduler::new(policy, &expected))
     }
 
     pub(super) fn with_specs(dist: Dist, specs: &[&str]) -> Self {
-        let expected: Vec<_> = (0..)
-            .map(WorkerId)
-            .zip(specs.iter().map(|chdir| spec(chdir)))
-            .collect();
+        let expected: Vec<_> =
+            (0..).map(WorkerId).zip(specs.iter().map(|chdir| spec(chdir))).collect();
         Self(Scheduler::new(policy(&options(dist)), &expected))
     }
 
@@ -59,9 +50,7 @@ impl Script {
     }
 
     pub(super) fn start(&mut self, workers: u32, collection: &Collection) -> Vec<String> {
-        let said: Vec<_> = (0..workers)
-            .map(|worker| self.joins(worker, collection))
-            .collect();
+        let said: Vec<_> = (0..workers).map(|worker| self.joins(worker, collection)).collect();
         said.concat()
     }
 
@@ -163,37 +152,14 @@ fn line(decision: Decision) -> String {
         Decision::Withdraw { worker, items } => format!("withdraw {worker} {items:?}"),
         Decision::Finish { worker } => format!("finish {worker}"),
         Decision::Scheduling { tests, workers } => format!("scheduling {tests} on {workers}"),
-        Decision::Started {
-            worker,
-            lane: of,
-            test,
-            ..
-        } => {
+        Decision::Started { worker, lane: of, test, .. } => {
             format!("started {}{test} on {worker}", lane(of.0))
         }
-        Decision::Finished {
-            worker,
-            lane: of,
-            test,
-            outcome,
-            ..
-        }
-        | Decision::Crashed {
-            worker,
-            lane: of,
-            test,
-            outcome,
-            ..
-        } => {
+        Decision::Finished { worker, lane: of, test, outcome, .. }
+        | Decision::Crashed { worker, lane: of, test, outcome, .. } => {
             format!("{outcome} {}{test} on {worker}", lane(of.0))
         }
-        Decision::NotRun {
-            lane: of,
-            test,
-            reason,
-            lost,
-            ..
-        } => {
+        Decision::NotRun { lane: of, test, reason, lost, .. } => {
             let lost = if lost { "lost" } else { "left out" };
             format!("{lost} {}{test}: {reason}", lane(of.0))
         }

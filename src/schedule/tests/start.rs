@@ -15,10 +15,7 @@ fn nothing_is_distributed_before_all_have_collected() {
     assert!(script.joins(0, &tests(2)).is_empty());
     assert!(script.ready(1).is_empty());
     assert_eq!(script.scheduler().name(WorkerId(0), 0), None);
-    assert_eq!(
-        script.collected(1, &tests(2)),
-        ["scheduling 2 on 2", "run gw0 [0]", "run gw1 [1]"]
-    );
+    assert_eq!(script.collected(1, &tests(2)), ["scheduling 2 on 2", "run gw0 [0]", "run gw1 [1]"]);
     let (lane, index, name) = script.scheduler().name(WorkerId(1), 1).unwrap();
     assert_eq!((lane, index, &*name.id), (Lane(0), TestIndex(1), "t1"));
 }
@@ -83,10 +80,7 @@ fn a_worker_that_died_after_collecting_takes_no_part_and_its_collection_counts_n
     script.dies(0, None);
     script.expected(2, Some(0));
     script.joins(1, &tests(2));
-    assert_eq!(
-        script.joins(2, &tests(2)),
-        ["scheduling 2 on 2", "run gw1 [0]", "run gw2 [1]"]
-    );
+    assert_eq!(script.joins(2, &tests(2)), ["scheduling 2 on 2", "run gw1 [0]", "run gw2 [1]"]);
 }
 
 #[test]
@@ -126,17 +120,11 @@ fn what_does_not_fit_is_named_and_changes_nothing() {
         (script.withdrawn(0, &[1]), "item 1 as withdrawn"),
     ] {
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(
-            said[0].starts_with("fault: ") && said[0].contains(part),
-            "{said:?}"
-        );
+        assert!(said[0].starts_with("fault: ") && said[0].contains(part), "{said:?}");
     }
     assert_eq!(script.begins(0, 0), ["started t0 on gw0"]);
     let second = script.begins(0, 2);
-    assert!(
-        second[0].contains("item 2 as started"),
-        "one at a time: {second:?}"
-    );
+    assert!(second[0].contains("item 2 as started"), "one at a time: {second:?}");
     assert_eq!(script.ran(0, 0, 0.0), [""; 0]);
     assert!(script.ran(0, 0, 0.0)[0].contains("item 0 as ran"));
     assert_eq!(script.ended(0, 0), ["passed t0 on gw0"]);

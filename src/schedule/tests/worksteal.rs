@@ -13,12 +13,7 @@ fn everything_is_dealt_at_the_start_in_even_consecutive_parts() {
     let (_, said) = started(3, 8);
     assert_eq!(
         said,
-        [
-            "scheduling 8 on 3",
-            "run gw0 [0, 1]",
-            "run gw1 [2, 3, 4]",
-            "run gw2 [5, 6, 7]"
-        ]
+        ["scheduling 8 on 3", "run gw0 [0, 1]", "run gw1 [2, 3, 4]", "run gw2 [5, 6, 7]"]
     );
 }
 
@@ -57,16 +52,9 @@ fn a_steal_that_came_too_late_for_all_leads_to_another_one() {
     }
     assert_eq!(script.runs(2, 11), ["withdraw gw1 [6, 7]"]);
     for item in 4..6 {
-        assert!(
-            script.runs(1, item).is_empty(),
-            "two tests come for two idle"
-        );
+        assert!(script.runs(1, item).is_empty(), "two tests come for two idle");
     }
-    assert_eq!(
-        script.runs(1, 6),
-        ["withdraw gw0 [2, 3]"],
-        "one will not come"
-    );
+    assert_eq!(script.runs(1, 6), ["withdraw gw0 [2, 3]"], "one will not come");
     script.begins(1, 7);
     assert!(script.withdrawn(1, &[]).is_empty());
     assert_eq!(script.withdrawn(0, &[2, 3]), ["run gw2 [2, 3]"]);
@@ -90,17 +78,11 @@ fn several_steals_may_be_under_way() {
     assert_eq!(script.runs(2, 11), ["withdraw gw3 [14, 15]"]);
     for item in 4..8 {
         let said = script.runs(1, item);
-        assert!(
-            said.is_empty(),
-            "two tests come for two idle workers: {said:?}"
-        );
+        assert!(said.is_empty(), "two tests come for two idle workers: {said:?}");
     }
     assert!(script.runs(3, 12).is_empty());
     assert_eq!(script.runs(3, 13), ["withdraw gw0 [2, 3]"]);
-    assert_eq!(
-        script.withdrawn(3, &[14, 15]),
-        ["run gw1 [14]", "run gw2 [15]"]
-    );
+    assert_eq!(script.withdrawn(3, &[14, 15]), ["run gw1 [14]", "run gw2 [15]"]);
     assert_eq!(script.withdrawn(0, &[2, 3]), ["run gw3 [2, 3]"]);
 }
 
@@ -119,10 +101,7 @@ fn the_death_of_a_robbed_worker_loses_and_doubles_nothing() {
     script.runs(1, 3);
     script.runs(1, 4);
     assert_eq!(script.runs(1, 5), ["withdraw gw0 [2]"]);
-    assert_eq!(
-        script.dies(0, Some(0)),
-        ["crashed t0 on gw0", "run gw1 [1, 2]"]
-    );
+    assert_eq!(script.dies(0, Some(0)), ["crashed t0 on gw0", "run gw1 [1, 2]"]);
     assert!(script.withdrawn(0, &[2]).is_empty(), "too late");
     script.runs(1, 1);
     assert_eq!(script.runs(1, 2), ["finish gw1"]);

@@ -79,10 +79,8 @@ impl World {
         workers: Vec<(WorkerSpec, Collection)>,
     ) -> Self {
         let ids = (0..).map(WorkerId);
-        let expected: Vec<_> = ids
-            .zip(&workers)
-            .map(|(id, (spec, _))| (id, spec.clone()))
-            .collect();
+        let expected: Vec<_> =
+            ids.zip(&workers).map(|(id, (spec, _))| (id, spec.clone())).collect();
         let mut world = Self {
             scheduler: Scheduler::new(policy, &expected),
             steals,
@@ -157,10 +155,8 @@ impl World {
             worker.running = Some(item);
             worker.events.push_back(Event::Started(item));
             let name = worker.names[item as usize].clone();
-            let (lane, _, known) = self
-                .scheduler
-                .name(id, item)
-                .expect("a worker runs what is in force");
+            let (lane, _, known) =
+                self.scheduler.name(id, item).expect("a worker runs what is in force");
             assert_eq!(known, name, "{id} runs another test than it was meant to");
             assert!(self.begun.insert((lane, name)), "{known} begins twice");
         } else if worker.finish {
@@ -302,20 +298,13 @@ impl World {
     }
 
     fn send(&mut self, id: WorkerId, command: Command) {
-        self.workers
-            .get_mut(&id)
-            .unwrap()
-            .commands
-            .push_back(command);
+        self.workers.get_mut(&id).unwrap().commands.push_back(command);
     }
 
     /// Everything that is under way arrives.
     fn deliver(&mut self) {
         let ids = |world: &Self| world.workers.keys().copied().collect::<Vec<_>>();
-        while ids(self)
-            .into_iter()
-            .any(|id| self.event(id) || self.command(id))
-        {}
+        while ids(self).into_iter().any(|id| self.event(id) || self.command(id)) {}
     }
 
     /// Once all is delivered, nobody sits idle beside work that it could take.
@@ -379,10 +368,7 @@ impl World {
             self.check_nobody_idles_beside_work();
         }
         for (id, worker) in &self.workers {
-            assert!(
-                worker.stage == Stage::Dead,
-                "{id} waits for ever: {worker:?}"
-            );
+            assert!(worker.stage == Stage::Dead, "{id} waits for ever: {worker:?}");
         }
         let before = self.terminal.len();
         let decisions = self.scheduler.close("nobody left".into());
@@ -392,16 +378,10 @@ impl World {
         assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
         if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
             let lost = self.terminal.len() - before;
-            assert_eq!(
-                lost, 0,
-                "tests are lost though a worker ended for want of work"
-            );
+            assert_eq!(lost, 0, "tests are lost though a worker ended for want of work");
         }
         for decision in self.terminal.values() {
-            if let Decision::NotRun {
-                lane, test, lost, ..
-            } = decision
-            {
+            if let Decision::NotRun { lane, test, lost, .. } = decision {
                 let key = (*lane, test.clone());
                 assert!(!self.begun.contains(&key), "{test} did begin");
                 assert!(*lost || self.stopped, "{test} is left out without a stop");

@@ -79,7 +79,7 @@ fn a_stream_cut_anywhere_says_how_far_it_came() {
         match end {
             Ok(()) => assert!([0, greeting, first].contains(&length), "{length}"),
             Err(WireError::NoPreamble { length: came, .. }) => {
-                assert_eq!((came, length < greeting), (length, true))
+                assert_eq!((came, length < greeting), (length, true));
             }
             Err(WireError::Truncated { got, announced }) => {
                 let begin = if length < first { greeting } else { first };
@@ -96,9 +96,7 @@ fn a_length_above_the_maximum_is_refused_before_anything_is_kept_for_it() {
     let length = u32::try_from(MAX_FRAME).unwrap() + 1;
     let stream = [&Preamble::bytes()[..], &length.to_be_bytes()].concat();
     let mut bytes = BytesMut::from(&stream[..]);
-    let error = FrameCodec::<ToAgent>::default()
-        .decode(&mut bytes)
-        .unwrap_err();
+    let error = FrameCodec::<ToAgent>::default().decode(&mut bytes).unwrap_err();
     assert!(
         matches!(error, WireError::TooLarge { announced, maximum: MAX_FRAME } if announced == MAX_FRAME + 1)
     );

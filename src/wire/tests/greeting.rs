@@ -62,9 +62,7 @@ fn too_much_noise_is_refused_however_it_comes() {
     for pieces in [vec![&stream[..]], stream.chunks(1000).collect()] {
         let (messages, end) = read::<ToAgent>(&pieces);
         assert_eq!(messages, []);
-        let Err(WireError::NoPreamble { length, beginning }) = end else {
-            panic!("{end:?}")
-        };
+        let Err(WireError::NoPreamble { length, beginning }) = end else { panic!("{end:?}") };
         assert!(length > MAX_NOISE, "{length}");
         assert_eq!(beginning, "x".repeat(80));
     }

@@ -17,11 +17,7 @@ use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, Worker
 
 pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
     let prepare = (suite(), deadlines(), any::<Option<u64>>()).prop_map(
-        |(suite, deadlines, worker_memory)| ToAgent::Prepare {
-            suite,
-            deadlines,
-            worker_memory,
-        },
+        |(suite, deadlines, worker_memory)| ToAgent::Prepare { suite, deadlines, worker_memory },
     );
     let start = (worker(), spec(), input()).prop_map(|(worker, spec, input)| ToAgent::Start {
         worker,
@@ -69,19 +65,10 @@ fn event() -> BoxedStrategy<WorkerEvent> {
     let collected = (any::<u32>(), any::<u32>())
         .prop_map(|(count, deselected)| WorkerEvent::Collected { count, deselected });
     let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
-    let stopping = (text(), any::<Option<i32>>(), kind()).prop_map(|(reason, exit_code, kind)| {
-        WorkerEvent::Stopping {
-            reason,
-            exit_code,
-            kind,
-        }
-    });
-    let finished = (any::<i32>(), option::of(text())).prop_map(|(exit_code, conclude)| {
-        WorkerEvent::Finished {
-            exit_code,
-            conclude,
-        }
-    });
+    let stopping = (text(), any::<Option<i32>>(), kind())
+        .prop_map(|(reason, exit_code, kind)| WorkerEvent::Stopping { reason, exit_code, kind });
+    let finished = (any::<i32>(), option::of(text()))
+        .prop_map(|(exit_code, conclude)| WorkerEvent::Finished { exit_code, conclude });
     let telling = prop_oneof![
         any::<u32>().prop_map(|pid| WorkerEvent::Spawned { pid }),
         introduction().prop_map(WorkerEvent::Ready),
@@ -126,113 +113,73 @@ fn suite() -> BoxedStrategy<Suite> {
     let path = || option::of(text().prop_map(PathBuf::from));
     (text(), option::of(text()), path(), words(), path())
         .prop_map(|(root, python, provision, args, basetemp)| {
-            Suite::Pytest(PytestSuite {
-                root: root.into(),
-                python,
-                provision,
-                args,
-                basetemp,
-            })
+            Suite::Pytest(PytestSuite { root: root.into(), python, provision, args, basetemp })
         })
         .boxed()
 }
 
 fn spec() -> BoxedStrategy<WorkerSpec> {
-    (
-        option::of(text()),
-        option::of(text()),
-        vec((text(), text()), 0..3),
-    )
+    (option::of(text()), option::of(text()), vec((text(), text()), 0..3))
         .prop_map(|(python, chdir, env)| WorkerSpec { python, chdir, env })
         .boxed()
 }
 
 fn deadlines() -> BoxedStrategy<Deadlines> {
     let duration = any::<Duration>;
-    (
-        duration(),
-        duration(),
-        duration(),
-        duration(),
-        option::of(duration()),
-        duration(),
-        duration(),
-    )
-        .prop_map(
-            |(agent, startup, collect, begin, test, shutdown, silence)| Deadlines {
-                agent,
-                startup,
-                collect,
-                begin,
-                test,
-                shutdown,
-                silence,
-            },
-        )
+    (duration(), duration(), duration(), duration(), option::of(duration()), duration(), duration())
+        .prop_map(|(agent, startup, collect, begin, test, shutdown, silence)| Deadlines {
+            agent,
+            startup,
+            collect,
+            begin,
+            test,
+            shutdown,
+            silence,
+        })
         .boxed()
 }
 
 fn input() -> BoxedStrategy<WorkerInput> {
     let flags = any::<(bool, bool, bool, bool)>();
-    (
-        text(),
-        any::<u32>(),
-        text(),
-        words(),
-        flags,
-        any::<u32>(),
-        any::<i32>(),
-        any::<u32>(),
-    )
-        .prop_map(
-            |(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
-                let (color, live_output, collect_only, halt_on_failure) = flags;
-                WorkerInput {
-                    run_id,
-                    worker_count,
-                    dist,
-                    argv,
-                    color,
-                    columns,
-                    verbosity,
-                    live_output,
-                    collect_only,
-                    halt_on_failure,
-                    seed,
-                }
-            },
-        )
+    (text(), any::<u32>(), text(), words(), flags, any::<u32>(), any::<i32>(), any::<u32>())
+        .prop_map(|(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
+            let (color, live_output, collect_only, halt_on_failure) = flags;
+            WorkerInput {
+                run_id,
+                worker_count,
+                dist,
+                argv,
+                color,
+                columns,
+                verbosity,
+                live_output,
+                collect_only,
+                halt_on_failure,
+                seed,
+            }
+        })
         .boxed()
 }
 
 fn introduction() -> BoxedStrategy<WorkerInfo> {
     let strings = (text(), text(), text(), text(), text(), text());
-    (
-        any::<u32>(),
-        strings,
-        words(),
-        any::<u32>(),
-        any::<bool>(),
-        words(),
-    )
-        .prop_map(
-            |(pid, strings, header, maxfail, continue_on_collection_errors, unserved)| {
-                let (executable, runtime, framework, platform, cwd, summary_letters) = strings;
-                WorkerInfo {
-                    pid,
-                    executable,
-                    runtime,
-                    framework,
-                    platform,
-                    cwd,
-                    header,
-                    maxfail,
-                    continue_on_collection_errors,
-                    summary_letters,
-                    unserved,
-                }
-            },
-        )
+    (any::<u32>(), strings, words(), any::<u32>(), any::<bool>(), words())
+        .prop_map(|(pid, strings, header, maxfail, continue_on_collection_errors, unserved)| {
+            let (executable, runtime, framework, platform, cwd, summary_letters) = strings;
+            WorkerInfo {
+                pid,
+                executable,
+                runtime,
+                framework,
+                platform,
+                cwd,
+                header,
+                maxfail,
+                continue_on_collection_errors,
+                summary_letters,
+                unserved,
+            }
+        })
         .boxed()
 }
 
@@ -265,13 +212,7 @@ fn phase() -> BoxedStrategy<Phase> {
 fn report() -> BoxedStrategy<PhaseReport> {
     let strings = (text(), text(), text(), text(), text(), text(), text());
     let section = (text(), text()).prop_map(|(title, text)| Section { title, text });
-    (
-        phase(),
-        strings,
-        any::<bool>(),
-        vec(section, 0..3),
-        any::<f64>(),
-    )
+    (phase(), strings, any::<bool>(), vec(section, 0..3), any::<f64>())
         .prop_map(|(phase, strings, failed, sections, duration)| {
             let (category, letter, word, headline, text, brief, location) = strings;
             PhaseReport {
@@ -306,11 +247,7 @@ fn end() -> BoxedStrategy<TestEnd> {
     (outcome, any::<[f64; 3]>(), any::<f64>())
         .prop_map(|(outcome, [setup, call, teardown], started)| TestEnd {
             outcome,
-            durations: Durations {
-                setup,
-                call,
-                teardown,
-            },
+            durations: Durations { setup, call, teardown },
             started,
         })
         .boxed()
@@ -323,12 +260,7 @@ fn warning() -> BoxedStrategy<WarningReport> {
         Just(WarningStage::Run)
     ];
     (stage, text(), text(), text())
-        .prop_map(|(stage, id, location, text)| WarningReport {
-            stage,
-            id,
-            location,
-            text,
-        })
+        .prop_map(|(stage, id, location, text)| WarningReport { stage, id, location, text })
         .boxed()
 }
 
@@ -352,23 +284,14 @@ fn death() -> BoxedStrategy<Death> {
         text().prop_map(Ending::AgentLost),
     ];
     let running = option::of((any::<u32>(), option::of(phase())));
-    (
-        ending,
-        option::of(text()),
-        running,
-        any::<bool>(),
-        any::<bool>(),
-        text(),
-    )
-        .prop_map(
-            |(ending, cause, running, timed_out, finished, tail)| Death {
-                ending,
-                cause,
-                running,
-                timed_out,
-                finished,
-                tail,
-            },
-        )
+    (ending, option::of(text()), running, any::<bool>(), any::<bool>(), text())
+        .prop_map(|(ending, cause, running, timed_out, finished, tail)| Death {
+            ending,
+            cause,
+            running,
+            timed_out,
+            finished,
+            tail,
+        })
         .boxed()
 }

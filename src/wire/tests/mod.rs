@@ -39,8 +39,5 @@ fn cut(bytes: &[u8], mut places: Vec<usize>) -> Vec<&[u8]> {
     places.retain(|place| *place < bytes.len());
     places.extend([0, bytes.len()]);
     places.sort_unstable();
-    places
-        .windows(2)
-        .map(|pair| &bytes[pair[0]..pair[1]])
-        .collect()
+    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
 }

@@ -16,12 +16,7 @@ fn an_exit_in_the_call_is_a_crash_whatever_its_code() {
 #[test]
 fn an_exit_in_a_fixture_is_a_crash_of_its_test() {
     let fixture = "@pytest.fixture\ndef deadly(): os._exit(3)\ndef test_dies(deadly): pass";
-    assert_crash(
-        &between_twenty(fixture).run(&["-n", "2"]),
-        DIES,
-        "exited with code 3",
-        "setup",
-    );
+    assert_crash(&between_twenty(fixture).run(&["-n", "2"]), DIES, "exited with code 3", "setup");
     let fixture =
         "@pytest.fixture\ndef deadly():\n    yield\n    os._exit(0)\ndef test_dies(deadly): pass";
     assert_crash(
@@ -68,18 +63,9 @@ fn an_exit_in_the_teardown_of_the_session_is_not_lost() {
 fn a_death_after_the_last_test_is_not_exit_code_0() {
     let tests = ("test_a.py", "def test_a(): pass\ndef test_b(): pass\n");
     let endings = [
-        (
-            "import os\ndef pytest_sessionfinish(): os._exit(0)\n",
-            "exited with code 0",
-        ),
-        (
-            "import os\ndef pytest_sessionfinish(): os._exit(3)\n",
-            "exited with code 3",
-        ),
-        (
-            "import atexit, os\natexit.register(os._exit, 3)\n",
-            "exited with code 3",
-        ),
+        ("import os\ndef pytest_sessionfinish(): os._exit(0)\n", "exited with code 0"),
+        ("import os\ndef pytest_sessionfinish(): os._exit(3)\n", "exited with code 3"),
+        ("import atexit, os\natexit.register(os._exit, 3)\n", "exited with code 3"),
         (
             "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGSEGV)\n",
             "(SIGSEGV)",
@@ -87,9 +73,7 @@ fn a_death_after_the_last_test_is_not_exit_code_0() {
     ];
     for (conftest, how) in endings {
         let told = Project::new(&[("conftest.py", conftest), tests]).run(&["-n", "2"]);
-        told.assert(7, "2 passed")
-            .says(how)
-            .says("died outside of any test");
+        told.assert(7, "2 passed").says(how).says("died outside of any test");
     }
 }
 
@@ -101,16 +85,13 @@ fn a_death_at_import_is_counted_and_ends_the_run() {
         .says("exited with code 3")
         .says("5 workers in a row died before they had collected");
     let told = project.run(&["-n", "2", "--max-worker-restart=1"]);
-    told.assert(7, "no tests ran")
-        .says("maximum crashed workers reached: 1");
+    told.assert(7, "no tests ran").says("maximum crashed workers reached: 1");
     let project = Project::new(&[
         ("conftest.py", "import os\nos._exit(0)\n"),
         ("test_a.py", "def test_a(): pass\n"),
     ]);
     let told = project.run(&["-n", "2", "--max-worker-restart=0"]);
-    told.assert(7, "no tests ran")
-        .says("exited with code 0")
-        .says("worker restarting disabled");
+    told.assert(7, "no tests ran").says("exited with code 0").says("worker restarting disabled");
 }
 
 #[test]
@@ -121,7 +102,5 @@ fn a_death_at_import_of_one_worker_is_made_good_by_its_clone() {
         ("test_a.py", "def test_a(): pass\ndef test_b(): pass\n"),
     ]);
     let told = project.run(&["-n", "1"]);
-    told.assert(0, "2 passed")
-        .says("replacing crashed worker gw0")
-        .says("exited with code 3");
+    told.assert(0, "2 passed").says("replacing crashed worker gw0").says("exited with code 3");
 }

@@ -17,9 +17,9 @@ fn pid_in(project: &Project, file: &str) -> Pid {
     Pid::from_raw(project.read(file).parse().unwrap())
 }
 
-/// The agent's process: the same program as the command's, under the name of its running file.
+/// The agent's process.
 fn agent(running: &Running) -> Pid {
-    let agents = running.mark().find("/proc/self/exe");
+    let agents = running.mark().find("callsheet-agent");
     assert_eq!(agents.len(), 1, "{:?}", running.mark().alive());
     agents[0]
 }
@@ -52,12 +52,7 @@ fn a_worker_killed_from_outside_in_a_test_is_a_crash() {
     let running = Running::start(project.command(&["-n", "2"]));
     running.wait_for(&project.path().join("pid"));
     kill(pid_in(&project, "pid"), Signal::SIGKILL).unwrap();
-    assert_crash(
-        &running.end(),
-        "test_it.py::test_dies",
-        "killed by signal 9 (SIGKILL)",
-        "call",
-    );
+    assert_crash(&running.end(), "test_it.py::test_dies", "killed by signal 9 (SIGKILL)", "call");
 }
 
 #[test]
@@ -79,8 +74,7 @@ fn a_worker_killed_from_outside_while_it_is_idle_costs_no_test() {
     running.wait_for(&project.path().join("gw0"));
     kill(pid_in(&project, "gw0"), Signal::SIGKILL).unwrap();
     let told = running.end();
-    told.assert(0, "2 passed")
-        .says("gw0 killed by signal 9 (SIGKILL); replaced by gw2");
+    told.assert(0, "2 passed").says("gw0 killed by signal 9 (SIGKILL); replaced by gw2");
 }
 
 #[test]
@@ -89,12 +83,7 @@ fn a_worker_that_takes_too_much_memory_is_ended_for_it() {
         "def test_dies():\n    held = bytearray(1 << 30)\n    held[::4096] = bytes(len(held) // 4096)\n    signal.pause()",
     );
     let told = project.run(&["-n", "2", "--worker-memory", "300MiB"]);
-    assert_crash(
-        &told,
-        "test_it.py::test_dies",
-        "(killed by signal 9 (SIGKILL))",
-        "call",
-    );
+    assert_crash(&told, "test_it.py::test_dies", "(killed by signal 9 (SIGKILL))", "call");
     told.says("more than the 300 MiB a worker may use");
 }
 

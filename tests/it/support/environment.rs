@@ -13,39 +13,21 @@ pub(crate) fn python(requirements: &[&str]) -> PathBuf {
     let name: String = requirements
         .join("+")
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "+=.-".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || "+=.-".contains(c) { c } else { '_' })
         .collect();
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("environments");
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join(format!("{name}.lock"))).unwrap();
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive)
-        .map_err(|(_, error)| error)
-        .unwrap();
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error).unwrap();
     let environment = home.join(&name);
     let python = environment.join("bin/python");
     let stamp = environment.join("complete");
     if !stamp.exists() {
         let _none = fs::remove_dir_all(&environment);
-        finish(
-            Command::new("python3")
-                .args(["-m", "venv"])
-                .arg(&environment),
-        );
+        finish(Command::new("python3").args(["-m", "venv"]).arg(&environment));
         finish(
             Command::new(&python)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                ])
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
                 .args(requirements),
         );
         File::create(stamp).unwrap();
@@ -54,13 +36,7 @@ pub(crate) fn python(requirements: &[&str]) -> PathBuf {
 }
 
 fn finish(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{stderr}",
-        output.status
-    );
+    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
 }

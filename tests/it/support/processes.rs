@@ -30,8 +30,7 @@ impl Marked {
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid: &i32| {
                 fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| {
-                    env.split(|byte| *byte == 0)
-                        .any(|pair| pair == mark.as_bytes())
+                    env.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
                 })
             })
             .filter_map(|pid| {

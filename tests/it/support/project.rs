@@ -1,5 +1,6 @@
 //! A project of a user in a directory of its own, and the command run in it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,10 +33,8 @@ impl Project {
 
     /// A project with these files, run by an interpreter with these requirements.
     pub(crate) fn with(requirements: &[&str], files: &[(&str, &str)]) -> Self {
-        let project = Self {
-            directory: tempfile::tempdir().unwrap(),
-            python: python(requirements),
-        };
+        let project =
+            Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
         for (name, text) in files {
             project.write(name, text);
         }
@@ -102,21 +101,24 @@ impl Project {
         Running::start(self.command(args)).end()
     }
 
+    /// Runs `callsheet ARGS` with these variables to its end.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Told {
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied());
+        Running::start(command).end()
+    }
+
     /// Runs the project's own interpreter, for example plain pytest, to its end.
     pub(crate) fn run_python(&self, args: &[&str]) -> Told {
         let mut command = Command::new(&self.python);
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("PYTEST_ADDOPTS")
-            .env_remove("CI");
+        command.args(args).current_dir(self.path()).env_remove("PYTEST_ADDOPTS").env_remove("CI");
         Running::start(command).end()
     }
 }
 
 /// A command on its way.
 pub(crate) struct Running {
-    child: Child,
+    child: RefCell<Child>,
     mark: Marked,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
@@ -127,19 +129,10 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mark = Marked::new();
         let (name, value) = mark.variable();
-        command
-            .env(name, value)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self {
-            child,
-            mark,
-            stdout: chunks(stdout),
-            stderr: chunks(stderr),
-        }
+        Self { child: RefCell::new(child), mark, stdout: chunks(stdout), stderr: chunks(stderr) }
     }
 
     /// The mark of the command's processes.
@@ -149,7 +142,7 @@ impl Running {
 
     /// The command's own process id.
     pub(crate) fn pid(&self) -> nix::unistd::Pid {
-        nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+        nix::unistd::Pid::from_raw(i32::try_from(self.child.borrow().id()).unwrap())
     }
 
     /// Sends a signal to the command alone.
@@ -161,11 +154,10 @@ impl Running {
     pub(crate) fn wait_for(&self, file: &Path) {
         let begun = Instant::now();
         while !file.exists() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{} did not appear",
-                file.display()
-            );
+            let ended = self.child.borrow_mut().try_wait().unwrap();
+            let waited = begun.elapsed();
+            assert!(ended.is_none(), "it ended before {} appeared: {ended:?}", file.display());
+            assert!(waited < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -173,10 +165,10 @@ impl Running {
     /// Waits for the end, and for the end of all that it started.
     ///
     /// Panics with the output if it takes too long or if anything of it is left.
-    pub(crate) fn end(mut self) -> Told {
+    pub(crate) fn end(self) -> Told {
         let begun = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
                 break Some(status);
             }
             if begun.elapsed() > PATIENCE {
@@ -198,23 +190,16 @@ impl Running {
         let Some(status) = status else {
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
-        assert!(
-            left.is_empty(),
-            "processes are left: {left:#?}\n{stdout}\n{stderr}"
-        );
-        Told {
-            code: status.code(),
-            stdout,
-            stderr,
-        }
+        assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
+        Told { code: status.code(), stdout, stderr }
     }
 }
 
 impl Drop for Running {
     /// A test that fails on the way leaves nothing behind either.
     fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
+        let _ended = self.child.borrow_mut().kill();
+        let _status = self.child.borrow_mut().wait();
         self.mark.kill();
     }
 }
@@ -244,12 +229,7 @@ pub(crate) struct Told {
 impl Told {
     /// The counts of the last line, without its time: `1 failed, 3 passed`.
     pub(crate) fn counts(&self) -> &str {
-        let line = self
-            .stdout
-            .lines()
-            .rev()
-            .find(|line| line.contains(" in "))
-            .unwrap_or_default();
+        let line = self.stdout.lines().rev().find(|line| line.contains(" in ")).unwrap_or_default();
         let line = line.trim_matches(|c| c == '=' || c == ' ');
         line.split_once(" in ").map_or(line, |(counts, _)| counts)
     }
@@ -293,10 +273,6 @@ impl Told {
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "exit {:?}\n--- stdout\n{}\n--- stderr\n{}",
-            self.code, self.stdout, self.stderr
-        )
+        write!(f, "exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }

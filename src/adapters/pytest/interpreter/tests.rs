@@ -21,17 +21,11 @@ impl Place {
     }
 
     fn python(&self, name: &str, python: &str, pytest: &str) -> PathBuf {
-        self.script(
-            name,
-            &format!("printf 'callsheet-probe\\t{python}\\t{pytest}\\n'"),
-        )
+        self.script(name, &format!("printf 'callsheet-probe\\t{python}\\t{pytest}\\n'"))
     }
 
     fn surroundings(&self) -> Surroundings {
-        Surroundings {
-            virtual_env: None,
-            path: self.root().join("bin").into_os_string(),
-        }
+        Surroundings { virtual_env: None, path: self.root().join("bin").into_os_string() }
     }
 
     async fn found(
@@ -40,9 +34,7 @@ impl Place {
         surroundings: &Surroundings,
     ) -> Result<Interpreter, InterpreterError> {
         let asked = asked.map(|name| (name, "--python"));
-        find(asked, self.root(), surroundings)
-            .await
-            .and_then(with_pytest)
+        find(asked, self.root(), surroundings).await.and_then(with_pytest)
     }
 }
 
@@ -63,10 +55,7 @@ async fn the_nearest_one_is_chosen_and_says_why() {
     let path = place.python("active/bin/python", "3.12.1", "8.0.0");
     surroundings.virtual_env = Some(place.root().join("active"));
     assert_eq!(place.found(None, &surroundings).await.unwrap().path, path);
-    let found = place
-        .found(Some("./venv/bin/python"), &surroundings)
-        .await
-        .unwrap();
+    let found = place.found(Some("./venv/bin/python"), &surroundings).await.unwrap();
     assert_eq!(found.chosen_by, "--python");
     assert_eq!(found.pytest.as_deref(), Some("8.0.0"));
 }
@@ -74,10 +63,7 @@ async fn the_nearest_one_is_chosen_and_says_why() {
 #[tokio::test]
 async fn what_is_wrong_is_told_with_the_way_out() {
     let place = Place::new();
-    place.script(
-        "bin/broken",
-        "echo first >&2; echo 'the last word' >&2; exit 3",
-    );
+    place.script("bin/broken", "echo first >&2; echo 'the last word' >&2; exit 3");
     place.script("bin/mute", "exit 3");
     place.python("bin/old", "3.7.9", "7.4.0");
     place.python("bin/bare", "3.12.1", "");
@@ -92,36 +78,20 @@ async fn what_is_wrong_is_told_with_the_way_out() {
         ("bare", "bin/bare -m pip install pytest`"),
         ("early", "has pytest 6.2.5; pytest 7.0 or newer is needed"),
     ] {
-        let error = place
-            .found(Some(name), &place.surroundings())
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = place.found(Some(name), &place.surroundings()).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
     let nothing = Surroundings::default();
-    assert!(matches!(
-        place.found(None, &nothing).await,
-        Err(InterpreterError::None)
-    ));
+    assert!(matches!(place.found(None, &nothing).await, Err(InterpreterError::None)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_answer_is_given_up() {
     let place = Place::new();
     let path = place.script("bin/slow", "exec sleep 600");
-    let error = ask(
-        path,
-        "--python".to_owned(),
-        place.root(),
-        Duration::from_secs(5),
-    )
-    .await
-    .unwrap_err();
-    assert!(
-        error.to_string().contains("did not answer within 5 s"),
-        "{error}"
-    );
+    let error =
+        ask(path, "--python".to_owned(), place.root(), Duration::from_secs(5)).await.unwrap_err();
+    assert!(error.to_string().contains("did not answer within 5 s"), "{error}");
 }
 
 #[tokio::test]
@@ -132,8 +102,5 @@ async fn noise_at_start_up_is_passed_over() {
         "echo hello; printf 'callsheet-probe\\t3.11.7\\t9.2.0\\n'; echo bye",
     );
     let found = place.found(None, &place.surroundings()).await.unwrap();
-    assert_eq!(
-        (found.python.as_str(), found.pytest.as_deref()),
-        ("3.11.7", Some("9.2.0"))
-    );
+    assert_eq!((found.python.as_str(), found.pytest.as_deref()), ("3.11.7", Some("9.2.0")));
 }

@@ -21,11 +21,7 @@ impl Place {
             python: "3.12.0".to_owned(),
             pytest: None,
         };
-        let place = Self {
-            directory,
-            base,
-            progress: RefCell::default(),
-        };
+        let place = Self { directory, base, progress: RefCell::default() };
         // `-m venv DIR` makes DIR with a copy of this script; `-m pip` writes its log and fails where a file says so.
         place.script(
             "bin/python3",
@@ -64,21 +60,11 @@ fi"#,
     }
 
     async fn make(&self) -> Result<PathBuf, ProvisionError> {
-        let surroundings = Surroundings {
-            virtual_env: None,
-            path: self.root().join("bin").into_os_string(),
-        };
+        let surroundings =
+            Surroundings { virtual_env: None, path: self.root().join("bin").into_os_string() };
         let progress = |line: String| self.progress.borrow_mut().push(line);
         let (cache, file) = (self.root().join("cache"), Path::new("requirements.txt"));
-        environment(
-            &self.base,
-            file,
-            self.root(),
-            &cache,
-            &surroundings,
-            &progress,
-        )
-        .await
+        environment(&self.base, file, self.root(), &cache, &surroundings, &progress).await
     }
 }
 
@@ -87,13 +73,7 @@ async fn it_is_made_once_and_again_after_a_change() {
     let place = Place::new();
     let first = place.make().await.unwrap();
     assert!(first.is_file());
-    assert!(
-        place
-            .progress
-            .borrow()
-            .iter()
-            .any(|line| line == "Collecting something")
-    );
+    assert!(place.progress.borrow().iter().any(|line| line == "Collecting something"));
     assert_eq!(place.make().await.unwrap(), first);
     assert_eq!(place.log().len(), 2, "venv and pip ran once");
 
@@ -102,11 +82,7 @@ async fn it_is_made_once_and_again_after_a_change() {
     let second = place.make().await.unwrap();
     assert_ne!(second, first);
     place.write("more.txt", "toolz==1.0\n");
-    assert_ne!(
-        place.make().await.unwrap(),
-        second,
-        "what an included file says counts"
-    );
+    assert_ne!(place.make().await.unwrap(), second, "what an included file says counts");
     assert_eq!(place.log().len(), 6);
 }
 
@@ -118,10 +94,7 @@ async fn a_failure_is_told_in_the_installers_words_and_leaves_nothing_behind() {
     assert!(error.contains("ERROR: No matching distribution"), "{error}");
     assert!(error.contains("pip install"), "{error}");
     fs::remove_file(place.root().join("failing")).unwrap();
-    assert!(
-        place.make().await.unwrap().is_file(),
-        "the half-made one is made anew"
-    );
+    assert!(place.make().await.unwrap().is_file(), "the half-made one is made anew");
 }
 
 #[tokio::test]
@@ -130,13 +103,7 @@ async fn two_at_once_make_it_once() {
     let (first, second) = tokio::join!(place.make(), place.make());
     assert_eq!(first.unwrap(), second.unwrap());
     assert_eq!(place.log().len(), 2);
-    assert!(
-        place
-            .progress
-            .borrow()
-            .iter()
-            .any(|line| line.starts_with("waiting for another run"))
-    );
+    assert!(place.progress.borrow().iter().any(|line| line.starts_with("waiting for another run")));
 }
 
 #[tokio::test]

@@ -141,7 +141,8 @@ class Renderer:
         if crash is not None:
             return str(crash.message)
         # A collection error has text alone; its last line says why.
-        lines = str(longrepr or "").strip().splitlines() if report.failed else []
+        is_of_collection = report.failed and getattr(report, "when", None) == "collect"
+        lines = str(longrepr or "").strip().splitlines() if is_of_collection else []
         return lines[-1].lstrip("E ") if lines else ""
 
     def _location(self, report):

@@ -17,11 +17,7 @@ fn a_crash_is_told_when_it_happens_and_explained_at_the_end() {
     let script = Script::begun(3)
         .pass(0, "test_c.py::test_a")
         .start(0, "test_c.py::test_b")
-        .segfault(
-            0,
-            Some("test_c.py::test_b"),
-            "Fatal Python error: Segmentation fault\n",
-        )
+        .segfault(0, Some("test_c.py::test_b"), "Fatal Python error: Segmentation fault\n")
         .end(0, "test_c.py::test_b", Outcome::Crashed, 0.0)
         .replaced(0, 2)
         .up(2, 3, "fE")
@@ -56,10 +52,7 @@ fn verbosely_a_crash_has_its_own_word() {
         .segfault(0, Some("a.py::t"), "")
         .end(0, "a.py::t", Outcome::Crashed, 0.0)
         .finish(1, None);
-    let options = TerminalOptions {
-        verbosity: 1,
-        ..plain()
-    };
+    let options = TerminalOptions { verbosity: 1, ..plain() };
     assert!(shown(options, &script).contains("\n[gw0] [100%] CRASHED a.py::t\n"));
 }
 
@@ -99,28 +92,16 @@ fn the_last_output_of_a_worker_is_cut_at_its_head_and_told_once() {
         writeln!(tail, "line {number}").unwrap();
         tail
     });
-    let script = Script::run(2)
-        .segfault(0, None, &tail)
-        .segfault(1, None, &tail)
-        .finish(7, None);
+    let script = Script::run(2).segfault(0, None, &tail).segfault(1, None, &tail).finish(7, None);
     let text = shown(plain(), &script);
-    assert!(
-        text.contains("(SIGSEGV)\n    … 10 lines before\n    line 10\n"),
-        "{text}"
-    );
+    assert!(text.contains("(SIGSEGV)\n    … 10 lines before\n    line 10\n"), "{text}");
     assert!(text.contains("    line 49\n[gw1] node down"), "{text}");
-    assert!(
-        text.contains("    (its last output is that of gw0)\n"),
-        "{text}"
-    );
+    assert!(text.contains("    (its last output is that of gw0)\n"), "{text}");
 }
 
 #[test]
 fn verbosely_each_worker_introduces_itself() {
-    let options = TerminalOptions {
-        verbosity: 1,
-        ..plain()
-    };
+    let options = TerminalOptions { verbosity: 1, ..plain() };
     assert_snapshot!(shown(options, &Script::run(1).up(0, 1, "fE")), @r"
     ============================= test session starts ==============================
     gw0 I

@@ -5,12 +5,7 @@ use crate::model::{Outcome, StopReason};
 use crate::report::script::failure;
 
 fn live() -> TerminalOptions {
-    TerminalOptions {
-        live: true,
-        columns: 60,
-        slowest: 3,
-        ..plain()
-    }
+    TerminalOptions { live: true, columns: 60, slowest: 3, ..plain() }
 }
 
 /// What a terminal shows after a script and a tick two seconds later.
@@ -56,9 +51,7 @@ fn before_tests_run_the_seeds_status_line_is_rewritten_in_place() {
 #[test]
 fn while_tests_run_each_worker_has_a_line() {
     let script = Script::begun(40).wait(1000);
-    let script = (0..20).fold(script, |script, number| {
-        script.pass(0, &format!("a.py::t{number}"))
-    });
+    let script = (0..20).fold(script, |script, number| script.pass(0, &format!("a.py::t{number}")));
     let long = "tests/unit/some/deep/folder/test_module.py::TestClass::test_that_is_slow";
     let script = script
         .wait(1500)
@@ -89,12 +82,7 @@ fn while_tests_run_each_worker_has_a_line() {
 #[test]
 fn failures_are_shown_as_they_happen_and_not_again_at_the_end() {
     let script = Script::begun(2)
-        .test(
-            0,
-            "a.py::f",
-            [failure("f", "no", "said\n")],
-            Outcome::Failed,
-        )
+        .test(0, "a.py::f", [failure("f", "no", "said\n")], Outcome::Failed)
         .start(0, "a.py::t")
         .wait(200);
     assert_snapshot!(screen(live(), &script), @r"
@@ -117,10 +105,7 @@ fn failures_are_shown_as_they_happen_and_not_again_at_the_end() {
     1 failed
     [==========>         ]  50% 1/2, about 2s left
     ");
-    let script = script
-        .end(0, "a.py::t", Outcome::Passed, 0.2)
-        .wait(10)
-        .finish(1, None);
+    let script = script.end(0, "a.py::t", Outcome::Passed, 0.2).wait(10).finish(1, None);
     assert_snapshot!(screen(live(), &script), @r"
     =================== test session starts ====================
     platform linux -- Python 3.11.7, pytest-9.2.0, pluggy-1.7.0
@@ -156,24 +141,15 @@ fn many_workers_do_not_fill_the_screen() {
 fn nothing_is_estimated_before_there_is_something_to_go_by() {
     let script = Script::begun(1000).pass(0, "a.py::t");
     let text = screen_after(live(), &script, Duration::from_secs(5));
-    assert!(
-        text.contains("0% 1/1000") && !text.contains("left"),
-        "{text}"
-    );
-    let text = screen_after(
-        live(),
-        &Script::begun(2).pass(0, "a.py::t"),
-        Duration::from_secs(1),
-    );
+    assert!(text.contains("0% 1/1000") && !text.contains("left"), "{text}");
+    let text = screen_after(live(), &Script::begun(2).pass(0, "a.py::t"), Duration::from_secs(1));
     assert!(text.contains("50% 1/2") && !text.contains("left"), "{text}");
 }
 
 #[test]
 fn the_region_is_drawn_at_most_ten_times_a_second() {
     let mut report = TerminalReport::new(live(), Vec::new());
-    let script = (0..5000).fold(Script::begun(5000).wait(1), |script, _| {
-        script.pass(0, "a.py::t")
-    });
+    let script = (0..5000).fold(Script::begun(5000).wait(1), |script, _| script.pass(0, "a.py::t"));
     for (at, event) in &script.events {
         report.event(*at, event).unwrap();
     }
@@ -183,29 +159,17 @@ fn the_region_is_drawn_at_most_ten_times_a_second() {
 
 #[test]
 fn verbosely_each_result_is_a_line_above_the_region() {
-    let options = TerminalOptions {
-        verbosity: 1,
-        ..live()
-    };
+    let options = TerminalOptions { verbosity: 1, ..live() };
     let script = Script::begun(3).pass(0, "a.py::t").pass(1, "a.py::u");
     let text = screen(options, &script);
-    assert!(
-        text.contains("\n[gw1] [ 66%] PASSED a.py::u\ngw0  idle\n"),
-        "{text}"
-    );
+    assert!(text.contains("\n[gw1] [ 66%] PASSED a.py::u\ngw0  idle\n"), "{text}");
 }
 
 #[test]
 fn output_stands_above_the_region() {
-    let options = TerminalOptions {
-        live_output: true,
-        ..live()
-    };
+    let options = TerminalOptions { live_output: true, ..live() };
     let text = screen(options, &Script::begun(3).output(1, "one\ntwo"));
-    assert!(
-        text.contains("\ngw1 │ one\ngw1 │ two\ngw0  idle\n"),
-        "{text}"
-    );
+    assert!(text.contains("\ngw1 │ one\ngw1 │ two\ngw0  idle\n"), "{text}");
 }
 
 #[test]
@@ -220,8 +184,5 @@ fn a_run_that_breaks_off_leaves_no_region_behind() {
     terminal.process(&report.out);
     let text = terminal.screen().contents();
     assert!(!text.contains("idle"), "{text}");
-    assert!(
-        text.contains("SIGTERM: running tests are finished first"),
-        "{text}"
-    );
+    assert!(text.contains("SIGTERM: running tests are finished first"), "{text}");
 }

@@ -30,17 +30,13 @@ fn shown(options: TerminalOptions, script: &Script) -> String {
     }
     let text = String::from_utf8(report.out).unwrap();
     // What pytest pads at the right is not visible and not in the snapshots.
-    text.lines()
-        .map(|line| line.trim_end().to_owned() + "\n")
-        .collect()
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// The lines after the last result.
 fn ending(options: TerminalOptions, script: &Script) -> String {
     let text = shown(options, script);
-    let from = text
-        .find("100%]\n")
-        .map_or(0, |place| place + "100%]\n".len());
+    let from = text.find("100%]\n").map_or(0, |place| place + "100%]\n".len());
     text[from..].to_owned()
 }
 

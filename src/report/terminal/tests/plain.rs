@@ -11,26 +11,16 @@ fn mixed() -> Script {
         brief: "RuntimeError: broke".to_owned(),
         ..report(Phase::Teardown, "error")
     };
-    let skip = || PhaseReport {
-        brief: "Skipped: why not".to_owned(),
-        ..report(Phase::Call, "skipped")
-    };
-    let foretold = PhaseReport {
-        brief: "a bug".to_owned(),
-        ..report(Phase::Call, "xfailed")
-    };
+    let skip =
+        || PhaseReport { brief: "Skipped: why not".to_owned(), ..report(Phase::Call, "skipped") };
+    let foretold = PhaseReport { brief: "a bug".to_owned(), ..report(Phase::Call, "xfailed") };
     let long = "AssertionError: a long message that will certainly be cut because it is long";
     Script::run(2)
         .up(0, 7, "sxfE")
         .up(1, 7, "sxfE")
         .scheduled(7, 2)
         .pass(0, "test_a.py::test_p[0]")
-        .test(
-            1,
-            "test_a.py::test_fail",
-            [failure("test_fail", long, "hello\n")],
-            Outcome::Failed,
-        )
+        .test(1, "test_a.py::test_fail", [failure("test_fail", long, "hello\n")], Outcome::Failed)
         .test(0, "test_a.py::test_td", [teardown], Outcome::Error)
         .test(0, "test_a.py::test_s[0]", [skip()], Outcome::Skipped)
         .test(0, "test_a.py::test_s[1]", [skip()], Outcome::Skipped)
@@ -86,15 +76,10 @@ fn a_run_with_every_kind_of_result() {
 
 #[test]
 fn verbosely_each_result_is_a_line() {
-    let options = TerminalOptions {
-        verbosity: 1,
-        ..plain()
-    };
+    let options = TerminalOptions { verbosity: 1, ..plain() };
     let text = shown(options, &mixed());
     let (results, _) = text.split_once("\n=== ").unwrap_or((&text, ""));
-    let results = results
-        .split_once("= ERRORS")
-        .map_or(results, |(results, _)| results);
+    let results = results.split_once("= ERRORS").map_or(results, |(results, _)| results);
     assert_snapshot!(results, @r"
     ============================= test session starts ==============================
     gw0 I / gw1 I
@@ -122,9 +107,8 @@ fn verbosely_each_result_is_a_line() {
 
 #[test]
 fn letters_wrap_where_pytest_wraps_them() {
-    let script = (0..100).fold(Script::begun(100), |script, number| {
-        script.pass(number % 2, "test_a.py::t")
-    });
+    let script =
+        (0..100).fold(Script::begun(100), |script, number| script.pass(number % 2, "test_a.py::t"));
     let text = shown(plain(), &script.wait(67_012).finish(0, None));
     let (_, text) = text.split_once("LoadScheduling\n").unwrap();
     assert_snapshot!(text, @r"
@@ -165,11 +149,7 @@ fn maxfail_says_what_was_left_out() {
             .test(0, "a.py::f", [failure("f", "no", "")], Outcome::Failed)
             .stop(StopReason::MaxFail(1)),
         |script, number| {
-            script.not_run(
-                &format!("a.py::t{number}"),
-                "stopped after 1 failure",
-                false,
-            )
+            script.not_run(&format!("a.py::t{number}"), "stopped after 1 failure", false)
         },
     );
     let text = shown(plain(), &script.wait(10).finish(1, None));
@@ -212,7 +192,6 @@ fn an_interrupt_is_told_at_once_and_at_the_end() {
     1 not run: interrupted
         a.py::u
     !!!!!!!!!!!!!!!!!!!!!!!!!!!!! Interrupted: SIGINT !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
-    interrupted by SIGINT
     ========================= 1 passed, 1 not run in 0.00s =========================
     ");
 }
@@ -225,18 +204,12 @@ fn a_worker_that_asks_to_stop_is_quoted() {
         exit_code: None,
     });
     let text = ending(plain(), &script.finish(2, None));
-    assert!(
-        text.contains("!! _pytest.outcomes.Exit: enough !!"),
-        "{text}"
-    );
+    assert!(text.contains("!! gw0: _pytest.outcomes.Exit: enough !!"), "{text}");
 }
 
 #[test]
 fn output_stands_under_its_workers_name_and_apart_from_letters() {
-    let options = TerminalOptions {
-        live_output: true,
-        ..plain()
-    };
+    let options = TerminalOptions { live_output: true, ..plain() };
     let script = Script::begun(3)
         .pass(0, "a.py::t")
         .output(0, "one\ntwo\r\n")
@@ -296,10 +269,7 @@ fn the_slowest_tests_and_the_conclusion_come_before_the_short_summary() {
             failure: Some("coverage 50 is below 80".to_owned()),
         })
         .finish(1, Some("the coverage is too low"));
-    let options = TerminalOptions {
-        slowest: 3,
-        ..plain()
-    };
+    let options = TerminalOptions { slowest: 3, ..plain() };
     let text = ending(options, &script);
     let (_, text) = text.split_once("AssertionError\n").unwrap();
     assert_snapshot!(text, @r"
@@ -317,23 +287,14 @@ fn the_slowest_tests_and_the_conclusion_come_before_the_short_summary() {
 #[test]
 fn without_colour_no_control_character_is_written() {
     for verbosity in [-1, 0, 1] {
-        let text = shown(
-            TerminalOptions {
-                verbosity,
-                ..plain()
-            },
-            &mixed(),
-        );
+        let text = shown(TerminalOptions { verbosity, ..plain() }, &mixed());
         assert!(!text.contains(|char: char| char.is_control() && char != '\n'));
     }
 }
 
 #[test]
 fn colour_follows_pytests_rules() {
-    let options = TerminalOptions {
-        color: true,
-        ..plain()
-    };
+    let options = TerminalOptions { color: true, ..plain() };
     let text = shown(options, &mixed());
     let last = text.lines().last().unwrap().replace('\x1b', "ESC");
     assert_snapshot!(last, @"ESC[31m==== ESC[0mESC[1mESC[31m1 failedESC[0m, ESC[32m3 passedESC[0m, ESC[33m2 skippedESC[0m, ESC[33m1 xfailedESC[0m, ESC[33m2 warningsESC[0m, ESC[1mESC[31m1 errorESC[0mESC[31m in 3.20sESC[0mESC[31m ====ESC[0m");
@@ -342,14 +303,28 @@ fn colour_follows_pytests_rules() {
 #[test]
 fn failures_without_a_text_are_in_the_short_summary_alone() {
     let script = Script::begun(1)
-        .test(
-            0,
-            "a.py::f",
-            [report(Phase::Call, "failed")],
-            Outcome::Failed,
-        )
+        .test(0, "a.py::f", [report(Phase::Call, "failed")], Outcome::Failed)
         .finish(1, None);
     let text = ending(plain(), &script);
     assert!(text.starts_with("=========================== short test summary info"));
     assert!(text.contains("\nFAILED a.py::f\n"), "{text}");
+}
+
+#[test]
+fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
+    let shown = |reason: &str, code: i32| {
+        let script = Script::begun(1).stop(StopReason::Worker {
+            worker: WorkerId(0),
+            reason: reason.to_owned(),
+            exit_code: Some(code),
+        });
+        ending(plain(), &script.finish(code, Some(reason)))
+    };
+    let usage = shown("usage: -c\n-c: error: unrecognized arguments: --lost", 4);
+    assert!(usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"), "{usage}");
+    assert_eq!(usage.matches("unrecognized").count(), 1, "{usage}");
+    let broken = shown("Traceback:\n  File \"a.py\"\nOSError: x\n", 3);
+    assert!(broken.contains("!! gw0 stopped the run !!"), "{broken}");
+    assert!(broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="), "{broken}");
+    assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
 }

@@ -13,10 +13,7 @@ fn script() -> Script {
 
 #[test]
 fn quietly_there_is_no_header_and_no_frame() {
-    let options = TerminalOptions {
-        verbosity: -1,
-        ..plain()
-    };
+    let options = TerminalOptions { verbosity: -1, ..plain() };
     assert_snapshot!(shown(options, &script()), @r"
     .F                                                                       [100%]
     =================================== FAILURES ===================================
@@ -35,10 +32,7 @@ fn quietly_there_is_no_header_and_no_frame() {
 
 #[test]
 fn twice_quietly_there_are_no_counts() {
-    let options = TerminalOptions {
-        verbosity: -2,
-        ..plain()
-    };
+    let options = TerminalOptions { verbosity: -2, ..plain() };
     assert!(shown(options, &script()).ends_with("FAILED a.py::f - no\n"));
 }
 

@@ -1,0 +1,58 @@
+//! From what the scheduler says of tests to entries of the public record.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::model::{Durations, Outcome, RunEvent, TestEnd, WorkerId};
+use crate::schedule::Decision;
+
+/// The entry for a decision about a test. `end` is the report of the test it is about, if it came to its end;
+/// `killed` are the workers that we killed on purpose: what they took with them is no crash.
+///
+/// `None` for decisions that are commands, faults or turns of the run: they are the caller's.
+pub(super) fn entry(
+    decision: Decision,
+    end: Option<TestEnd>,
+    killed: &HashSet<WorkerId>,
+) -> Option<RunEvent> {
+    let not_run = |reason: &str| -> Arc<str> { reason.into() };
+    Some(match decision {
+        Decision::Started { worker, lane, index, test } => {
+            RunEvent::TestStarted { worker, lane, index, test }
+        }
+        Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
+            let reason = not_run("its worker's session ended in the middle of it");
+            RunEvent::TestNotRun { lane, index, test, reason, lost: false }
+        }
+        Decision::Finished { worker, lane, index, test, outcome } => {
+            let end = end.unwrap_or_else(|| without_times(outcome));
+            RunEvent::TestFinished { worker, lane, index, test, end }
+        }
+        Decision::Crashed { worker, lane, index, test, .. } if killed.contains(&worker) => {
+            let reason = not_run("it was running when the run was killed");
+            RunEvent::TestNotRun { lane, index, test, reason, lost: false }
+        }
+        Decision::Crashed { worker, lane, index, test, outcome } => {
+            let end = without_times(outcome);
+            RunEvent::TestFinished { worker, lane, index, test, end }
+        }
+        Decision::NotRun { lane, index, test, reason, lost } => {
+            RunEvent::TestNotRun { lane, index, test, reason, lost }
+        }
+        Decision::Differs(diff) => RunEvent::CollectionDiffers(diff),
+        Decision::Rejected { worker } => RunEvent::Notice(format!(
+            "worker '{worker}' is sent away, because it collected other tests"
+        )),
+        Decision::Run { .. }
+        | Decision::Withdraw { .. }
+        | Decision::Finish { .. }
+        | Decision::Scheduling { .. }
+        | Decision::Abort(_)
+        | Decision::Fault(_) => return None,
+    })
+}
+
+/// The end of a test whose times nobody can tell any more.
+fn without_times(outcome: Outcome) -> TestEnd {
+    TestEnd { outcome, durations: Durations::default(), started: 0.0 }
+}

@@ -1,0 +1,191 @@
+//! Scripts: lines of a worker, and what they become or how they break the protocol.
+
+use super::*;
+use crate::model::{Item, Outcome};
+
+const READY: &str = r#"{"t":"ready","protocol":1,"pid":7,"executable":"/py","runtime":"3.11","framework":"pytest 9","platform":"linux","cwd":"/","from":"the future"}"#;
+
+/// Plays the lines, which must all be accepted.
+fn play(lines: &[&str]) -> (Conversation, Vec<WorkerEvent>) {
+    let mut conversation = Conversation::default();
+    let events = lines
+        .iter()
+        .map(|line| {
+            conversation.accept(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"))
+        })
+        .collect();
+    (conversation, events)
+}
+
+/// A worker that has collected three items.
+fn collected() -> Conversation {
+    let items = r#"{"t":"items","items":[["a.py::x",4],["a.py::y",4,"g"],["b.py::z",4,null]]}"#;
+    play(&[READY, items, r#"{"t":"collected","count":3,"deselected":0}"#]).0
+}
+
+/// How the last line broke the protocol after the others were accepted.
+fn broken(mut conversation: Conversation, lines: &[&str]) -> String {
+    let (last, before) = lines.split_last().unwrap();
+    for line in before {
+        conversation.accept(line.as_bytes()).unwrap();
+    }
+    conversation.accept(last.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_whole_life_becomes_events() {
+    let (conversation, events) = play(&[
+        r#"{"t":"warning","stage":"config","id":"","location":"x.py:1","text":"w"}"#,
+        READY,
+        r#"{"t":"collect","id":"c.py","failed":true,"text":"ImportError"}"#,
+        r#"{"t":"items","items":[["a.py::é",4]]}"#,
+        r#"{"t":"items","items":[["a.py::y",4,"g"]]}"#,
+        r#"{"t":"collected","count":2,"deselected":1}"#,
+        r#"{"t":"start","i":1}"#,
+        r#"{"t":"report","i":1,"phase":"call","category":"failed","letter":"F","word":"FAILED","failed":true,"sections":[["out","text"]]}"#,
+        r#"{"t":"halted","i":1}"#,
+        r#"{"t":"ran","i":1,"d":0.5}"#,
+        r#"{"t":"report","i":1,"phase":"teardown","category":"error","letter":"E","word":"ERROR","failed":true}"#,
+        r#"{"t":"end","i":1,"o":"failed","d":[1,0.5,0],"s":1700000000.25}"#,
+        r#"{"t":"stopping","reason":"enough","exit_code":null,"kind":"stop"}"#,
+        r#"{"t":"finished","exit_code":1,"output":{"any":["thing"]},"conclude":{"cov":1}}"#,
+    ]);
+    assert_eq!(conversation.stage(), Stage::Finished);
+    assert_eq!(
+        events[3],
+        WorkerEvent::Items(vec![Item { id: "a.py::é".into(), scope_len: 4, group: None }])
+    );
+    assert_eq!(
+        events[4],
+        WorkerEvent::Items(vec![Item {
+            id: "a.py::y".into(),
+            scope_len: 4,
+            group: Some("g".into())
+        }])
+    );
+    assert_eq!(events[5], WorkerEvent::Collected { count: 2, deselected: 1 });
+    assert_eq!(events[6], WorkerEvent::Started { item: 1 });
+    assert_eq!(events[8], WorkerEvent::Halted { item: 1 });
+    let WorkerEvent::Ended { item: 1, end } = &events[11] else { panic!("{:?}", events[11]) };
+    assert_eq!(end.outcome, Outcome::Failed);
+    assert_eq!((end.durations.total(), end.started), (1.5, 1_700_000_000.25));
+    let finished =
+        WorkerEvent::Finished { exit_code: 1, conclude: Some(r#"{"cov":1}"#.to_owned()) };
+    assert_eq!(events[13], finished);
+}
+
+#[test]
+fn what_is_no_line_of_the_protocol_is_quoted() {
+    for (line, problem) in [
+        ("Traceback (most recent call last):", "expected"),
+        ("", "EOF"),
+        ("[1,2]", "expected"),
+        (r#"{"i":5}"#, "missing field `t`"),
+        (r#"{"t":"begin","i":5}"#, "unknown variant `begin`"),
+        (r#"{"t":"start"}"#, "missing field `i`"),
+        (r#"{"t":"start","i":-1}"#, "-1"),
+        (r#"{"t":"start","i":4294967296}"#, "4294967296"),
+        (r#"{"t":"start","i":1} {"t":"start","i":2}"#, "trailing characters"),
+        (r#"{"t":"end","i":1,"o":"crashed","d":[0,0,0],"s":0}"#, "unknown variant `crashed`"),
+        (r#"{"t":"end","i":1,"o":"passed","d":[0,0],"s":0}"#, "length 2"),
+        (r#"{"t":"end","i":1,"o":"passed","d":[0,0,1e999],"s":0}"#, "number out of range"),
+        (r#"{"t":"items","items":[["é::x",1]]}"#, "no scope of 1 bytes in `é::x`"),
+        (r#"{"t":"items","items":[["x",2]]}"#, "no scope of 2 bytes in `x`"),
+        (r#"{"t":"items","items":[["x"]]}"#, "did not match"),
+    ] {
+        let told = broken(Conversation::default(), &[line]);
+        assert!(told.starts_with("it broke the worker protocol: "), "{told}");
+        assert!(told.contains(problem), "{line}: {told}");
+        assert!(told.ends_with(&format!("in the line `{}`", shown(line.as_bytes()))), "{told}");
+    }
+}
+
+#[test]
+fn what_is_quoted_is_short_and_fit_to_be_shown() {
+    let mut line = b"\x1b[2J\xff\0".to_vec();
+    line.resize(10_000, b'x');
+    let told = Conversation::default().accept(&line).unwrap_err().to_string();
+    assert!(told.contains(r"`\u{1b}[2J"), "{told}");
+    assert!(told.ends_with("xxx…`") && told.len() < 300, "{told}");
+}
+
+#[test]
+fn nesting_without_end_is_no_message() {
+    let line = [r#"{"t":"finished","exit_code":0,"conclude":"#, &"[".repeat(100_000)].concat();
+    assert!(Conversation::default().accept(line.as_bytes()).is_err());
+}
+
+#[test]
+fn a_message_out_of_order_is_named_with_where_the_worker_was() {
+    let start = r#"{"t":"start","i":1}"#;
+    let end = r#"{"t":"end","i":1,"o":"passed","d":[0,0,0],"s":0}"#;
+    let ran = r#"{"t":"ran","i":1,"d":0}"#;
+    let report =
+        r#"{"t":"report","i":2,"phase":"call","category":"","letter":"","word":"","failed":false}"#;
+    for (lines, told) in [
+        (&[start, start][..], "`start` where it was in item 1"),
+        (&[start, r#"{"t":"start","i":2}"#], "`start` where it was in item 1"),
+        (&[end], "`end` of item 1 where it was between tests"),
+        (&[start, end, end], "`end` of item 1 where it was between tests"),
+        (
+            &[start, r#"{"t":"end","i":2,"o":"passed","d":[0,0,0],"s":0}"#],
+            "`end` of item 2 where it was in item 1",
+        ),
+        (&[start, ran, ran], "`ran` where it was in item 1"),
+        (&[ran], "`ran` where it was between tests"),
+        (&[report], "`report` of item 2 where it was between tests"),
+        (&[start, report], "`report` of item 2 where it was in item 1"),
+        (&[r#"{"t":"halted","i":1}"#], "`halted` of item 1 where it was between tests"),
+        (&[READY], "`ready` where it was between tests"),
+        (&[r#"{"t":"items","items":[]}"#], "`items` where it was between tests"),
+        (
+            &[r#"{"t":"collected","count":3,"deselected":0}"#],
+            "`collected` where it was between tests",
+        ),
+        (&[start, r#"{"t":"finished","exit_code":0}"#], "`finished` while item 1 has not ended"),
+        (&[r#"{"t":"finished","exit_code":0}"#, start], "a message after `finished`"),
+    ] {
+        let error = broken(collected(), lines);
+        assert_eq!(error, format!("it broke the worker protocol: {told}"));
+    }
+    let error = broken(Conversation::default(), &[start]);
+    assert_eq!(error, "it broke the worker protocol: `start` where it was not ready yet");
+}
+
+#[test]
+fn a_broken_line_changes_nothing() {
+    let mut conversation = collected();
+    assert!(conversation.accept(br#"{"t":"end","i":1,"o":"passed","d":[0,0,0],"s":0}"#).is_err());
+    assert!(conversation.accept(b"rubbish").is_err());
+    conversation.accept(br#"{"t":"start","i":1}"#).unwrap();
+    assert_eq!(conversation.running(), Some(1));
+}
+
+#[test]
+fn the_parts_of_a_collection_add_up() {
+    let told = broken(
+        Conversation::default(),
+        &[
+            READY,
+            r#"{"t":"items","items":[["x",1]]}"#,
+            r#"{"t":"collected","count":2,"deselected":0}"#,
+        ],
+    );
+    assert_eq!(told, "it broke the worker protocol: `collected` counts 2 items, 1 came");
+}
+
+#[test]
+fn a_worker_of_another_version_is_told_both() {
+    let told =
+        broken(Conversation::default(), &[&READY.replace(r#""protocol":1"#, r#""protocol":2"#)]);
+    assert_eq!(told, "it speaks version 2 of the worker protocol, this agent speaks version 1");
+}
+
+#[test]
+fn a_worker_that_ends_before_it_is_ready_may_say_why() {
+    let (conversation, _) = play(&[
+        r#"{"t":"stopping","reason":"no such option","exit_code":4,"kind":"usage"}"#,
+        r#"{"t":"finished","exit_code":4,"conclude":null}"#,
+    ]);
+    assert_eq!(conversation.stage(), Stage::Finished);
+}

@@ -1,0 +1,497 @@
+//! The library as other programs use it: from every kind of program, several at once, with parts of their own that may fail.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler};
+use callsheet::actors::messages::Event;
+use callsheet::actors::{self, Parts};
+use callsheet::config::{Config, ConfigBuilder};
+use callsheet::launch::{AgentCommand, kill_leftovers};
+use callsheet::model::{Lane, Outcome, RunEvent, TestIndex, Verdict, WorkerId};
+use callsheet::schedule::{Move, Policy, View};
+use callsheet::{Run, Subscriber};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::{Project, Running, python};
+
+/// Ten tests that pass, one that fails, one that is skipped.
+const MIXED: &str = "import pytest\n\
+     @pytest.mark.parametrize('n', range(10))\n\
+     def test_passes(n): pass\n\
+     def test_fails(): assert 0\n\
+     @pytest.mark.skip\n\
+     def test_is_skipped(): pass\n";
+
+/// Three tests, each of which waits until the gate is opened.
+const GATED: &str = "import pytest\n\
+     @pytest.mark.parametrize('n', range(3))\n\
+     def test_waits(n): open('gate').read()\n";
+
+/// What a run does by itself to an end that never comes: far above all deadlines that the tests here set.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn mixed() -> Project {
+    Project::new(&[("test_it.py", MIXED)])
+}
+
+fn gated() -> Project {
+    let project = Project::new(&[("test_it.py", GATED)]);
+    mkfifo(&project.path().join("gate"), Mode::S_IRWXU).unwrap();
+    project
+}
+
+/// Lets one waiting test go on; waits until there is one.
+fn open_gate(project: &Project) {
+    fs::write(project.path().join("gate"), "").unwrap();
+}
+
+/// A run of the project. The test binary can not be an agent, since its `main` is not ours.
+fn config(project: &Project) -> ConfigBuilder {
+    let agent = AgentCommand::Program(env!("CARGO_BIN_EXE_callsheet").into(), vec!["agent".into()]);
+    Config::builder()
+        .root(project.path())
+        .python(project.python().to_str().unwrap())
+        .workers(2)
+        .agent(agent)
+}
+
+/// A subscriber and what it got.
+fn recorder() -> (impl Subscriber + 'static, mpsc::Receiver<RunEvent>) {
+    let (sender, events) = mpsc::channel();
+    (move |event: &RunEvent| sender.send(event.clone()).unwrap(), events)
+}
+
+/// Fails the test if this does not end.
+fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, ended) = mpsc::channel();
+    let thread = thread::spawn(move || sender.send(act()));
+    match ended.recv_timeout(PATIENCE) {
+        Ok(value) => value,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(thread.join().unwrap_err())
+        }
+    }
+}
+
+/// Starts it and waits for the verdict.
+fn verdict(run: Run, config: Config) -> Verdict {
+    let run = run.start(config).unwrap();
+    in_time(|| run.wait()).unwrap()
+}
+
+fn is_start(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::TestStarted { .. })
+}
+
+/// The outcome of each test.
+///
+/// Panics unless each has exactly one terminal state, they are as many as the verdict says in each state, and the verdict is the last event.
+fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
+    let mut ends: HashMap<(Lane, TestIndex), (String, Outcome)> = HashMap::new();
+    for event in events {
+        let (key, id, outcome) = match event {
+            RunEvent::TestFinished { lane, index, test, end, .. } => {
+                ((*lane, *index), &test.id, end.outcome)
+            }
+            RunEvent::TestNotRun { lane, index, test, .. } => {
+                ((*lane, *index), &test.id, Outcome::NotRun)
+            }
+            _ => continue,
+        };
+        assert_eq!(ends.insert(key, (id.to_string(), outcome)), None, "{id} ended twice");
+    }
+    for (outcome, count) in &verdict.outcomes {
+        assert_eq!(
+            ends.values().filter(|(_, known)| known == outcome).count(),
+            *count as usize,
+            "{outcome}"
+        );
+    }
+    let scheduled = events.iter().find_map(|event| match event {
+        RunEvent::SchedulingStarted { tests, .. } => Some(*tests),
+        _ => None,
+    });
+    assert_eq!(ends.len(), verdict.tests as usize);
+    assert_eq!(scheduled.unwrap_or_default(), verdict.tests);
+    assert!(matches!(events[0], RunEvent::RunStarted { .. }), "{:?}", events[0]);
+    assert!(matches!(events.last(), Some(RunEvent::RunFinished(_))));
+    ends.into_values().collect()
+}
+
+fn count(verdict: &Verdict, outcomes: [Outcome; 3]) -> [u32; 3] {
+    outcomes.map(|outcome| verdict.count(outcome))
+}
+
+const PASSED_FAILED_SKIPPED: [Outcome; 3] = [Outcome::Passed, Outcome::Failed, Outcome::Skipped];
+
+#[test]
+fn plain_code_runs_a_suite_and_gets_its_account() {
+    let project = mixed();
+    let (subscriber, events) = recorder();
+    let config = config(&project).build().unwrap();
+    let verdict = in_time(|| callsheet::run(config, subscriber)).unwrap();
+    assert_eq!((verdict.exit_code, verdict.status()), (1, 1));
+    assert_eq!(count(&verdict, PASSED_FAILED_SKIPPED), [10, 1, 1]);
+    let events: Vec<RunEvent> = events.iter().collect();
+    let ends = account(&events, &verdict);
+    assert_eq!(ends["test_it.py::test_fails"], Outcome::Failed);
+    assert_eq!(events.last(), Some(&RunEvent::RunFinished(verdict)));
+}
+
+/// Awaits a verdict that only a second task of the same runtime makes possible.
+fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
+    let project = gated();
+    let config = config(&project).workers(1).build().unwrap();
+    let verdict = in_time(move || {
+        runtime.block_on(async {
+            let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
+            let run = Run::new()
+                .subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
+            let run = run.start(config).unwrap();
+            let opener = async {
+                while let Some(()) = started.recv().await {
+                    let gate = project.path().join("gate");
+                    tokio::task::spawn_blocking(|| fs::write(gate, "")).await.unwrap().unwrap();
+                }
+            };
+            tokio::join!(run.verdict(), opener).0.unwrap()
+        })
+    });
+    assert_eq!((verdict.exit_code, verdict.count(Outcome::Passed)), (0, 3));
+}
+
+#[test]
+fn a_runtime_of_many_threads_is_not_held_up() {
+    a_runtime_goes_on(tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
+}
+
+#[test]
+fn a_runtime_of_one_thread_is_not_held_up() {
+    a_runtime_goes_on(tokio::runtime::Builder::new_current_thread().build().unwrap());
+}
+
+#[test]
+fn two_runs_at_once_share_nothing() {
+    let projects = [gated(), gated()];
+    projects[0].write("test_mine.py", "def test_mine(): assert 0\n");
+    projects[1].write("test_yours.py", "def test_yours(): pass\n");
+    let (start, starts) = mpsc::channel();
+    let mut runs = Vec::new();
+    for project in &projects {
+        let (subscriber, events) = recorder();
+        let start = start.clone();
+        let watch = move |event: &RunEvent| {
+            let started = matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits[0]"));
+            drop(started.then(|| start.send(())));
+        };
+        let config = config(project).build().unwrap();
+        runs.push((
+            Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(),
+            events,
+        ));
+    }
+    // Both stand at a test that waits.
+    for _ in &projects {
+        starts.recv_timeout(PATIENCE).unwrap();
+    }
+    for project in projects {
+        in_time(move || (0..3).for_each(|_| open_gate(&project)));
+    }
+    let [mine, yours] = <[_; 2]>::try_from(runs).unwrap().map(|(run, events)| {
+        let verdict = in_time(|| run.wait()).unwrap();
+        (account(&events.iter().collect::<Vec<_>>(), &verdict), verdict)
+    });
+    assert_eq!((mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)), (1, [3, 1, 0]));
+    assert_eq!((yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)), (0, [4, 0, 0]));
+    assert_eq!(mine.0["test_mine.py::test_mine"], Outcome::Failed);
+    assert_eq!(yours.0["test_yours.py::test_yours"], Outcome::Passed);
+    assert!(!mine.0.contains_key("test_yours.py::test_yours"));
+}
+
+#[test]
+fn a_stopped_run_finishes_what_runs() {
+    let project = gated();
+    let (subscriber, events) = recorder();
+    let config = config(&project).workers(1).build().unwrap();
+    let run = Run::new().subscribe(subscriber).start(config).unwrap();
+    let mut seen: Vec<RunEvent> = Vec::new();
+    let stopper = run.stopper();
+    while let Ok(event) = events.recv_timeout(PATIENCE) {
+        if is_start(&event) {
+            stopper.stop("a test of the library");
+        }
+        if matches!(event, RunEvent::Stopping(_)) {
+            let gate = project.path().join("gate");
+            in_time(|| fs::write(gate, "")).unwrap();
+        }
+        seen.push(event);
+    }
+    let verdict = in_time(|| run.wait()).unwrap();
+    account(&seen, &verdict);
+    assert_eq!((verdict.exit_code, verdict.lost), (2, 0));
+    assert_eq!((verdict.count(Outcome::Passed), verdict.count(Outcome::NotRun)), (1, 2));
+    assert_eq!(verdict.explanation.as_deref(), Some("interrupted by a test of the library"));
+    // It has ended, so this does nothing.
+    stopper.kill("nobody");
+}
+
+#[test]
+fn a_killed_run_leaves_no_process_and_no_test_without_its_state() {
+    let project = gated();
+    let (subscriber, events) = recorder();
+    let config = config(&project).build().unwrap();
+    let run_id = config.run_id.clone();
+    let run = Run::new().subscribe(subscriber).start(config).unwrap();
+    let mut seen: Vec<RunEvent> = Vec::new();
+    while let Ok(event) = events.recv_timeout(PATIENCE) {
+        if is_start(&event) {
+            run.kill("a test of the library");
+        }
+        seen.push(event);
+    }
+    let verdict = in_time(|| run.wait()).unwrap();
+    assert!(account(&seen, &verdict).values().all(|outcome| *outcome == Outcome::NotRun));
+    assert_eq!((verdict.exit_code, verdict.tests, verdict.lost), (2, 3, 0));
+    assert_eq!(kill_leftovers(&run_id), 0);
+}
+
+/// A policy made of its `refill`.
+struct Own<F>(F);
+
+impl<F: FnMut(WorkerId, &View<'_>) -> Vec<Move> + Send> Policy for Own<F> {
+    fn name(&self) -> &'static str {
+        "Own"
+    }
+
+    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
+        (self.0)(worker, view)
+    }
+}
+
+/// Makes the closure's signature known.
+fn own<F: FnMut(WorkerId, &View<'_>) -> Vec<Move> + Send>(refill: F) -> Own<F> {
+    Own(refill)
+}
+
+#[test]
+fn a_policy_of_the_program_decides_the_order() {
+    let project = Project::new(&[(
+        "test_it.py",
+        "def test_a(): pass\ndef test_ccc(): pass\ndef test_dddd(): pass\ndef test_bb(): pass\n",
+    )]);
+    let longest_first = own(|worker, view| {
+        let free = view.load(worker) == 0;
+        let longest = view.waiting().max_by_key(|test| view.items()[test.0 as usize].id.len());
+        vec![Move::give(worker, longest.filter(|_| free))]
+    });
+    let (subscriber, events) = recorder();
+    let config = config(&project).workers(1).build().unwrap();
+    let verdict = verdict(Run::new().policy(longest_first).subscribe(subscriber), config);
+    assert_eq!(verdict.exit_code, 0);
+    let order: Vec<String> = events
+        .iter()
+        .filter_map(|event| match event {
+            RunEvent::TestStarted { test, .. } => Some(test.id.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}")));
+}
+
+/// Runs the mixed project by this policy, which ends it.
+fn broken_by(policy: impl Policy + 'static) -> String {
+    let project = mixed();
+    let (subscriber, events) = recorder();
+    let config = config(&project).build().unwrap();
+    let run_id = config.run_id.clone();
+    let verdict = verdict(Run::new().policy(policy).subscribe(subscriber), config);
+    assert_eq!((verdict.exit_code, verdict.tests), (3, 12));
+    account(&events.iter().collect::<Vec<_>>(), &verdict);
+    assert_eq!(kill_leftovers(&run_id), 0);
+    verdict.explanation.unwrap()
+}
+
+#[test]
+fn a_policy_that_breaks_the_rules_ends_the_run_with_its_name() {
+    let why = broken_by(own(|worker, _| vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]));
+    assert!(why.starts_with("policy Own moved test 99"), "{why}");
+}
+
+#[test]
+fn a_policy_that_panics_ends_the_run_with_its_words() {
+    let mut asked = 0;
+    let why = broken_by(own(move |worker, view| {
+        asked += 1;
+        assert!(asked < 4, "out of ideas");
+        vec![Move::give(worker, view.waiting().take(1))]
+    }));
+    assert_eq!(why, "policy Own panicked: out of ideas");
+}
+
+#[test]
+fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
+    let project = mixed();
+    let (before, after) = (recorder(), recorder());
+    let mut events_seen = 0;
+    let panics = move |event: &RunEvent| {
+        events_seen += 1;
+        assert!(!is_start(event), "no more after {events_seen} events");
+        assert!(events_seen < 1000);
+    };
+    let run = Run::new().subscribe(before.0).subscribe(panics).subscribe(after.0);
+    let verdict = verdict(run, config(&project).build().unwrap());
+    assert_eq!(count(&verdict, PASSED_FAILED_SKIPPED), [10, 1, 1]);
+    assert_eq!(verdict.exit_code, 3);
+    let why = verdict.explanation.clone().unwrap();
+    assert!(why.starts_with("a subscriber panicked: no more after"), "{why}");
+    let [before, after] = [before.1, after.1].map(|events| events.iter().collect::<Vec<_>>());
+    assert_eq!(before, after);
+    account(&before, &verdict);
+    let notices = before.iter().filter(|event| matches!(event, RunEvent::Notice(_)));
+    assert_eq!(notices.count(), 1);
+}
+
+#[test]
+fn a_subscriber_that_panics_at_the_last_event_is_told_of_by_the_answer() {
+    let project = mixed();
+    let (subscriber, events) = recorder();
+    let panics =
+        |event: &RunEvent| assert!(!matches!(event, RunEvent::RunFinished(_)), "not the end");
+    let verdict = verdict(
+        Run::new().subscribe(panics).subscribe(subscriber),
+        config(&project).build().unwrap(),
+    );
+    let explanation = verdict.explanation.as_deref();
+    assert_eq!((verdict.exit_code, explanation), (3, Some("a subscriber panicked: not the end")));
+    account(&events.iter().collect::<Vec<_>>(), &verdict);
+}
+
+/// An actor of the host program.
+struct Collector(mpsc::Sender<RunEvent>);
+
+impl Actor for Collector {
+    type Context = Context<Self>;
+}
+
+impl Handler<Event> for Collector {
+    type Result = ();
+
+    fn handle(&mut self, Event(event): Event, _context: &mut Context<Self>) {
+        self.0.send((*event).clone()).unwrap();
+    }
+}
+
+/// Starts a run here, with an actor that gets its events, and awaits the verdict.
+async fn hosted(config: Config) -> (Vec<RunEvent>, Verdict) {
+    let (sender, events) = mpsc::channel();
+    let collector = Collector(sender).start();
+    let recipients = vec![collector.clone().recipient()];
+    let run = actors::start(&config, Parts { recipients, ..Parts::default() }).unwrap();
+    let verdict = run.verdict().await.unwrap();
+    // A message of our own comes after all of the run's.
+    let last = Event(std::sync::Arc::new(RunEvent::Progress(String::new())));
+    collector.send(last).await.unwrap();
+    let mut events: Vec<RunEvent> = events.try_iter().collect();
+    events.pop();
+    (events, verdict)
+}
+
+#[test]
+fn a_system_hosts_one_run_after_the_other_and_two_at_once() {
+    let project = mixed();
+    let configs: Vec<Config> = (0..3).map(|_| config(&project).build().unwrap()).collect();
+    let runs = in_time(move || {
+        let [first, second, third] = <[Config; 3]>::try_from(configs).unwrap();
+        actix::System::new().block_on(async {
+            let first = hosted(first).await;
+            let (second, third) = tokio::join!(hosted(second), hosted(third));
+            [first, second, third]
+        })
+    });
+    for (events, verdict) in &runs {
+        assert_eq!((verdict.exit_code, count(verdict, PASSED_FAILED_SKIPPED)), (1, [10, 1, 1]));
+        account(events, verdict);
+    }
+}
+
+#[test]
+fn a_hosted_run_leaves_no_actor_behind() {
+    let (project, stopped) = (mixed(), gated());
+    let (whole, config) = (config(&project).build().unwrap(), config(&stopped).build().unwrap());
+    let verdict = in_time(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let system = tokio::task::LocalSet::new();
+        let verdict = system.block_on(&runtime, async {
+            hosted(whole).await;
+            let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
+            let watch = move |event: &RunEvent| drop(is_start(event).then(|| sender.send(())));
+            let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };
+            let run = actors::start(&config, parts).unwrap();
+            started.recv().await.unwrap();
+            run.kill("its host");
+            run.verdict().await.unwrap()
+        });
+        // It ends when the last task in it has: an actor that stayed would keep it.
+        runtime.block_on(system);
+        verdict
+    });
+    assert_eq!((verdict.exit_code, verdict.count(Outcome::NotRun)), (2, 3));
+}
+
+/// Runs an example on the suite in `tests/suites/hello` to its end and gives what it printed.
+fn example(name: &str, more: &[&str]) -> String {
+    let own = std::env::current_exe().unwrap();
+    let program = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(
+        program.exists(),
+        "{} is not built; `cargo build --examples` does it",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hello"));
+    command.arg(python(&["pytest==9.2.0"])).args(more);
+    let told = Running::start(command).end();
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""), "{told}");
+    told.stdout
+}
+
+#[test]
+fn example_embed() {
+    assert!(example("embed", &[]).contains("15 of 17 tests passed"));
+}
+
+#[test]
+fn example_own_policy() {
+    let told = example("own_policy", &["guestbook"]);
+    assert!(
+        told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"),
+        "{told}"
+    );
+    let lanes: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains("test_guestbook.py"))
+        .filter_map(|line| line.split_once(' ').map(|(worker, _)| worker))
+        .collect();
+    assert_eq!(lanes, ["gw0"; 7], "{told}");
+}
+
+#[test]
+fn example_inside_actix() {
+    let told = example("inside_actix", &["3"]);
+    assert!(told.ends_with("interrupted by the counter\n"), "{told}");
+}
+
+#[test]
+fn example_inside_tokio() {
+    let told = example("inside_tokio", &[]);
+    assert!(told.contains("the whole run: 15 passed, 0 not run, exit code 0"), "{told}");
+    assert!(told.contains("the stopped run: ") && told.contains("exit code 2"), "{told}");
+}
