@@ -9,5 +9,6 @@ mod faults;
 mod library;
 mod modes;
 mod outcomes;
+mod plugins;
 mod seed;
 mod support;
