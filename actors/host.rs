@@ -13,12 +13,8 @@ use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::mpsc;
-<<<<<<< /tmp/m/o.rs
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
-=======
-use tokio::task::JoinHandle;
->>>>>>> /tmp/m/t.rs
 use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostNews, ToHost};
@@ -32,11 +28,7 @@ const BEATS: u32 = 6;
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
 
-<<<<<<< /tmp/m/o.rs
 /// How long an agent that has ended may take to be read to the end of its stderr, which a process it started may still hold.
-=======
-/// How long an agent that has ended may still be heard on stderr: something else may hold the pipe open.
->>>>>>> /tmp/m/t.rs
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to look at when this program, started as its own agent, does not become one.
@@ -58,7 +50,6 @@ pub(super) struct HostActor {
     greeted: bool,
     silent: Duration,
     lost: bool,
-    stderr: Option<JoinHandle<()>>,
     last_words: Rc<RefCell<String>>,
 }
 
@@ -95,7 +86,6 @@ impl HostActor {
             greeted: false,
             silent: Duration::ZERO,
             lost: false,
-            stderr: None,
             last_words: Rc::default(),
         }
     }
@@ -122,9 +112,6 @@ impl HostActor {
             why.push_str(SERVE_FIRST);
         }
         debug!("agent lost: {why}");
-        if let Some(stderr) = self.stderr.take() {
-            stderr.abort();
-        }
         if let Some(child) = &mut self.child {
             // It may be gone already.
             let _gone = child.start_kill();
@@ -205,19 +192,9 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-<<<<<<< /tmp/m/o.rs
-<<<<<<< /tmp/m/o.rs
         // Not of this actor: it is heard while the actor waits for the agent's end.
         self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
-=======
-        // A task of its own, because it goes on while the actor waits for the end of the process.
-        self.stderr = Some(actix_rt::spawn(log_stderr(stderr, self.last_words.clone())));
->>>>>>> /tmp/m/t.rs
-        context.run_interval(self.interval(), Self::beat);
-=======
-        context.spawn(wrap_future(log_stderr(stderr, self.last_words.clone())));
         context.run_later(self.interval(), Self::beat);
->>>>>>> /tmp/m/t.rs
     }
 }
 
@@ -249,30 +226,7 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
-<<<<<<< /tmp/m/o.rs
         self.part(None, context);
-=======
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        let stderr = self.stderr.take();
-        let waited = async move {
-            let why = match tokio::time::timeout(ENDING, child.wait()).await {
-                Ok(Ok(status)) => format!("its agent ended: {status}"),
-                Ok(Err(problem)) => format!("its agent ended: {problem}"),
-                Err(_) => "its agent closed the link".to_owned(),
-            };
-            if let Some(mut stderr) = stderr
-                && tokio::time::timeout(LAST_WORDS, &mut stderr).await.is_err()
-            {
-                stderr.abort();
-            }
-            why
-        };
-        let lose =
-            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
-        context.wait(wrap_future(waited).map(lose));
->>>>>>> /tmp/m/t.rs
     }
 }
 
@@ -307,9 +261,8 @@ async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<
 
 /// An agent says nothing on stderr but its log and a panic.
 async fn log_stderr(stderr: ChildStderr, last_words: Rc<RefCell<String>>) {
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line).into_owned();
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
         warn!(target: "callsheet::agent", "{line}");
         if !line.trim().is_empty() {
             *last_words.borrow_mut() = line;

@@ -21,11 +21,7 @@ fn config() -> Result<Config, ConfigError> {
     }
 }
 
-<<<<<<< /tmp/m/o.rs
-/// What the tests come to, one by one.
-=======
 /// What a run tells the async world.
->>>>>>> /tmp/m/t.rs
 type Results = mpsc::UnboundedReceiver<(TestName, Outcome)>;
 
 /// Starts a run whose results arrive in the async world as they come.

@@ -154,21 +154,12 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
     let verdict = in_time(move || {
         runtime.block_on(async {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-<<<<<<< /tmp/m/o.rs
             let watch = move |event: &RunEvent| {
                 if is_start(event) {
                     sender.send(()).unwrap();
                 }
             };
             let run = Run::new().subscribe(watch).start(config).unwrap();
-=======
-            let run = Run::new().subscribe(move |event: &RunEvent| {
-                if is_start(event) {
-                    let _gone = sender.send(());
-                }
-            });
-            let run = run.start(config).unwrap();
->>>>>>> /tmp/m/t.rs
             let opener = async {
                 while let Some(()) = started.recv().await {
                     tokio::task::spawn_blocking(open_gate(&project)).await.unwrap();
@@ -204,15 +195,9 @@ fn two_runs_at_once_share_nothing() {
         let (subscriber, events) = recorder();
         let start = start.clone();
         let watch = move |event: &RunEvent| {
-<<<<<<< /tmp/m/o.rs
             if matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits"))
             {
                 start.send(()).unwrap();
-=======
-            let started = matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits[0]"));
-            if started {
-                let _gone = start.send(());
->>>>>>> /tmp/m/t.rs
             }
         };
         let config = config(project).workers(1).build().unwrap();
@@ -456,11 +441,7 @@ fn a_hosted_run_leaves_no_actor_behind() {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
             let watch = move |event: &RunEvent| {
                 if is_start(event) {
-<<<<<<< /tmp/m/o.rs
                     sender.send(()).unwrap();
-=======
-                    let _gone = sender.send(());
->>>>>>> /tmp/m/t.rs
                 }
             };
             let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };

@@ -90,7 +90,10 @@ fn equals_plain(pytest: &str) {
     let project = Project::with(&[pytest], &[("test_a.py", OUTCOMES), ("test_b.py", OUTCOMES)]);
     let select = ["-k", "not left_out"];
     let plain = project.run_python(&["-m", "pytest", select[0], select[1]]);
-    plain.assert(1, "4 failed, 12 passed, 2 skipped, 2 deselected, 2 xfailed, 2 xpassed, 6 warnings, 4 errors");
+    plain.assert(
+        1,
+        "4 failed, 12 passed, 2 skipped, 2 deselected, 2 xfailed, 2 xpassed, 6 warnings, 4 errors",
+    );
     let told = project.run(&["-n", "2", "-v", select[0], select[1]]);
     told.assert(1, plain.counts()).says("Captured stdout call").says("Differing items:");
     told.says(&pytest.replace("==", " "));

@@ -45,7 +45,10 @@ fn an_agent_that_is_lost_while_its_workers_collect_is_replaced() {
         \x20       open('killed', 'w').close()\n\
         \x20       os.kill(os.getppid(), signal.SIGKILL)\n\
         \x20       signal.pause()\n";
-    let project = Project::new(&[("conftest.py", conftest), ("test_a.py", "def test_a(): pass\ndef test_b(): pass\n")]);
+    let project = Project::new(&[
+        ("conftest.py", conftest),
+        ("test_a.py", "def test_a(): pass\ndef test_b(): pass\n"),
+    ]);
     let told = project.run(&["-n", "1"]);
     told.assert(0, "2 passed").says("lost with its agent").says("replacing crashed worker gw0");
 }
@@ -53,7 +56,8 @@ fn an_agent_that_is_lost_while_its_workers_collect_is_replaced() {
 #[test]
 fn an_agent_that_says_nothing_is_lost() {
     let test = "def test_stops_the_agent():\n    os.kill(os.getppid(), signal.SIGSTOP)\n    signal.pause()";
-    let told = between_twenty(test).run_with(&[("CALLSHEET_DEADLINES_SILENCE", "2s")], &["-n", "1"]);
+    let told =
+        between_twenty(test).run_with(&[("CALLSHEET_DEADLINES_SILENCE", "2s")], &["-n", "1"]);
     told.assert(1, "1 failed, 20 passed").says("its agent said nothing for 2 s");
 }
 
@@ -65,7 +69,8 @@ fn a_command_that_was_suspended_blames_nobody() {
         \x20   os.kill(command, signal.SIGSTOP)\n\
         \x20   time.sleep(4)\n\
         \x20   os.kill(command, signal.SIGCONT)";
-    let told = between_twenty(test).run_with(&[("CALLSHEET_DEADLINES_SILENCE", "1s")], &["-n", "2"]);
+    let told =
+        between_twenty(test).run_with(&[("CALLSHEET_DEADLINES_SILENCE", "1s")], &["-n", "2"]);
     told.assert(0, "21 passed").is_silent_on("node down");
 }
 

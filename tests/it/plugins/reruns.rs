@@ -57,6 +57,7 @@ fn a_timeout_by_signal_fails_the_test_alone() {
 fn a_timeout_by_thread_takes_the_worker_along_and_its_stacks_are_shown() {
     let project = with_plugins(&[("test_a.py", HANGS)]);
     let told = project.run(&["-n", "1", "--", "--timeout=1", "--timeout-method=thread"]);
-    told.assert(1, "1 failed, 1 passed").says("worker 'gw0' crashed while running 'test_a.py::test_hangs'");
+    told.assert(1, "1 failed, 1 passed")
+        .says("worker 'gw0' crashed while running 'test_a.py::test_hangs'");
     told.says("+ Timeout +").says("while True: time.sleep(0.01)");
 }
