@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -59,16 +60,18 @@ impl AdapterError {
 
 impl Adapter {
     /// Finds what runs the suite, making its environment if the suite asks for one; `progress` gets a line for each step that takes time.
+    /// An interpreter or another program of the suite has `patience` to say who it is.
     ///
     /// # Errors
     /// One sentence with the cause and the way out.
     pub async fn prepare(
         suite: &Suite,
+        patience: Duration,
         progress: impl Fn(String),
     ) -> Result<(Self, SuiteInfo), AdapterError> {
         match suite {
             Suite::Pytest(suite) => {
-                let (pytest, info) = Pytest::prepare(suite, &progress).await?;
+                let (pytest, info) = Pytest::prepare(suite, patience, &progress).await?;
                 Ok((Self::Pytest(pytest), info))
             }
         }

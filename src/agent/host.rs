@@ -160,7 +160,9 @@ impl Host {
         match message {
             ToAgent::Prepare { suite, deadlines, worker_memory } => {
                 self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
-                self.tasks.spawn_local(prepare(self.sender.clone(), self.state.clone(), suite));
+                let patience = deadlines.agent;
+                let (sender, state) = (self.sender.clone(), self.state.clone());
+                self.tasks.spawn_local(prepare(sender, state, suite, patience));
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
@@ -228,9 +230,9 @@ impl Host {
     }
 }
 
-async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite) {
+async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite, patience: Duration) {
     let progress = |step: String| sender.send(&FromAgent::Progress(step));
-    let answer = match Adapter::prepare(&suite, progress).await {
+    let answer = match Adapter::prepare(&suite, patience, progress).await {
         Ok((adapter, info)) => {
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::resolve::Resolved;
 use super::value::Automatic;
 use super::{ConfigError, Origin};
-use crate::model::PytestSuite;
+use crate::model::{NamedPython, PytestSuite};
 
 /// The suite. Workers work in the user's directory, wherever the project's file is: pytest itself finds its root.
 ///
@@ -68,16 +68,18 @@ fn without_basetemp(args: &[String]) -> (Vec<String>, Option<PathBuf>) {
 }
 
 /// The interpreter; one given by a relative path is made absolute, because a worker may work elsewhere.
-fn python(resolved: &Resolved) -> Option<String> {
+fn python(resolved: &Resolved) -> Option<NamedPython> {
     let python = &resolved.settings.python;
     if python.value.is_empty() {
         return None;
     }
-    if python.value.contains('/') {
-        let base = resolved.base(&python.origin());
-        return Some(base.join(&python.value).display().to_string());
-    }
-    Some(python.value.clone())
+    let origin = python.origin();
+    let name = if python.value.contains('/') {
+        resolved.base(&origin).join(&python.value).display().to_string()
+    } else {
+        python.value.clone()
+    };
+    Some(NamedPython { name, named_by: origin.to_string() })
 }
 
 fn provision(resolved: &Resolved) -> Result<Option<PathBuf>, ConfigError> {

@@ -21,7 +21,7 @@ pub struct PytestSuite {
     pub root: PathBuf,
 
     /// The interpreter asked for by name or path; found by the adapter's rules if `None`.
-    pub python: Option<String>,
+    pub python: Option<NamedPython>,
 
     /// A requirements file to make (or find in the cache) a virtual environment from.
     pub provision: Option<PathBuf>,
@@ -31,6 +31,16 @@ pub struct PytestSuite {
 
     /// pytest's `--basetemp` if one was given; each worker gets `popen-gwN` below it.
     pub basetemp: Option<PathBuf>,
+}
+
+/// An interpreter that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedPython {
+    /// Its name or path.
+    pub name: String,
+
+    /// What named it, as people are told: `--python`, `callsheet.toml`, ….
+    pub named_by: String,
 }
 
 /// What an agent found out about a suite before any worker was started.
@@ -86,7 +96,8 @@ pub struct WorkerInput {
 /// How long each step may take before its worker is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadlines {
-    /// From the start of an agent to its readiness, without the time for provisioning.
+    /// From the start of an agent to its readiness, without the time for provisioning; also from the start of an
+    /// interpreter to its answer who it is.
     pub agent: Duration,
 
     /// From the start of a worker process to its introduction.

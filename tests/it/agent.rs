@@ -12,8 +12,8 @@ use callsheet::Run;
 use callsheet::config::Config;
 use callsheet::launch::AgentCommand;
 use callsheet::model::{
-    Deadlines, Death, Ending, PytestSuite, RunEvent, Suite, Verdict, WorkerId, WorkerInput,
-    WorkerSpec,
+    Deadlines, Death, Ending, NamedPython, PytestSuite, RunEvent, Suite, Verdict, WorkerId,
+    WorkerInput, WorkerSpec,
 };
 use callsheet::wire::{FrameCodec, FromAgent, Outbox, Preamble, ToAgent, WorkerEvent};
 use tokio_util::bytes::BytesMut;
@@ -212,7 +212,10 @@ impl Controller {
         let mut controller = Self::start();
         let suite = PytestSuite {
             root: project.path().to_owned(),
-            python: Some(project.python().display().to_string()),
+            python: Some(NamedPython {
+                name: project.python().display().to_string(),
+                named_by: "--python".into(),
+            }),
             ..PytestSuite::default()
         };
         let deadlines = Deadlines { shutdown: Duration::from_secs(20), ..Deadlines::default() };
@@ -408,7 +411,7 @@ fn a_worker_needs_a_suite_that_was_prepared() {
     assert_eq!(why, "its suite was not prepared on this host");
     let suite = PytestSuite {
         root: "/".into(),
-        python: Some("/nowhere/python".to_owned()),
+        python: Some(NamedPython { name: "/nowhere/python".into(), named_by: "--python".into() }),
         ..PytestSuite::default()
     };
     controller.say(&ToAgent::Prepare {

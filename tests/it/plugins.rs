@@ -22,7 +22,10 @@ const PLUGINS: [&str; 8] = [
 /// A project beside all plugins, its order that of its files.
 pub(crate) fn with_plugins(files: &[(&str, &str)]) -> Project {
     let project = Project::with(&PLUGINS, files);
-    project.write("pytest.ini", "[pytest]\naddopts = -p no:randomly\n");
+    project.write(
+        "pytest.ini",
+        "[pytest]\naddopts = -p no:randomly\nasyncio_default_fixture_loop_scope = function\n",
+    );
     project
 }
 

@@ -10,9 +10,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::process::Command;
 
-/// How long an interpreter may take to start: a cold one on a network file system takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// The oldest Python and pytest that the worker runs on.
 const OLDEST_PYTHON: (u32, u32) = (3, 8);
 const OLDEST_PYTEST: u32 = 7;
@@ -79,7 +76,7 @@ pub enum InterpreterError {
 
     /// It does not answer.
     #[error(
-        "the interpreter `{path}` ({chosen_by}) did not answer within {seconds} s; name another with `--python`"
+        "the interpreter `{path}` ({chosen_by}) did not answer within {seconds} s; name another with `--python`, or give it more time with `[deadlines] agent`"
     )]
     Hangs {
         /// Its path.
@@ -141,24 +138,28 @@ impl InterpreterError {
     }
 }
 
-/// Where interpreters are looked for beside the project.
-#[derive(Debug, Clone, Default)]
+/// Where interpreters are looked for beside the project, and how long one may take to answer.
+#[derive(Debug, Clone)]
 pub(super) struct Surroundings {
     /// `VIRTUAL_ENV`.
     pub(super) virtual_env: Option<PathBuf>,
 
     /// `PATH`.
     pub(super) path: OsString,
+
+    /// From an interpreter's start to its answer; a cold one on a network file system takes seconds.
+    pub(super) patience: Duration,
 }
 
 impl Surroundings {
     /// Those of this process.
-    pub(super) fn of_process() -> Self {
+    pub(super) fn of_process(patience: Duration) -> Self {
         Self {
             virtual_env: std::env::var_os("VIRTUAL_ENV")
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
             path: std::env::var_os("PATH").unwrap_or_default(),
+            patience,
         }
     }
 
@@ -220,7 +221,7 @@ pub(super) async fn find(
     surroundings: &Surroundings,
 ) -> Result<Interpreter, InterpreterError> {
     let (path, chosen_by) = surroundings.choose(asked, root)?;
-    ask(path, chosen_by, root, PATIENCE).await
+    ask(path, chosen_by, root, surroundings.patience).await
 }
 
 /// The same interpreter, if it has a pytest that the worker can run in.

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -119,19 +120,21 @@ struct Concluded {
 }
 
 impl Pytest {
-    /// Finds the interpreter, or makes its environment, and a place for the run's temporary directories.
+    /// Finds the interpreter, or makes its environment, and a place for the run's temporary directories. An interpreter has
+    /// `patience` to say who it is.
     ///
     /// # Errors
     /// [`PytestError`]
     pub async fn prepare(
         suite: &PytestSuite,
+        patience: Duration,
         progress: &impl Fn(String),
     ) -> Result<(Self, SuiteInfo), PytestError> {
         let places = Places {
             cache: cache_home().join("callsheet"),
             temp: env::var_os("PYTEST_DEBUG_TEMPROOT").map_or_else(env::temp_dir, PathBuf::from),
         };
-        Self::prepare_in(suite, Surroundings::of_process(), &places, progress).await
+        Self::prepare_in(suite, Surroundings::of_process(patience), &places, progress).await
     }
 
     async fn prepare_in(
@@ -285,7 +288,8 @@ async fn choose(
     surroundings: &Surroundings,
     progress: &impl Fn(String),
 ) -> Result<Interpreter, PytestError> {
-    let asked = suite.python.as_deref().map(|name| (name, "--python"));
+    let asked =
+        suite.python.as_ref().map(|python| (python.name.as_str(), python.named_by.as_str()));
     let found = interpreter::find(asked, root, surroundings).await?;
     let Some(requirements) = &suite.provision else {
         return Ok(interpreter::with_pytest(found)?);
@@ -293,7 +297,8 @@ async fn choose(
     let python =
         provision::environment(&found, requirements, root, cache, surroundings, progress).await?;
     let shown = requirements.display().to_string();
-    let made = Surroundings { virtual_env: None, path: OsString::new() };
+    let made =
+        Surroundings { virtual_env: None, path: OsString::new(), patience: surroundings.patience };
     let name = python.display().to_string();
     let by = format!("made from {shown}");
     let made = interpreter::find(Some((&name, &by)), root, &made).await?;

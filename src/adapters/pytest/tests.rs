@@ -31,8 +31,12 @@ impl Place {
 
     async fn prepare(&self, suite: &PytestSuite) -> Result<(Pytest, SuiteInfo), PytestError> {
         let places = Places { cache: self.root().join("cache"), temp: self.root() };
-        Pytest::prepare_in(suite, Surroundings::default(), &places, &|_| {}).await
+        Pytest::prepare_in(suite, surroundings(), &places, &|_| {}).await
     }
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { virtual_env: None, path: OsString::new(), patience: Duration::from_secs(60) }
 }
 
 fn input() -> WorkerInput {

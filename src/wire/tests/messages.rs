@@ -9,9 +9,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    CollectReport, Deadlines, Death, Durations, Ending, Item, Outcome, Phase, PhaseReport,
-    PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, WarningReport, WarningStage, WorkerId,
-    WorkerInfo, WorkerInput, WorkerSpec,
+    CollectReport, Deadlines, Death, Durations, Ending, Item, NamedPython, Outcome, Phase,
+    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, WarningReport,
+    WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
@@ -111,7 +111,8 @@ fn items() -> BoxedStrategy<Vec<u32>> {
 
 fn suite() -> BoxedStrategy<Suite> {
     let path = || option::of(text().prop_map(PathBuf::from));
-    (text(), option::of(text()), path(), words(), path())
+    let python = (text(), text()).prop_map(|(name, named_by)| NamedPython { name, named_by });
+    (text(), option::of(python), path(), words(), path())
         .prop_map(|(root, python, provision, args, basetemp)| {
             Suite::Pytest(PytestSuite { root: root.into(), python, provision, args, basetemp })
         })

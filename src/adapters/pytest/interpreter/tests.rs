@@ -25,7 +25,11 @@ impl Place {
     }
 
     fn surroundings(&self) -> Surroundings {
-        Surroundings { virtual_env: None, path: self.root().join("bin").into_os_string() }
+        Surroundings {
+            virtual_env: None,
+            path: self.root().join("bin").into_os_string(),
+            patience: Duration::from_secs(60),
+        }
     }
 
     async fn found(
@@ -81,7 +85,7 @@ async fn what_is_wrong_is_told_with_the_way_out() {
         let error = place.found(Some(name), &place.surroundings()).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
-    let nothing = Surroundings::default();
+    let nothing = Surroundings { path: "".into(), ..place.surroundings() };
     assert!(matches!(place.found(None, &nothing).await, Err(InterpreterError::None)));
 }
 

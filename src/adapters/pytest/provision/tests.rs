@@ -60,8 +60,11 @@ fi"#,
     }
 
     async fn make(&self) -> Result<PathBuf, ProvisionError> {
-        let surroundings =
-            Surroundings { virtual_env: None, path: self.root().join("bin").into_os_string() };
+        let surroundings = Surroundings {
+            virtual_env: None,
+            path: self.root().join("bin").into_os_string(),
+            patience: Duration::from_secs(60),
+        };
         let progress = |line: String| self.progress.borrow_mut().push(line);
         let (cache, file) = (self.root().join("cache"), Path::new("requirements.txt"));
         environment(&self.base, file, self.root(), &cache, &surroundings, &progress).await

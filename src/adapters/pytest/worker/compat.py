@@ -101,6 +101,24 @@ def configured(config, setup):
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 
 
+def show_last_words(silence):
+    """Let pytest-timeout's thread write its stacks to stderr, before it ends the process."""
+    timeout = sys.modules.get("pytest_timeout")
+    end = getattr(timeout, "timeout_timer", None)
+    if end is None or hasattr(end, "callsheet"):
+        return
+
+    def timer(item, settings):
+        silence.is_open = True
+        try:
+            end(item, settings)
+        finally:
+            silence.is_open = False
+
+    timer.callsheet = True
+    timeout.timeout_timer = timer
+
+
 def split_log_file(config, setup):
     """A log file of its own for each worker: `tests.log` becomes `tests.gw0.log`."""
     option = config.option

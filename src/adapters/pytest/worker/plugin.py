@@ -17,14 +17,17 @@ PART = 1000
 
 
 class Silence(io.StringIO):
-    """Where pytest's own terminal reporter writes to: nowhere, except while its header is read."""
+    """Where pytest's own terminal reporter writes to: nowhere, except while its header is read or the worker dies."""
 
     def __init__(self):
         super().__init__()
         self.recording = False
+        self.is_open = False
 
     def write(self, text):
-        """Drop the text, or keep it."""
+        """Drop the text, or keep it, or let it through."""
+        if self.is_open:
+            os.write(2, text.encode("utf-8", "replace"))
         return super().write(text) if self.recording else len(text)
 
 
@@ -105,6 +108,7 @@ class Worker:
         self.session = session
         config = session.config
         compat.configured(config, self._setup)
+        compat.show_last_words(self._silence)
         compat.keep_early_coverage(config)
         self._renderer = Renderer(config, bool(self._setup.get("color")), self._setup.get("columns", 80))
         self._silence.recording = True
