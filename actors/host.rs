@@ -13,7 +13,8 @@ use log::{debug, error, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostNews, ToHost};
@@ -27,7 +28,7 @@ const BEATS: u32 = 6;
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
 
-/// How long an agent that has ended may still be heard on stderr: something else may hold the pipe open.
+/// How long an agent that has ended may take to be read to the end of its stderr, which a process it started may still hold.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to look at when this program, started as its own agent, does not become one.
@@ -40,6 +41,7 @@ pub(super) struct HostActor {
     outbox: Outbox,
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
+    stderr: Option<JoinHandle<()>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
     own_program: bool,
@@ -48,7 +50,6 @@ pub(super) struct HostActor {
     greeted: bool,
     silent: Duration,
     lost: bool,
-    stderr: Option<JoinHandle<()>>,
     last_words: Rc<RefCell<String>>,
 }
 
@@ -76,6 +77,7 @@ impl HostActor {
             outbox: Outbox::default(),
             to_agent,
             inbox: Some(inbox),
+            stderr: None,
             workers: HashMap::new(),
             supervisor,
             own_program,
@@ -84,7 +86,6 @@ impl HostActor {
             greeted: false,
             silent: Duration::ZERO,
             lost: false,
-            stderr: None,
             last_words: Rc::default(),
         }
     }
@@ -111,12 +112,12 @@ impl HostActor {
             why.push_str(SERVE_FIRST);
         }
         debug!("agent lost: {why}");
-        if let Some(stderr) = self.stderr.take() {
-            stderr.abort();
-        }
         if let Some(child) = &mut self.child {
             // It may be gone already.
             let _gone = child.start_kill();
+        }
+        if let Some(stderr) = &self.stderr {
+            stderr.abort();
         }
         // Its workers have died with it; what their tests had started may have not.
         kill_leftovers(&self.run_id);
@@ -126,6 +127,33 @@ impl HostActor {
         }
         self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
+    }
+
+    /// Loses the agent once its process has ended, after a problem with its link by force, and its last words are read.
+    fn part(&mut self, problem: Option<WireError>, context: &mut Context<Self>) {
+        let Some(mut child) = self.child.take() else { return };
+        let stderr = self.stderr.take();
+        let parted = async move {
+            if problem.is_some() {
+                // It may be gone already.
+                let _gone = child.start_kill();
+            }
+            let ended = timeout(ENDING, child.wait()).await;
+            if let Some(mut stderr) = stderr
+                && timeout(LAST_WORDS, &mut stderr).await.is_err()
+            {
+                stderr.abort();
+            }
+            match (problem, ended) {
+                (Some(problem), _) => problem.to_string(),
+                (None, Ok(Ok(status))) => format!("its agent ended: {status}"),
+                (None, Ok(Err(problem))) => format!("its agent ended: {problem}"),
+                (None, Err(_)) => "its agent closed the link".to_owned(),
+            }
+        };
+        let lose =
+            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        context.wait(wrap_future(parted).map(lose));
     }
 
     fn interval(&self) -> Duration {
@@ -162,8 +190,8 @@ impl Actor for HostActor {
         let inbox = self.inbox.take().expect("an actor is started once");
         context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-        // A task of its own, because it goes on while the actor waits for the end of the process.
-        self.stderr = Some(actix_rt::spawn(log_stderr(stderr, self.last_words.clone())));
+        // Not of this actor: it is heard while the actor waits for the agent's end.
+        self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
         context.run_interval(self.interval(), Self::beat);
     }
 }
@@ -190,32 +218,13 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                 self.supervisor.do_send(HostNews::Concluded { text, failure });
             }
             Ok(FromAgent::Pong(_)) => {}
-            Err(problem) => self.lose(&problem.to_string(), context),
+            Err(problem) => self.part(Some(problem), context),
         }
     }
 
     /// The agent has closed its end: how did it end?
     fn finished(&mut self, context: &mut Context<Self>) {
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        let stderr = self.stderr.take();
-        let waited = async move {
-            let why = match tokio::time::timeout(ENDING, child.wait()).await {
-                Ok(Ok(status)) => format!("its agent ended: {status}"),
-                Ok(Err(problem)) => format!("its agent ended: {problem}"),
-                Err(_) => "its agent closed the link".to_owned(),
-            };
-            if let Some(mut stderr) = stderr
-                && tokio::time::timeout(LAST_WORDS, &mut stderr).await.is_err()
-            {
-                stderr.abort();
-            }
-            why
-        };
-        let lose =
-            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
-        context.wait(wrap_future(waited).map(lose));
+        self.part(None, context);
     }
 }
 

@@ -78,9 +78,9 @@ impl Queue {
         !self.halted && (!self.sent.is_empty() || !self.waiting.is_empty())
     }
 
-    /// Whether the worker has been told to end.
-    pub(super) fn is_closed(&self) -> bool {
-        self.close.is_some()
+    /// How the worker has been told to end, if it has.
+    pub(super) fn closed_by(&self) -> Option<Close> {
+        self.close
     }
 
     /// Adds items to the end.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::conversation::Stage;
+use super::queue::Close;
 use crate::model::Deadlines;
 
 /// A point in time after which the worker is ended, and why.
@@ -27,6 +28,7 @@ pub(super) struct Watch {
     test_since: Instant,
     work_since: Option<Instant>,
     close_since: Option<Instant>,
+    interrupt_since: Option<Instant>,
 }
 
 impl Watch {
@@ -39,6 +41,7 @@ impl Watch {
             test_since: now,
             work_since: None,
             close_since: None,
+            interrupt_since: None,
         }
     }
 
@@ -47,9 +50,15 @@ impl Watch {
         now.saturating_duration_since(self.stage_since)
     }
 
-    /// Takes note of how things are now: the worker's stage, whether it has work it has not begun, and whether it
-    /// was told to end.
-    pub(super) fn note(&mut self, stage: Stage, has_work: bool, closed: bool, now: Instant) {
+    /// Takes note of how things are now: the worker's stage, whether it has work it has not begun, and how it
+    /// was told to end, if it was.
+    pub(super) fn note(
+        &mut self,
+        stage: Stage,
+        has_work: bool,
+        close: Option<Close>,
+        now: Instant,
+    ) {
         if stage != self.stage {
             if let (Stage::Running(_), false) = (stage, matches!(self.stage, Stage::Waiting(_))) {
                 self.test_since = now;
@@ -58,7 +67,8 @@ impl Watch {
             self.stage_since = now;
         }
         keep(&mut self.work_since, has_work, now);
-        keep(&mut self.close_since, closed, now);
+        keep(&mut self.close_since, close.is_some(), now);
+        keep(&mut self.interrupt_since, close == Some(Close::Interrupt), now);
     }
 
     /// The deadline in force.
@@ -75,12 +85,18 @@ impl Watch {
                 is_test: true,
             })
         };
-        match self.stage {
-            Stage::Starting => due(self.stage_since, limits.startup, "it did not introduce itself"),
-            Stage::Collecting => {
+        match (self.stage, self.interrupt_since) {
+            // Nothing that it still collects is of use.
+            (Stage::Starting | Stage::Collecting, Some(since)) => {
+                due(since, limits.shutdown, "it did not heed the interrupt")
+            }
+            (Stage::Starting, None) => {
+                due(self.stage_since, limits.startup, "it did not introduce itself")
+            }
+            (Stage::Collecting, None) => {
                 due(self.stage_since, limits.collect, "it did not finish collecting")
             }
-            Stage::Idle => match (self.work_since, self.close_since) {
+            (Stage::Idle, _) => match (self.work_since, self.close_since) {
                 (Some(since), _) => due(
                     since.max(self.stage_since),
                     limits.begin,
@@ -91,13 +107,15 @@ impl Watch {
                 }
                 (None, None) => None,
             },
-            Stage::Running(_) => test(self.test_since),
+            (Stage::Running(_), _) => test(self.test_since),
             // It waits for us until there is work or an end; then its teardown runs on the test's clock anew.
-            Stage::Waiting(_) => {
+            (Stage::Waiting(_), _) => {
                 let woken = self.work_since.or(self.close_since)?;
                 test(woken.max(self.stage_since))
             }
-            Stage::Finished => due(self.stage_since, limits.shutdown, "its process did not end"),
+            (Stage::Finished, _) => {
+                due(self.stage_since, limits.shutdown, "its process did not end")
+            }
         }
     }
 }
@@ -134,16 +152,16 @@ mod tests {
         let mut watch = Watch::new(limits(), start);
         assert_eq!(watch.due().unwrap().at, start + limits().startup);
 
-        watch.note(Stage::Collecting, false, false, after(1));
+        watch.note(Stage::Collecting, false, None, after(1));
         assert_eq!(watch.due().unwrap().at, after(1) + limits().collect);
 
-        watch.note(Stage::Idle, false, false, after(2));
+        watch.note(Stage::Idle, false, None, after(2));
         assert_eq!(watch.due(), None, "an idle worker without work may wait for ever");
 
-        watch.note(Stage::Idle, true, false, after(3));
+        watch.note(Stage::Idle, true, None, after(3));
         assert_eq!(watch.due().unwrap().at, after(3) + limits().begin);
 
-        watch.note(Stage::Running(0), true, false, after(4));
+        watch.note(Stage::Running(0), true, None, after(4));
         let due = watch.due().unwrap();
         assert_eq!((due.at, due.is_test), (after(9), true));
     }
@@ -153,10 +171,10 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut watch = Watch::new(limits(), start);
-        watch.note(Stage::Running(0), false, false, after(1));
-        watch.note(Stage::Waiting(0), false, false, after(2));
+        watch.note(Stage::Running(0), false, None, after(1));
+        watch.note(Stage::Waiting(0), false, None, after(2));
         assert_eq!(watch.due(), None);
-        watch.note(Stage::Waiting(0), false, true, after(100));
+        watch.note(Stage::Waiting(0), false, Some(Close::Finish), after(100));
         assert_eq!(watch.due().unwrap().at, after(105));
     }
 
@@ -164,8 +182,19 @@ mod tests {
     fn a_closed_idle_worker_has_to_end() {
         let start = Instant::now();
         let mut watch = Watch::new(limits(), start);
-        watch.note(Stage::Idle, false, true, start);
+        watch.note(Stage::Idle, false, Some(Close::Finish), start);
         let due = watch.due().unwrap();
         assert_eq!(due.cause, "it did not end its session within 60 s");
+    }
+
+    #[test]
+    fn an_interrupt_ends_what_collects_within_the_time_to_shut_down() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = Watch::new(limits(), start);
+        watch.note(Stage::Collecting, false, Some(Close::Finish), after(1));
+        assert_eq!(watch.due().unwrap().at, after(1) + limits().collect, "it may finish in peace");
+        watch.note(Stage::Collecting, false, Some(Close::Interrupt), after(2));
+        assert_eq!(watch.due().unwrap().at, after(2) + limits().shutdown);
     }
 }

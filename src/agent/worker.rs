@@ -174,7 +174,7 @@ impl Worker {
 
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
-        self.watch.note(self.conversation.stage(), queue.has_work(), queue.is_closed(), now);
+        self.watch.note(self.conversation.stage(), queue.has_work(), queue.closed_by(), now);
     }
 
     fn wake_at(&self) -> Option<Instant> {

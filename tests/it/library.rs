@@ -47,9 +47,10 @@ fn gated() -> Project {
     project
 }
 
-/// Lets one waiting test go on; waits until there is one.
-fn open_gate(project: &Project) {
-    fs::write(project.path().join("gate"), "").unwrap();
+/// Lets one waiting test go on, once there is one. To be called once a test, and for one worker: two that wait would both go on.
+fn open_gate(project: &Project) -> impl FnOnce() + Send + 'static {
+    let gate = project.path().join("gate");
+    move || fs::write(gate, "").unwrap()
 }
 
 /// A run of the project. The test binary can not be an agent, since its `main` is not ours.
@@ -153,13 +154,15 @@ fn a_runtime_goes_on(runtime: tokio::runtime::Runtime) {
     let verdict = in_time(move || {
         runtime.block_on(async {
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let run = Run::new()
-                .subscribe(move |event: &RunEvent| drop(is_start(event).then(|| sender.send(()))));
-            let run = run.start(config).unwrap();
+            let watch = move |event: &RunEvent| {
+                if is_start(event) {
+                    sender.send(()).unwrap();
+                }
+            };
+            let run = Run::new().subscribe(watch).start(config).unwrap();
             let opener = async {
                 while let Some(()) = started.recv().await {
-                    let gate = project.path().join("gate");
-                    tokio::task::spawn_blocking(|| fs::write(gate, "")).await.unwrap().unwrap();
+                    tokio::task::spawn_blocking(open_gate(&project)).await.unwrap();
                 }
             };
             tokio::join!(run.verdict(), opener).0.unwrap()
@@ -181,6 +184,9 @@ fn a_runtime_of_one_thread_is_not_held_up() {
 #[test]
 fn two_runs_at_once_share_nothing() {
     let projects = [gated(), gated()];
+    for project in &projects {
+        project.write("test_it.py", "def test_waits(): open('gate').read()\n");
+    }
     projects[0].write("test_mine.py", "def test_mine(): assert 0\n");
     projects[1].write("test_yours.py", "def test_yours(): pass\n");
     let (start, starts) = mpsc::channel();
@@ -189,10 +195,12 @@ fn two_runs_at_once_share_nothing() {
         let (subscriber, events) = recorder();
         let start = start.clone();
         let watch = move |event: &RunEvent| {
-            let started = matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits[0]"));
-            drop(started.then(|| start.send(())));
+            if matches!(event, RunEvent::TestStarted { test, .. } if test.id.contains("test_waits"))
+            {
+                start.send(()).unwrap();
+            }
         };
-        let config = config(project).build().unwrap();
+        let config = config(project).workers(1).build().unwrap();
         runs.push((
             Run::new().subscribe(subscriber).subscribe(watch).start(config).unwrap(),
             events,
@@ -202,15 +210,15 @@ fn two_runs_at_once_share_nothing() {
     for _ in &projects {
         starts.recv_timeout(PATIENCE).unwrap();
     }
-    for project in projects {
-        in_time(move || (0..3).for_each(|_| open_gate(&project)));
+    for project in &projects {
+        in_time(open_gate(project));
     }
     let [mine, yours] = <[_; 2]>::try_from(runs).unwrap().map(|(run, events)| {
         let verdict = in_time(|| run.wait()).unwrap();
         (account(&events.iter().collect::<Vec<_>>(), &verdict), verdict)
     });
-    assert_eq!((mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)), (1, [3, 1, 0]));
-    assert_eq!((yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)), (0, [4, 0, 0]));
+    assert_eq!((mine.1.exit_code, count(&mine.1, PASSED_FAILED_SKIPPED)), (1, [1, 1, 0]));
+    assert_eq!((yours.1.exit_code, count(&yours.1, PASSED_FAILED_SKIPPED)), (0, [2, 0, 0]));
     assert_eq!(mine.0["test_mine.py::test_mine"], Outcome::Failed);
     assert_eq!(yours.0["test_yours.py::test_yours"], Outcome::Passed);
     assert!(!mine.0.contains_key("test_yours.py::test_yours"));
@@ -229,8 +237,7 @@ fn a_stopped_run_finishes_what_runs() {
             stopper.stop("a test of the library");
         }
         if matches!(event, RunEvent::Stopping(_)) {
-            let gate = project.path().join("gate");
-            in_time(|| fs::write(gate, "")).unwrap();
+            in_time(open_gate(&project));
         }
         seen.push(event);
     }
@@ -432,7 +439,11 @@ fn a_hosted_run_leaves_no_actor_behind() {
         let verdict = system.block_on(&runtime, async {
             hosted(whole).await;
             let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
-            let watch = move |event: &RunEvent| drop(is_start(event).then(|| sender.send(())));
+            let watch = move |event: &RunEvent| {
+                if is_start(event) {
+                    sender.send(()).unwrap();
+                }
+            };
             let parts = Parts { subscribers: vec![Box::new(watch)], ..Parts::default() };
             let run = actors::start(&config, parts).unwrap();
             started.recv().await.unwrap();

@@ -12,4 +12,6 @@ mod library;
 mod modes;
 mod outcomes;
 mod seed;
+mod signals;
+mod supervision;
 mod support;

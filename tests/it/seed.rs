@@ -161,24 +161,3 @@ fn a_keyboard_interrupt_on_a_node_interrupts_the_run() {
         .is_silent_on("replacing")
         .is_silent_on("node down");
 }
-
-#[test]
-fn deaths_while_collecting_are_counted_and_end_the_run() {
-    let project =
-        Project::new(&[("test_a.py", "import os\nopen('tries', 'a').write('x')\nos._exit(3)\n")]);
-    let told = project.run(&["-n", "1", "--max-worker-restart", "2"]);
-    told.assert(7, "no tests ran").says("maximum crashed workers reached: 2");
-    assert_eq!(project.read("tries"), "xxx");
-}
-
-#[test]
-fn a_worker_that_dies_collecting_is_replaced_and_the_run_waits_for_its_clone() {
-    let project = Project::new(&[(
-        "test_a.py",
-        "import os\n\
-         if os.environ['PYTEST_XDIST_WORKER'] == 'gw0': os._exit(3)\n\
-         def test_1(): pass\ndef test_2(): pass\n",
-    )]);
-    let told = project.run(&["-n", "2"]);
-    told.assert(0, "2 passed").says("replacing crashed worker gw0");
-}

@@ -126,7 +126,7 @@ impl World {
     fn take(&mut self, step: Step) {
         match step {
             // Nothing is given to a worker that was told to end.
-            Step::Push(_) if self.queue.is_closed() => {}
+            Step::Push(_) if self.queue.closed_by().is_some() => {}
             Step::Push(count) => {
                 let items = self.given..self.given + count;
                 self.given += count;

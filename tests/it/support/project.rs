@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -120,6 +120,8 @@ impl Project {
 pub(crate) struct Running {
     child: RefCell<Child>,
     mark: Marked,
+    /// What was read of `stdout` already.
+    heard: Vec<u8>,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
 }
@@ -132,7 +134,13 @@ impl Running {
         command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child: RefCell::new(child), mark, stdout: chunks(stdout), stderr: chunks(stderr) }
+        Self {
+            child: RefCell::new(child),
+            mark,
+            heard: Vec::new(),
+            stdout: chunks(stdout),
+            stderr: chunks(stderr),
+        }
     }
 
     /// The mark of the command's processes.
@@ -155,27 +163,41 @@ impl Running {
         let begun = Instant::now();
         while !file.exists() {
             let ended = self.child.borrow_mut().try_wait().unwrap();
-            let waited = begun.elapsed();
             assert!(ended.is_none(), "it ended before {} appeared: {ended:?}", file.display());
-            assert!(waited < PATIENCE, "{} did not appear", file.display());
+            assert!(begun.elapsed() < PATIENCE, "{} did not appear", file.display());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until the command's standard output holds this.
+    pub(crate) fn wait_for_stdout(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.heard).contains(text) {
+            match self.stdout.recv_timeout(PATIENCE) {
+                Ok(chunk) => self.heard.extend(chunk),
+                Err(_) => {
+                    panic!("it does not say {text:?}\n{}", String::from_utf8_lossy(&self.heard))
+                }
+            }
+        }
+    }
+
+    /// Waits for the end of the command alone; `None` if it takes too long.
+    pub(crate) fn wait(&mut self) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
+                return Some(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
     }
 
     /// Waits for the end, and for the end of all that it started.
     ///
     /// Panics with the output if it takes too long or if anything of it is left.
-    pub(crate) fn end(self) -> Told {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
-                break Some(status);
-            }
-            if begun.elapsed() > PATIENCE {
-                break None;
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
+    pub(crate) fn end(mut self) -> Told {
+        let status = self.wait();
         let ended = Instant::now();
         let mut left = self.mark.alive();
         while !left.is_empty() && ended.elapsed() < AFTERLIFE && status.is_some() {
@@ -183,10 +205,12 @@ impl Running {
             left = self.mark.alive();
         }
         self.mark.kill();
-        let collect = |chunks: &mpsc::Receiver<Vec<u8>>| {
-            String::from_utf8_lossy(&chunks.iter().flatten().collect::<Vec<u8>>()).into_owned()
+        let collect = |mut bytes: Vec<u8>, chunks: &mpsc::Receiver<Vec<u8>>| {
+            bytes.extend(chunks.iter().flatten());
+            String::from_utf8_lossy(&bytes).into_owned()
         };
-        let (stdout, stderr) = (collect(&self.stdout), collect(&self.stderr));
+        let stdout = collect(std::mem::take(&mut self.heard), &self.stdout);
+        let stderr = collect(Vec::new(), &self.stderr);
         let Some(status) = status else {
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
