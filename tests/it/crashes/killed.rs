@@ -158,12 +158,14 @@ struct MemoryGroup(PathBuf);
 impl MemoryGroup {
     /// A group with this limit, in bytes; `None` if this user may make none.
     fn of(limit: u64) -> Option<Self> {
-        let parents = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        let parents =
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
         parents.into_iter().find_map(|(parent, file)| {
             let group = Self(Path::new(parent).join(format!("callsheet-{}", uuid::Uuid::new_v4())));
             fs::create_dir(&group.0).ok()?;
             // The file is there only where the controller is.
-            let made = group.0.join(file).exists() && fs::write(group.0.join(file), limit.to_string()).is_ok();
+            let made = group.0.join(file).exists()
+                && fs::write(group.0.join(file), limit.to_string()).is_ok();
             made.then_some(group)
         })
     }
