@@ -1,6 +1,7 @@
 //! Workers, agents and the command itself are killed from outside, or for their memory.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -141,7 +142,7 @@ fn workers_die_even_when_controller_and_agent_are_killed_at_once() {
 #[test]
 fn a_worker_killed_by_the_kernel_for_want_of_memory_says_so() {
     let Some(group) = MemoryGroup::of(400 << 20) else {
-        eprintln!("skipped: no memory cgroup can be made here");
+        let _unheard = writeln!(io::stderr(), "skipped: no memory cgroup can be made here");
         return;
     };
     let project = between_twenty(
@@ -158,12 +159,14 @@ struct MemoryGroup(PathBuf);
 impl MemoryGroup {
     /// A group with this limit, in bytes; `None` if this user may make none.
     fn of(limit: u64) -> Option<Self> {
-        let parents = [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        let parents =
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
         parents.into_iter().find_map(|(parent, file)| {
             let group = Self(Path::new(parent).join(format!("callsheet-{}", uuid::Uuid::new_v4())));
             fs::create_dir(&group.0).ok()?;
             // The file is there only where the controller is.
-            let made = group.0.join(file).exists() && fs::write(group.0.join(file), limit.to_string()).is_ok();
+            let made = group.0.join(file).exists()
+                && fs::write(group.0.join(file), limit.to_string()).is_ok();
             made.then_some(group)
         })
     }
