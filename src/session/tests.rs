@@ -205,7 +205,9 @@ fn an_exit_code_that_a_plugin_sets_is_kept() {
         let mut session = Session::new(None);
         session.event(&scheduling());
         session.event(&finished(outcome));
-        codes.iter().for_each(|code| session.worker_finished(GW0, *code));
+        for code in codes {
+            session.worker_finished(GW0, *code);
+        }
         session.fleet_is_empty("all workers ended");
         session.closed();
         session.verdict().exit_code

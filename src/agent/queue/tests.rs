@@ -299,7 +299,7 @@ fn a_queue_that_the_tests_have_shut_down_is_an_error() {
 }
 
 /// Reads at full speed on a thread of its own, and tells what it has read, until the end of the session.
-fn read_all(socket: OwnedFd, began: std::sync::mpsc::Sender<u32>) {
+fn read_all(socket: &OwnedFd, began: &std::sync::mpsc::Sender<u32>) {
     let mut buffer = [0; 256];
     loop {
         let count = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap();
@@ -315,7 +315,7 @@ fn a_worker_that_reads_while_items_are_taken_back_never_disagrees_with_the_agent
     const ITEMS: u32 = 60_000;
     let (mut queue, socket) = Queue::new().unwrap();
     let (sender, began) = std::sync::mpsc::channel();
-    let worker = std::thread::spawn(move || read_all(socket, sender));
+    let worker = std::thread::spawn(move || read_all(&socket, &sender));
     let (mut next, mut run, mut withdrawn) = (0, Vec::new(), Vec::new());
     while next < ITEMS {
         queue.push(next..next + 20).unwrap();
