@@ -175,6 +175,8 @@ impl HostActor {
             self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
         } else {
             self.send(&ToAgent::Ping(0));
+            // Set anew each time: those of an interval that this process slept through would all come at once.
+            context.run_later(self.interval(), Self::beat);
         }
     }
 }
@@ -192,7 +194,7 @@ impl Actor for HostActor {
         context.spawn(wrap_future(write_frames(stdin, inbox)));
         // Not of this actor: it is heard while the actor waits for the agent's end.
         self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
-        context.run_interval(self.interval(), Self::beat);
+        context.run_later(self.interval(), Self::beat);
     }
 }
 
@@ -259,9 +261,8 @@ async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<
 
 /// An agent says nothing on stderr but its log and a panic.
 async fn log_stderr(stderr: ChildStderr, last_words: Rc<RefCell<String>>) {
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line).into_owned();
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
         warn!(target: "callsheet::agent", "{line}");
         if !line.trim().is_empty() {
             *last_words.borrow_mut() = line;

@@ -51,6 +51,8 @@ mod session;
 mod supervisor;
 mod system;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::any::Any;

@@ -165,6 +165,16 @@ impl SessionActor {
 
 impl Actor for SessionActor {
     type Context = Context<Self>;
+
+    /// The others hold one another and would stay: they are sent away if this one ends before its time.
+    fn stopped(&mut self, _context: &mut Context<Self>) {
+        if let Some(to) = self.neighbours.as_ref().filter(|_| std::thread::panicking()) {
+            to.dismiss.do_send(Dismiss);
+            for neighbour in &to.retire {
+                neighbour.do_send(Retire);
+            }
+        }
+    }
 }
 
 impl Handler<Begin> for SessionActor {
@@ -206,6 +216,10 @@ impl Handler<SessionNote> for SessionActor {
                 StopKind::Internal => self.core.fatal(ExitCode::Internal, reason, Some(worker)),
                 StopKind::Usage => self.core.fatal(ExitCode::Usage, reason, Some(worker)),
             },
+            SessionNote::WorkerFinished { worker, exit_code } => {
+                self.core.worker_finished(worker, exit_code);
+                Vec::new()
+            }
             SessionNote::Conclusion(request) => {
                 self.core.leaves(request);
                 Vec::new()

@@ -153,7 +153,7 @@ impl SupervisorActor {
     fn start_host(&mut self, context: &mut Context<Self>) {
         if self.host_starts > HOST_RESTARTS {
             let reason =
-                format!("the agent was lost {HOST_RESTARTS} times and is not started again");
+                format!("the agent was lost {} times and is not started again", self.host_starts);
             return self.give_up(&reason);
         }
         self.host_starts += 1;

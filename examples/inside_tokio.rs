@@ -21,8 +21,11 @@ fn config() -> Result<Config, ConfigError> {
     }
 }
 
+/// What a run tells the async world.
+type Results = mpsc::UnboundedReceiver<(TestName, Outcome)>;
+
 /// Starts a run whose results arrive in the async world as they come.
-fn start() -> Result<(RunHandle, mpsc::UnboundedReceiver<(TestName, Outcome)>), Box<dyn Error>> {
+fn start() -> Result<(RunHandle, Results), Box<dyn Error>> {
     let (sender, results) = mpsc::unbounded_channel();
     let run = Run::new().subscribe(move |event: &RunEvent| {
         if let RunEvent::TestFinished { test, end, .. } = event {

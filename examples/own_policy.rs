@@ -57,7 +57,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let word = arguments.next().unwrap_or_else(|| "guestbook".to_owned());
     let run = Run::new().policy(OneLane { word }).subscribe(|event: &RunEvent| match event {
         RunEvent::SchedulingStarted { policy, workers, .. } => {
-            println!("{policy} with {workers} workers")
+            println!("{policy} with {workers} workers");
         }
         RunEvent::TestStarted { worker, test, .. } => println!("{worker} {test}"),
         _ => {}

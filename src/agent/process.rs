@@ -92,9 +92,13 @@ impl Process {
         let _gone = kill(self.pid, signal);
     }
 
-    /// Kills the worker and all of its process group.
+    /// Kills the worker, wherever its tests have moved it, and all of its process group.
     pub(super) fn kill(&self) {
         let _gone = killpg(self.pid, Signal::SIGKILL);
+        // Once it was waited for, its number may be another's.
+        if self.child.id().is_some() {
+            self.signal(Signal::SIGKILL);
+        }
     }
 
     /// Whether the kernel has killed a process for want of memory since this worker was started.

@@ -60,7 +60,8 @@ impl Watch {
         now: Instant,
     ) {
         if stage != self.stage {
-            if let (Stage::Running(_), false) = (stage, matches!(self.stage, Stage::Waiting(_))) {
+            // The end of the test before may have been heard in the same breath.
+            if let Stage::Running(_) = stage {
                 self.test_since = now;
             }
             self.stage = stage;
@@ -176,6 +177,8 @@ mod tests {
         assert_eq!(watch.due(), None);
         watch.note(Stage::Waiting(0), false, Some(Close::Finish), after(100));
         assert_eq!(watch.due().unwrap().at, after(105));
+        watch.note(Stage::Running(1), false, None, after(200));
+        assert_eq!(watch.due().unwrap().at, after(205), "the next test has a time of its own");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! process group they moved to. Linux shows the environment that a process began with; elsewhere nothing is found.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,38 +13,55 @@ use nix::unistd::Pid;
 /// The variable that marks the processes of a run.
 pub const RUN_ID_VARIABLE: &str = "CALLSHEET_RUN_ID";
 
+/// How often processes are looked for. A process that is just being started shows no environment for a moment, and one
+/// that forks can slip through a look; neither can go on for long.
+const LOOKS: usize = 10;
+
+/// The time between two looks; starting a program takes well below a millisecond of it.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Kills every process of this user that was started by the run's tests, and says how many there were.
 pub fn kill_leftovers(run_id: &str) -> usize {
-    // A process that forks while it is looked for can slip through one pass, not through all.
-    const PASSES: usize = 3;
     let mut killed = 0;
-    for _ in 0..PASSES {
-        let found = find(run_id);
-        if found.is_empty() {
+    for _ in 0..LOOKS {
+        let Look { found, unclear } = look(run_id);
+        if found.is_empty() && !unclear {
             break;
         }
-        for pid in found {
-            if kill(pid, Signal::SIGKILL).is_ok() {
-                killed += 1;
-            }
-        }
+        killed += found.into_iter().filter(|pid| kill(*pid, Signal::SIGKILL).is_ok()).count();
+        thread::sleep(PAUSE);
     }
     killed
 }
 
-fn find(run_id: &str) -> Vec<Pid> {
+/// What one look at all processes gave.
+#[derive(Debug, Default)]
+struct Look {
+    /// Processes of the run.
+    found: Vec<Pid>,
+
+    /// Whether there was a process that showed no environment.
+    unclear: bool,
+}
+
+fn look(run_id: &str) -> Look {
     let mark = format!("{RUN_ID_VARIABLE}={run_id}");
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    processes
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid: &i32| {
-            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-                environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
-            })
-        })
-        .map(Pid::from_raw)
-        .filter(|pid| *pid != Pid::this())
-        .collect()
+    let mut look = Look::default();
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    for pid in pids.map(Pid::from_raw).filter(|pid| *pid != Pid::this()) {
+        // Processes of others can not be read, and are not ours.
+        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { continue };
+        if environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes()) {
+            look.found.push(pid);
+        } else if environment.is_empty() && is_alive(pid) {
+            look.unclear = true;
+        }
+    }
+    look
+}
+
+/// Whether it is a process with a program of its own, neither a zombie nor a thread of the kernel.
+fn is_alive(pid: Pid) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }

@@ -1,5 +1,6 @@
 //! Drills: a worker, its agent or its host program dies in every way; the account adds up all the same.
 
+mod agents;
 mod exits;
 mod killed;
 mod output;

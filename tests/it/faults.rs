@@ -232,6 +232,24 @@ fn pytest_exit_in_a_test_is_a_clean_interrupt() {
 }
 
 #[test]
+fn pytest_exit_in_a_teardown_leaves_the_result_of_the_call() {
+    for (body, counts) in [("pass", "1 passed, 1 not run"), ("assert 0", "1 failed, 1 not run")] {
+        let project = Project::new(&[(
+            "test_a.py",
+            &*format!(
+                "import pytest\n\
+                 @pytest.fixture\ndef thing():\n    yield\n    pytest.exit('enough of it')\n\
+                 def test_1(thing): {body}\ndef test_2(): pass\n"
+            ),
+        )]);
+        let told = project.run(&["-n", "1"]);
+        told.assert(2, counts)
+            .says("    test_a.py::test_2\n")
+            .is_silent_on("    test_a.py::test_1\n");
+    }
+}
+
+#[test]
 fn exitfirst_does_not_run_more_than_what_was_running() {
     let failing =
         "import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n): assert 0\n";
@@ -451,4 +469,13 @@ fn what_is_deselected_and_warned_of_is_counted_as_plain_pytest_does() {
             assert_eq!(count(&told), count(&plain), "{text}\n{plain}\n{told}");
         }
     }
+}
+
+#[test]
+fn an_exit_code_that_a_plugin_sets_is_the_runs() {
+    let project = Project::new(&[
+        ("test_it.py", "def test_it(): pass\n"),
+        ("conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 17\n"),
+    ]);
+    project.run(&["-n", "2"]).assert(17, "1 passed").says("ended with exit code 17");
 }

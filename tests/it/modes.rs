@@ -325,8 +325,8 @@ fn a_worker_s_specification_can_give_it_an_interpreter() {
     project.write("wrapper", &format!("#!/bin/sh\nWRAPPED=1 exec '{python}' \"$@\"\n"));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&wrapper, mode).unwrap();
-    let wrapped = format!("popen//python={}", wrapper.display());
-    project.run(&["--dist", "each", "--tx", &wrapped, "--tx", "popen"]).assert(0, "2 passed");
+    let spec = format!("popen//python={}", wrapper.display());
+    project.run(&["--dist", "each", "--tx", &spec, "--tx", "popen"]).assert(0, "2 passed");
 }
 
 #[test]

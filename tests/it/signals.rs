@@ -63,7 +63,7 @@ fn the_third_signal_waits_for_nobody() {
     let project = project();
     let mut running = begun(&project);
     // An agent that hears nothing can not carry out what the first two ask for.
-    let agent = running.mark().find("/proc/self/exe")[0];
+    let agent = running.mark().find("callsheet-agent")[0];
     kill(agent, Signal::SIGSTOP).unwrap();
     running.signal(Signal::SIGINT);
     running.wait_for_stdout("SIGINT");

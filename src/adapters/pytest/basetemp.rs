@@ -49,8 +49,8 @@ impl BaseTemp {
                     write!(lock, "{}", std::process::id())?;
                     let current = root.join("pytest-current");
                     // For people; another run may be changing it too.
-                    let _replaced =
-                        fs::remove_file(&current).and_then(|()| symlink(&path, &current));
+                    let _absent = fs::remove_file(&current);
+                    let _raced = symlink(&path, &current);
                     return Ok(Self { path, numbered: true });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -110,6 +110,7 @@ mod tests {
         let running = BaseTemp::numbered(temp.path(), "me").unwrap();
         assert_eq!(running.path(), root.join("pytest-0"));
         assert!(running.path().join(LOCK).exists());
+        assert_eq!(fs::read_link(root.join("pytest-current")).unwrap(), running.path());
         for number in 1..6 {
             let path = BaseTemp::numbered(temp.path(), "me").unwrap().path().to_owned();
             assert_eq!(path, root.join(format!("pytest-{number}")));

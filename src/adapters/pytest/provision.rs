@@ -203,7 +203,16 @@ fn steps(
         let (mut make, mut install) = (Command::new(&base.path), Command::new(python));
         make.args(["-m", "venv"]).arg(place);
         install
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                "--progress-bar",
+                "off",
+                "-r",
+            ])
             .arg(requirements);
         [make, install]
     }

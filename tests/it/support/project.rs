@@ -174,8 +174,11 @@ impl Running {
         while !String::from_utf8_lossy(&self.heard).contains(text) {
             match self.stdout.recv_timeout(PATIENCE) {
                 Ok(chunk) => self.heard.extend(chunk),
-                Err(_) => {
-                    panic!("it does not say {text:?}\n{}", String::from_utf8_lossy(&self.heard))
+                Err(problem) => {
+                    panic!(
+                        "it does not say {text:?} ({problem})\n{}",
+                        String::from_utf8_lossy(&self.heard)
+                    )
                 }
             }
         }

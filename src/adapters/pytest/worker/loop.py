@@ -22,7 +22,7 @@ PHASES = {"setup": 1, "call": 2, "teardown": 3}
 class Running:
     """The account of the item that is running."""
 
-    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "halt", "torn", "ran", "decided", "waited")
+    __slots__ = ("index", "item", "started", "clock", "seconds", "outcome", "seen", "told", "held", "subtests", "failed", "halt", "judged", "ran", "decided", "waited")
 
     def __init__(self, index, item, started, clock):
         self.index = index
@@ -37,7 +37,7 @@ class Running:
         self.subtests = False
         self.failed = False
         self.halt = False
-        self.torn = False
+        self.judged = False
         self.ran = False
         self.decided = False
         self.waited = 0.0
@@ -88,8 +88,8 @@ class Loop:
         try:
             return self._run()
         except BaseException:
-            # The session ends in the middle of the item.
-            if self._running is not None and not self._running.torn:
+            # The session ends in the middle of the item; what its call came to stands, whatever its teardown does.
+            if self._running is not None and not self._running.judged:
                 self._running.outcome = "notrun"
                 self._running.seen = True
             self._end()
@@ -277,7 +277,7 @@ class Loop:
             running.seconds[report.when] += report.duration
         if not is_plain:
             running.subtests = True
-        running.torn = is_plain and report.when == "teardown"
+        running.judged = running.judged or is_plain and (report.when == "call" or report.outcome != "passed")
         if is_plain and report.outcome == "passed" and self._plain_status and not running.subtests and not hasattr(report, "wasxfail"):
             category, letter, word = ("passed", ".", "PASSED") if report.when == "call" else ("", "", "")
         else:

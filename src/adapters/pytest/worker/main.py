@@ -36,7 +36,7 @@ def main():
             worker.tell_stop("pytest did not begin a session with these arguments", code, "usage")
     except pytest.UsageError as error:
         code = 4
-        worker.tell_stop("\n".join(str(each) for each in error.args), code, "usage")
+        worker.tell_stop(_named("\n".join(str(each) for each in error.args)), code, "usage")
     except ConftestImportFailure as error:
         code = 4
         worker.tell_stop(_conftest_failure(error), code, "usage")
@@ -63,6 +63,13 @@ class Entry:
         from . import options
 
         options.block(pluginmanager)
+
+
+def _named(text):
+    """The text of argparse, which takes `-c` for the program's name."""
+    if text.startswith("usage: -c "):
+        text = text.replace("usage: -c ", "usage: pytest ", 1).replace("\n-c: error: ", "\npytest: error: ", 1)
+    return text
 
 
 def _conftest_failure(error):
