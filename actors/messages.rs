@@ -211,8 +211,8 @@ pub enum News {
         /// What kind of stop.
         kind: StopKind,
     },
-    /// The session is over (seed: `slavefinished`), with a request for the conclusion.
-    Finished(Option<String>),
+    /// The session is over (seed: `slavefinished`): the framework's own exit code, and a request for the conclusion.
+    Finished(i32, Option<String>),
     /// The process is gone (seed: `errordown`, or the end after `slavefinished`). Always the last.
     Down(Death),
 }
@@ -252,6 +252,13 @@ pub enum SessionNote {
         exit_code: Option<i32>,
         /// What kind of stop.
         kind: StopKind,
+    },
+    /// A worker's session is over.
+    WorkerFinished {
+        /// The worker.
+        worker: WorkerId,
+        /// The framework's own exit code.
+        exit_code: i32,
     },
     /// A worker leaves this for the conclusion.
     Conclusion(String),

@@ -173,21 +173,19 @@ impl SchedulerActor {
         let known = self.workers.remove(&worker).unwrap_or_default();
         let running = death.running.map(|(item, _phase)| item);
         let announced = known.told_to_finish || known.leaves_by_itself || self.stopping;
-        let killed = self.stopping && !death.is_clean();
-        if killed {
+        if death.on_request {
             self.killed.insert(worker);
         }
-        let expected = announced && (death.is_clean() || killed);
-        let crashed = running.filter(|_| !killed).and_then(|item| self.core.name(worker, item));
+        let expected = death.on_request || (announced && death.is_clean());
         let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
-        self.publish(RunEvent::WorkerDown {
-            worker,
-            death,
-            crashed: crashed.map(|(_, _, name)| name),
-            expected,
-        });
         let decisions = self.core.worker_down(worker, running, verdict);
+        // The crash item is what the account says it is, not what the worker said last.
+        let crashed = decisions.iter().find_map(|decision| match decision {
+            Decision::Crashed { test, .. } if !death.on_request => Some(test.clone()),
+            _ => None,
+        });
+        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected });
         let wanted = if self.collect_only {
             !known.collected
         } else {
@@ -260,7 +258,8 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let note = SessionNote::WorkerStops { worker, reason, exit_code, kind };
                 self.neighbours.session.do_send(note);
             }
-            News::Finished(conclusion) => {
+            News::Finished(exit_code, conclusion) => {
+                self.neighbours.session.do_send(SessionNote::WorkerFinished { worker, exit_code });
                 if let Some(conclusion) = conclusion {
                     self.neighbours.session.do_send(SessionNote::Conclusion(conclusion));
                 }

@@ -216,6 +216,10 @@ impl Handler<SessionNote> for SessionActor {
                 StopKind::Internal => self.core.fatal(ExitCode::Internal, reason, Some(worker)),
                 StopKind::Usage => self.core.fatal(ExitCode::Usage, reason, Some(worker)),
             },
+            SessionNote::WorkerFinished { worker, exit_code } => {
+                self.core.worker_finished(worker, exit_code);
+                Vec::new()
+            }
             SessionNote::Conclusion(request) => {
                 self.core.leaves(request);
                 Vec::new()

@@ -98,9 +98,9 @@ impl Handler<FromHost> for WorkerActor {
                 self.become_(State::Stopping);
                 News::Stopping { reason, exit_code, kind }
             }
-            WorkerEvent::Finished { exit_code: _, conclude } => {
+            WorkerEvent::Finished { exit_code, conclude } => {
                 self.become_(State::Stopping);
-                News::Finished(conclude)
+                News::Finished(exit_code, conclude)
             }
             WorkerEvent::Exited(mut death) => {
                 // Of a worker that was lost with its agent, this is all that is known.

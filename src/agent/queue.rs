@@ -22,6 +22,12 @@ const LONGEST: usize = 64;
 /// How the message that hands out an item begins.
 const RUN: &[u8] = br#"{"run":"#;
 
+/// The item that a message hands out, if it does.
+fn item_of(message: &[u8]) -> Option<u32> {
+    let number = message.strip_prefix(RUN)?.strip_suffix(b"}")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
 /// The message that ends a halt.
 const RESUME: &[u8] = br#"{"resume":true}"#;
 
@@ -147,8 +153,11 @@ impl Queue {
     }
 
     /// Moves what the worker has not read from the socket back to the front of what waits.
+    ///
+    /// The worker may go on reading meanwhile, also from between two messages that are read here: only what has been
+    /// read here is known to be ours again.
     fn take_back(&mut self) -> io::Result<()> {
-        let mut items = 0;
+        let mut back = VecDeque::new();
         let mut resume = false;
         let mut buffer = [0; LONGEST];
         loop {
@@ -160,16 +169,18 @@ impl Queue {
             match &buffer[..count] {
                 // No message is empty: this is the end of a stream that the worker's tests have shut down.
                 [] => return Err(io::ErrorKind::BrokenPipe.into()),
-                message if message.starts_with(RUN) => items += 1,
                 message if message == RESUME => resume = true,
-                _close => self.closed = false,
+                message => match item_of(message) {
+                    Some(item) => back.push_back(item),
+                    None => self.closed = false,
+                },
             }
         }
-        // The worker reads from the head, so what was left is the tail of what was sent.
-        let kept = self.sent.len() - items;
-        for item in self.sent.drain(kept..).rev() {
-            self.waiting.push_front(item);
-        }
+        // Both stand in the order they were sent, so one pass tells what the worker has.
+        let mut missing = back.iter().copied().peekable();
+        self.sent.retain(|item| missing.next_if_eq(item).is_none());
+        back.append(&mut self.waiting);
+        self.waiting = back;
         if resume {
             // The socket has just been emptied, so there is room.
             self.put(RESUME)?;

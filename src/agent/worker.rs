@@ -112,6 +112,7 @@ pub(super) async fn serve(
 struct Condemned {
     cause: String,
     is_test: bool,
+    on_request: bool,
     kill_at: Option<Instant>,
 }
 
@@ -194,13 +195,23 @@ impl Worker {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
             let kill_at = Some(Instant::now() + LAST_WORDS);
-            self.condemned = Some(Condemned { cause: due.cause, is_test: due.is_test, kill_at });
+            self.condemned = Some(Condemned {
+                cause: due.cause,
+                is_test: due.is_test,
+                on_request: false,
+                kill_at,
+            });
         }
     }
 
     /// The worker is to be killed at once, for this cause.
     fn condemn(&mut self, cause: String) {
-        self.condemned.get_or_insert(Condemned { cause, is_test: false, kill_at: None });
+        self.end_now(cause, false);
+    }
+
+    fn end_now(&mut self, cause: String, on_request: bool) {
+        let condemned = Condemned { cause, is_test: false, on_request, kill_at: None };
+        self.condemned.get_or_insert(condemned);
         self.process.kill();
     }
 
@@ -227,7 +238,7 @@ impl Worker {
                 done
             }
             Order::Stop(StopMode::Kill) => {
-                self.condemn("killed because the run was told to end at once".to_owned());
+                self.end_now("killed because the run was told to end at once".to_owned(), true);
                 Ok(())
             }
         };
@@ -321,6 +332,7 @@ impl Worker {
             cause,
             running,
             timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
+            on_request: self.condemned.as_ref().is_some_and(|condemned| condemned.on_request),
             finished: stage == Stage::Finished,
             tail: tail.text(),
         };

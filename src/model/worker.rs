@@ -98,6 +98,9 @@ pub struct Death {
     /// Whether a test deadline ended it.
     pub timed_out: bool,
 
+    /// Whether it was ended because the run was told to end at once.
+    pub on_request: bool,
+
     /// Whether the framework's session had come to its end before.
     pub finished: bool,
 
@@ -113,6 +116,7 @@ impl Death {
             cause: None,
             running: None,
             timed_out: false,
+            on_request: false,
             finished: false,
             tail: String::new(),
         }

@@ -170,6 +170,11 @@ impl Session {
         }
     }
 
+    /// A worker's session is over with the framework's own exit code, which a plugin may have set.
+    pub fn worker_finished(&mut self, worker: WorkerId, exit_code: i32) {
+        self.account.worker_finished(worker, exit_code);
+    }
+
     /// What a worker leaves for the conclusion.
     pub fn leaves(&mut self, conclusion: String) {
         self.conclusions.push(conclusion);

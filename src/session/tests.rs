@@ -198,3 +198,23 @@ fn the_second_request_kills() {
     assert_eq!(session.requested("SIGINT".into()).len(), 1);
     assert_eq!(session.killed("SIGINT".into()), [Step::Kill]);
 }
+
+#[test]
+fn an_exit_code_that_a_plugin_sets_is_kept() {
+    let exit_after = |outcome, codes: &[i32]| {
+        let mut session = Session::new(None);
+        session.event(&scheduling());
+        session.event(&finished(outcome));
+        for code in codes {
+            session.worker_finished(GW0, *code);
+        }
+        session.fleet_is_empty("all workers ended");
+        session.closed();
+        session.verdict().exit_code
+    };
+    assert_eq!(exit_after(Outcome::Passed, &[0, 5]), 0, "a worker without tests says 5");
+    assert_eq!(exit_after(Outcome::Passed, &[0, 17]), 17);
+    assert_eq!(exit_after(Outcome::Passed, &[1, 0]), 1);
+    assert_eq!(exit_after(Outcome::Failed, &[1, 0]), 1);
+    assert_eq!(exit_after(Outcome::Failed, &[17, 1]), 17);
+}

@@ -19,6 +19,7 @@ pub(super) struct Account {
     conclusion: Option<String>,
     worked: HashSet<WorkerId>,
     last_denial: Option<String>,
+    asked: Option<(WorkerId, i32)>,
 }
 
 impl Account {
@@ -58,6 +59,16 @@ impl Account {
 
     pub(super) fn fatal(&mut self, code: ExitCode, message: String) {
         self.fatal.get_or_insert((code, message));
+    }
+
+    /// What pytest says of the tests of one worker is for the account of all to say (0, 1, 2, 5); another code, or 1 where
+    /// nothing has failed, is a plugin's will.
+    pub(super) fn worker_finished(&mut self, worker: WorkerId, exit_code: i32) {
+        let told = [ExitCode::Passed, ExitCode::Interrupted, ExitCode::NothingCollected];
+        let asked = !told.iter().any(|code| i32::from(code.number()) == exit_code);
+        if asked && self.asked.is_none_or(|(_, known)| known < exit_code) {
+            self.asked = Some((worker, exit_code));
+        }
     }
 
     pub(super) fn fleet_is_empty(&mut self, reason: &str, phase: Phase) {
@@ -122,6 +133,13 @@ impl Account {
             );
             return with(ExitCode::Infrastructure, Some(text));
         }
+        let failed = i32::from(ExitCode::Failed.number());
+        let asked = self.asked.map(|(worker, code)| {
+            (code, Some(format!("the session of worker '{worker}' ended with exit code {code}")))
+        });
+        if let Some(asked) = asked.clone().filter(|(code, _)| *code > failed) {
+            return asked;
+        }
         let bad = self
             .outcomes
             .iter()
@@ -134,6 +152,9 @@ impl Account {
         }
         if let Some(why) = &self.abnormal {
             return with(ExitCode::Infrastructure, Some(why.clone()));
+        }
+        if let Some(asked) = asked {
+            return asked;
         }
         if self.outcomes.is_empty() {
             return with(ExitCode::NothingCollected, None);

@@ -470,3 +470,12 @@ fn what_is_deselected_and_warned_of_is_counted_as_plain_pytest_does() {
         }
     }
 }
+
+#[test]
+fn an_exit_code_that_a_plugin_sets_is_the_runs() {
+    let project = Project::new(&[
+        ("test_it.py", "def test_it(): pass\n"),
+        ("conftest.py", "def pytest_sessionfinish(session):\n    session.exitstatus = 17\n"),
+    ]);
+    project.run(&["-n", "2"]).assert(17, "1 passed").says("ended with exit code 17");
+}

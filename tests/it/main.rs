@@ -11,6 +11,7 @@ mod layers;
 mod library;
 mod modes;
 mod outcomes;
+mod parity;
 mod plugins;
 mod seed;
 mod signals;

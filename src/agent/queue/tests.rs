@@ -297,3 +297,44 @@ fn a_queue_that_the_tests_have_shut_down_is_an_error() {
         assert_eq!(queue.withdraw(&[1]).is_err(), how != Shutdown::Write, "{how:?}");
     }
 }
+
+/// Reads at full speed on a thread of its own, and tells what it has read, until the end of the session.
+fn read_all(socket: &OwnedFd, began: &std::sync::mpsc::Sender<u32>) {
+    let mut buffer = [0; 256];
+    loop {
+        let count = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).unwrap();
+        match item_of(&buffer[..count]) {
+            Some(item) => began.send(item).unwrap(),
+            None => return,
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_reads_while_items_are_taken_back_never_disagrees_with_the_agent() {
+    const ITEMS: u32 = 60_000;
+    let (mut queue, socket) = Queue::new().unwrap();
+    let (sender, began) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || read_all(&socket, &sender));
+    let (mut next, mut run, mut withdrawn) = (0, Vec::new(), Vec::new());
+    while next < ITEMS {
+        queue.push(next..next + 20).unwrap();
+        let back: Vec<u32> = (next..next + 20).step_by(3).collect();
+        withdrawn.extend(queue.withdraw(&back).unwrap());
+        next += 20;
+        for item in began.try_iter() {
+            assert!(queue.began(item).unwrap(), "item {item} began out of turn");
+            run.push(item);
+        }
+    }
+    queue.close(Close::Finish).unwrap();
+    while run.len() + withdrawn.len() < ITEMS as usize {
+        let item = began.recv().unwrap();
+        assert!(queue.began(item).unwrap(), "item {item} began out of turn");
+        run.push(item);
+    }
+    worker.join().unwrap();
+    run.extend(withdrawn);
+    run.sort_unstable();
+    assert!(run.into_iter().eq(0..ITEMS), "an item was lost or given twice");
+}

@@ -152,8 +152,10 @@ fn a_worker_that_breaks_the_protocol_is_ended_with_the_cause() {
 
 #[test]
 fn what_follows_a_broken_line_is_void() {
-    let script = "ready(); i = take()['run']; say('start', i=i); write(b'rubbish\\n')
-say('end', i=i, o='passed', d=[0, 0, 0], s=0)\nforever()";
+    // In one write, so that the agent has it all before the kill.
+    let script = r#"ready(); i = take()['run']; say('start', i=i)
+write(b'rubbish\n{"t": "end", "i": 0, "o": "passed", "d": [0, 0, 0], "s": 0}\n')
+forever()"#;
     let told = play(script, vec![Order::Run(vec![0])]);
     assert!(told.ended().is_empty());
     assert_eq!(told.death().running.map(|(item, _)| item), Some(0));

@@ -285,12 +285,13 @@ fn death() -> BoxedStrategy<Death> {
         text().prop_map(Ending::AgentLost),
     ];
     let running = option::of((any::<u32>(), option::of(phase())));
-    (ending, option::of(text()), running, any::<bool>(), any::<bool>(), text())
-        .prop_map(|(ending, cause, running, timed_out, finished, tail)| Death {
+    (ending, option::of(text()), running, any::<[bool; 3]>(), text())
+        .prop_map(|(ending, cause, running, [timed_out, on_request, finished], tail)| Death {
             ending,
             cause,
             running,
             timed_out,
+            on_request,
             finished,
             tail,
         })

@@ -3,11 +3,16 @@
 use super::between_twenty;
 use crate::support::Project;
 
-/// Tests that kill their agent, this many, among 20 others.
+/// Tests that kill their agent, this many, among 20 others. What an agent has not passed on when it is killed nobody knows,
+/// so they give it time to tell that they have begun.
 fn killers(count: usize) -> Project {
     let tests = format!(
         "@pytest.mark.parametrize('n', range({count}))\n\
-         def test_kills_the_agent(n):\n    os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()"
+         def test_kills_the_agent(n):\n\
+         \x20   import time\n\
+         \x20   time.sleep(0.5)\n\
+         \x20   os.kill(os.getppid(), signal.SIGKILL)\n\
+         \x20   signal.pause()"
     );
     between_twenty(&tests)
 }

@@ -104,3 +104,14 @@ fn a_death_at_import_of_one_worker_is_made_good_by_its_clone() {
     let told = project.run(&["-n", "1"]);
     told.assert(0, "2 passed").says("replacing crashed worker gw0").says("exited with code 3");
 }
+
+#[test]
+fn a_test_that_failed_and_then_takes_its_worker_along_is_told_as_both() {
+    let test = "@pytest.fixture\ndef deadly():\n    yield\n    os._exit(3)\ndef test_dies(deadly): assert 'the reason' == ''";
+    let told = between_twenty(test).run(&["-n", "2"]);
+    // As pytest counts a failure and an error in the teardown of one test: each.
+    told.assert(1, "2 failed, 20 passed")
+        .says("the reason")
+        .says("exited with code 3, during teardown");
+    assert_eq!(told.ids("FAILED"), [DIES, DIES]);
+}

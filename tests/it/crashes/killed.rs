@@ -1,5 +1,10 @@
 //! Workers, agents and the command itself are killed from outside, or for their memory.
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -132,4 +137,59 @@ fn workers_die_even_when_controller_and_agent_are_killed_at_once() {
     kill(agent, Signal::SIGKILL).unwrap();
     running.signal(Signal::SIGKILL);
     assert_eq!(running.end().code, None);
+}
+
+#[test]
+fn a_worker_killed_by_the_kernel_for_want_of_memory_says_so() {
+    let Some(group) = MemoryGroup::of(400 << 20) else {
+        let _unheard = writeln!(io::stderr(), "skipped: no memory cgroup can be made here");
+        return;
+    };
+    let project = between_twenty(
+        "def test_dies():\n    held = bytearray(1 << 30)\n    held[::4096] = bytes(len(held) // 4096)\n    signal.pause()",
+    );
+    let told = Running::start(group.inside(&project.command(&["-n", "1"]))).end();
+    assert_crash(&told, "test_it.py::test_dies", "(killed by signal 9 (SIGKILL))", "call");
+    told.says("out of memory: the kernel killed it").says("replaced by gw1");
+}
+
+/// A memory cgroup that lives as long as this.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// A group with this limit, in bytes; `None` if this user may make none.
+    fn of(limit: u64) -> Option<Self> {
+        let parents =
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        parents.into_iter().find_map(|(parent, file)| {
+            let group = Self(Path::new(parent).join(format!("callsheet-{}", uuid::Uuid::new_v4())));
+            fs::create_dir(&group.0).ok()?;
+            // The file is there only where the controller is.
+            let made = group.0.join(file).exists()
+                && fs::write(group.0.join(file), limit.to_string()).is_ok();
+            made.then_some(group)
+        })
+    }
+
+    /// The command as one that begins in the group.
+    fn inside(&self, command: &Command) -> Command {
+        let mut inside = Command::new("sh");
+        inside.args(["-c", "echo $$ > \"$0\"; exec \"$@\""]).arg(self.0.join("cgroup.procs"));
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside.current_dir(command.get_current_dir().unwrap());
+        inside
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // It may not have been made, or not be empty after a failure.
+        let _kept = fs::remove_dir(&self.0);
+    }
 }
