@@ -11,7 +11,7 @@ fn shuffled() -> Project {
             "test_a.py",
             "import random, pytest\n\
              @pytest.mark.parametrize('n', range(30))\n\
-             def test_a(n, worker_id):\n\
+             def test_a(n):\n\
              \x20   with open('order', 'a') as file: file.write('%d:%s ' % (n, random.random()))\n",
         )],
     )

@@ -1,0 +1,34 @@
+//! The Python worker's own tests, which speak the worker protocol with it line by line.
+
+use std::path::Path;
+
+use super::plugins::with_plugins;
+use super::support::{Project, Told};
+
+fn run(project: &Project, file: &str) -> Told {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/worker_py").join(file);
+    let tests = tests.to_str().unwrap();
+    let cache = format!("cache_dir={}", project.path().join("cache").display());
+    project.run_python(&["-m", "pytest", "-p", "no:randomly", "-o", &cache, tests])
+}
+
+/// The number before the word in the counts.
+fn count(told: &Told, word: &str) -> usize {
+    let part = told.counts().split(", ").find_map(|part| part.strip_suffix(word));
+    part.map_or(0, |number| number.trim().parse().unwrap())
+}
+
+#[test]
+fn the_worker_keeps_to_its_protocol() {
+    let told = run(&Project::new(&[]), "test_worker.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+    assert!(count(&told, "passed") > 80, "{told}");
+}
+
+#[test]
+fn the_worker_bears_with_plugins() {
+    let told = run(&with_plugins(&[]), "test_plugins.py");
+    // Two plugins are not in the environment: pytest-html and flaky.
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 2), "{told}");
+    assert!(count(&told, "passed") >= 11, "{told}");
+}
