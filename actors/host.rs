@@ -38,6 +38,7 @@ const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::a
 #[derive(Debug)]
 pub(super) struct HostActor {
     child: Option<Child>,
+    pid: Option<u32>,
     outbox: Outbox,
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
@@ -45,7 +46,6 @@ pub(super) struct HostActor {
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
     own_program: bool,
-    run_id: String,
     patience: Patience,
     greeted: bool,
     silent: Duration,
@@ -67,12 +67,12 @@ impl HostActor {
     pub(super) fn new(
         child: Child,
         own_program: bool,
-        run_id: String,
         patience: Patience,
         supervisor: Recipient<HostNews>,
     ) -> Self {
         let (to_agent, inbox) = mpsc::unbounded_channel();
         Self {
+            pid: child.id(),
             child: Some(child),
             outbox: Outbox::default(),
             to_agent,
@@ -81,7 +81,6 @@ impl HostActor {
             workers: HashMap::new(),
             supervisor,
             own_program,
-            run_id,
             patience,
             greeted: false,
             silent: Duration::ZERO,
@@ -121,7 +120,9 @@ impl HostActor {
             stderr.abort();
         }
         // Its workers have died with it; what their tests had started may have not.
-        kill_leftovers(&self.run_id);
+        if let Some(pid) = self.pid {
+            kill_leftovers(pid);
+        }
         self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
     }

@@ -149,10 +149,9 @@ impl SupervisorActor {
         info!("agent started, process {:?}", child.id());
         let patience =
             Patience { greeting: self.plan.deadlines.agent, silence: self.plan.deadlines.silence };
-        let run_id = self.plan.input.run_id.clone();
         let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
         let supervisor = context.address().recipient();
-        let host = HostActor::new(child, own_program, run_id, patience, supervisor).start();
+        let host = HostActor::new(child, own_program, patience, supervisor).start();
         host.do_send(ToHost(ToAgent::Prepare {
             suite: self.plan.suite.clone(),
             deadlines: self.plan.deadlines,
@@ -202,18 +201,18 @@ impl SupervisorActor {
     }
 
     /// The agent is gone, and with it all workers that were started on it, also those that it had not heard of yet.
-    fn host_lost(&mut self, why: String) {
+    fn host_lost(&mut self, why: &str) {
         let before = std::mem::replace(&mut self.host, Host::None);
         for actor in self.fleet.actors() {
-            let death = Death::early(Ending::AgentLost(why.clone()));
+            let death = Death::early(Ending::AgentLost(why.to_owned()));
             actor.do_send(FromHost(WorkerEvent::Exited(death)));
         }
         if self.dismissed {
             return self.neighbours.session.do_send(FleetNews::Dismissed);
         }
         match before {
-            Host::Preparing(_) => self.give_up(&why),
-            Host::Concluding(_) => self.not_concluded(&why),
+            Host::Preparing(_) => self.give_up(why),
+            Host::Concluding(_) => self.not_concluded(why),
             Host::None | Host::Ready(_) | Host::Refused(..) => {}
         }
     }
@@ -341,7 +340,7 @@ impl Handler<HostNews> for SupervisorActor {
                     self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
                 }
             }
-            HostNews::Lost(why) => self.host_lost(why),
+            HostNews::Lost(why) => self.host_lost(&why),
         }
     }
 }

@@ -87,8 +87,7 @@ fn host(stdio: fn() -> Stdio, supervisor: &Addr<Noted>) -> Addr<HostActor> {
     let long = Duration::from_secs(1000);
     let patience = Patience { greeting: long, silence: long };
     let child = command.spawn().unwrap();
-    let run_id = "run".to_owned();
-    HostActor::new(child, false, run_id, patience, supervisor.clone().recipient()).start()
+    HostActor::new(child, false, patience, supervisor.clone().recipient()).start()
 }
 
 #[actix::test]
