@@ -9,7 +9,7 @@ use actix::fut::wrap_future;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler,
 };
-use log::{debug, error, warn};
+use log::{debug, warn};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::mpsc;
@@ -90,11 +90,12 @@ impl HostActor {
         }
     }
 
-    fn send(&mut self, message: &ToAgent) {
+    fn send(&mut self, message: &ToAgent, context: &mut Context<Self>) {
         match self.outbox.push(message) {
             // A closed channel means that the agent is gone, which the read side tells.
             Ok(()) => drop(self.to_agent.send(self.outbox.take())),
-            Err(problem) => error!("{problem}"),
+            // Whoever waits for the answer would wait for ever.
+            Err(problem) => self.lose(&problem.to_string(), context),
         }
     }
 
@@ -174,7 +175,7 @@ impl HostActor {
         if self.silent > limit {
             self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
         } else {
-            self.send(&ToAgent::Ping(0));
+            self.send(&ToAgent::Ping(0), context);
             // Set anew each time: those of an interval that this process slept through would all come at once.
             context.run_later(self.interval(), Self::beat);
         }
@@ -233,8 +234,8 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
 impl Handler<ToHost> for HostActor {
     type Result = ();
 
-    fn handle(&mut self, ToHost(message): ToHost, _context: &mut Context<Self>) {
-        self.send(&message);
+    fn handle(&mut self, ToHost(message): ToHost, context: &mut Context<Self>) {
+        self.send(&message, context);
     }
 }
 
