@@ -93,7 +93,7 @@ impl HostActor {
         match self.outbox.push(message) {
             // A closed channel means that the agent is gone, which the read side tells.
             Ok(()) => drop(self.to_agent.send(self.outbox.take())),
-            // Whoever sent it waits for what never comes: better no agent than one that does half of what it is told.
+            // Whoever waits for the answer would wait for ever.
             Err(problem) => self.lose(&problem.to_string(), context),
         }
     }

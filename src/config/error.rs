@@ -104,6 +104,10 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+
+    /// The working directory's name can not be told to an agent.
+    #[error("tests can not be run in `{}`: its name is not UTF-8; rename it, or run in another", .0.display())]
+    DirectoryNotText(PathBuf),
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

@@ -184,7 +184,7 @@ fn directory(path: &Path) -> Result<PathBuf, ConfigError> {
     } else {
         std::path::absolute(path)
     };
-    absolute
+    let directory = absolute
         .and_then(|path| {
             if std::fs::metadata(&path)?.is_dir() {
                 Ok(path)
@@ -192,5 +192,9 @@ fn directory(path: &Path) -> Result<PathBuf, ConfigError> {
                 Err(std::io::ErrorKind::NotADirectory.into())
             }
         })
-        .map_err(|source| ConfigError::Directory { path: path.to_owned(), source })
+        .map_err(|source| ConfigError::Directory { path: path.to_owned(), source })?;
+    if directory.to_str().is_none() {
+        return Err(ConfigError::DirectoryNotText(directory));
+    }
+    Ok(directory)
 }

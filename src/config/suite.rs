@@ -75,7 +75,9 @@ fn python(resolved: &Resolved) -> Option<NamedPython> {
     }
     let origin = python.origin();
     let name = if python.value.contains('/') {
-        resolved.base(&origin).join(&python.value).display().to_string()
+        let path = resolved.base(&origin).join(&python.value);
+        // Without the `.` of `./python`.
+        path.components().collect::<PathBuf>().display().to_string()
     } else {
         python.value.clone()
     };

@@ -118,7 +118,7 @@ fn the_file_is_found_upward_and_workers_stay_in_the_working_directory() {
     assert_eq!(config.project, directory.path());
     assert_eq!(suite(&config).root, cwd);
     assert_eq!(suite(&config).args, [directory.path().join("sub").display().to_string()]);
-    let python = directory.path().join("./bin/python").display().to_string();
+    let python = directory.path().join("bin/python").display().to_string();
     let named = suite(&config).python.as_ref().unwrap();
     assert_eq!((&named.name, named.named_by.as_str()), (&python, "callsheet.toml"));
 }

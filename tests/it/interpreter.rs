@@ -25,11 +25,10 @@ fn run(project: &Project, variables: &[(&str, &Path)], args: &[&str]) -> Told {
     Running::start(command).end()
 }
 
-/// An environment of the project: what leads to its real one.
+/// An environment of the project: a link to its real one.
 fn environment(project: &Project, name: &str) -> PathBuf {
     let place = project.path().join(name);
-    fs::create_dir_all(&place).unwrap();
-    symlink(project.python().parent().unwrap(), place.join("bin")).unwrap();
+    symlink(project.python().ancestors().nth(2).unwrap(), &place).unwrap();
     place
 }
 

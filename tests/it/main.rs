@@ -1,6 +1,7 @@
 //! The end-to-end tests.
 
 mod agent;
+mod bad_input;
 mod cli;
 mod crashes;
 mod deadlines;

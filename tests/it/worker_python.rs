@@ -22,7 +22,7 @@ fn count(told: &Told, word: &str) -> usize {
 fn the_worker_keeps_to_its_protocol() {
     let told = run(&Project::new(&[]), "test_worker.py");
     assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
-    assert!(count(&told, "passed") > 80, "{told}");
+    assert!(count(&told, "passed") > 55, "{told}");
 }
 
 #[test]
