@@ -34,6 +34,7 @@ pub(super) fn pytest(resolved: &Resolved) -> Result<PytestSuite, ConfigError> {
     Ok(PytestSuite {
         root: resolved.cwd.clone(),
         python: python(resolved),
+        python_from: settings.python.origin().to_string(),
         provision: provision(resolved)?,
         basetemp: basetemp.map(|path| resolved.cwd.join(path)),
         args,

@@ -23,6 +23,9 @@ pub struct PytestSuite {
     /// The interpreter asked for by name or path; found by the adapter's rules if `None`.
     pub python: Option<String>,
 
+    /// What asked for it, in the words people are shown: `--python`, a variable, a file.
+    pub python_from: String,
+
     /// A requirements file to make (or find in the cache) a virtual environment from.
     pub provision: Option<PathBuf>,
 

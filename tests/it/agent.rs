@@ -409,6 +409,7 @@ fn a_worker_needs_a_suite_that_was_prepared() {
     let suite = PytestSuite {
         root: "/".into(),
         python: Some("/nowhere/python".to_owned()),
+        python_from: "a test".to_owned(),
         ..PytestSuite::default()
     };
     controller.say(&ToAgent::Prepare {

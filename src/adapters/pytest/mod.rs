@@ -285,7 +285,7 @@ async fn choose(
     surroundings: &Surroundings,
     progress: &impl Fn(String),
 ) -> Result<Interpreter, PytestError> {
-    let asked = suite.python.as_deref().map(|name| (name, "--python"));
+    let asked = suite.python.as_deref().map(|name| (name, suite.python_from.as_str()));
     let found = interpreter::find(asked, root, surroundings).await?;
     let Some(requirements) = &suite.provision else {
         return Ok(interpreter::with_pytest(found)?);

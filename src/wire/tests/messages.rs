@@ -111,9 +111,16 @@ fn items() -> BoxedStrategy<Vec<u32>> {
 
 fn suite() -> BoxedStrategy<Suite> {
     let path = || option::of(text().prop_map(PathBuf::from));
-    (text(), option::of(text()), path(), words(), path())
-        .prop_map(|(root, python, provision, args, basetemp)| {
-            Suite::Pytest(PytestSuite { root: root.into(), python, provision, args, basetemp })
+    (text(), option::of(text()), text(), path(), words(), path())
+        .prop_map(|(root, python, python_from, provision, args, basetemp)| {
+            Suite::Pytest(PytestSuite {
+                root: root.into(),
+                python,
+                python_from,
+                provision,
+                args,
+                basetemp,
+            })
         })
         .boxed()
 }
