@@ -160,7 +160,7 @@ impl Session {
         message: String,
         worker: Option<WorkerId>,
     ) -> Vec<Step> {
-        self.account.fatal(code, message.clone());
+        self.account.fatal(code, worker, &message);
         match worker {
             Some(worker) => {
                 let exit_code = Some(i32::from(code.number()));

@@ -177,7 +177,7 @@ fn explained(page: &mut Page, tally: &Tally) {
     let is_said = match tally.stop() {
         None | Some(StopReason::MaxFail(_)) => false,
         Some(StopReason::Requested(by)) => explanation.ends_with(by),
-        Some(StopReason::Worker { reason, .. }) => explanation.ends_with(reason),
+        Some(StopReason::Worker { worker, .. }) => explanation.starts_with(&format!("{worker}: ")),
         Some(StopReason::CollectionsDiffer | StopReason::CollectionFailed) => true,
     };
     if !is_said {

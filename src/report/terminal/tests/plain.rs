@@ -106,6 +106,14 @@ fn verbosely_each_result_is_a_line() {
 }
 
 #[test]
+fn of_many_workers_the_status_line_gives_counts() {
+    let script = Script::run(64).up(0, 7, "fE").up(5, 7, "fE");
+    let text = shown(plain(), &script.scheduled(7, 64));
+    assert!(text.contains("\n64 workers: 64 I\n"), "{text}");
+    assert!(text.contains("\n64 workers: 2 [7], 62 I\n"), "{text}");
+}
+
+#[test]
 fn letters_wrap_where_pytest_wraps_them() {
     let script =
         (0..100).fold(Script::begun(100), |script, number| script.pass(number % 2, "test_a.py::t"));
@@ -309,7 +317,7 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
             reason: reason.to_owned(),
             exit_code: Some(code),
         });
-        ending(plain(), &script.finish(code, Some(reason)))
+        ending(plain(), &script.finish(code, Some("gw0: the gist")))
     };
     let usage = shown("usage: -c\n-c: error: unrecognized arguments: --lost", 4);
     assert!(usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"), "{usage}");
@@ -318,4 +326,5 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
     assert!(broken.contains("!! gw0 stopped the run !!"), "{broken}");
     assert!(broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="), "{broken}");
     assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
+    assert!(!usage.contains("the gist") && !broken.contains("the gist"), "{usage}{broken}");
 }
