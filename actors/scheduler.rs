@@ -140,6 +140,7 @@ impl SchedulerActor {
             return;
         }
         let text: Arc<str> = match &reason {
+            StopReason::MaxFail(1) => "the run stopped after 1 failure".into(),
             StopReason::MaxFail(count) => format!("the run stopped after {count} failures").into(),
             StopReason::Requested(by) => format!("the run was interrupted by {by}").into(),
             StopReason::Worker { reason, .. } => {

@@ -91,6 +91,7 @@ pub(super) async fn serve(
         line: Vec::new(),
         broken: false,
         condemned: None,
+        interrupted: false,
         silent_until: None,
     };
 
@@ -128,6 +129,8 @@ struct Worker {
     /// It broke the protocol: whatever it says after that is void.
     broken: bool,
     condemned: Option<Condemned>,
+    /// It was told by signal to stop what it did before any test.
+    interrupted: bool,
     silent_until: Option<Instant>,
 }
 
@@ -234,6 +237,7 @@ impl Worker {
                 let done = queue.close(Close::Interrupt);
                 if matches!(self.conversation.stage(), Stage::Starting | Stage::Collecting) {
                     self.process.signal(Signal::SIGINT);
+                    self.interrupted = true;
                 }
                 done
             }
@@ -328,11 +332,14 @@ impl Worker {
             None => None,
         };
         let death = Death {
-            ending,
             cause,
             running,
             timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
-            on_request: self.condemned.as_ref().is_some_and(|condemned| condemned.on_request),
+            on_request: match &self.condemned {
+                Some(condemned) => condemned.on_request,
+                None => self.interrupted && ending == Ending::Signal(Signal::SIGINT as i32),
+            },
+            ending,
             finished: stage == Stage::Finished,
             tail: tail.text(),
         };

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use callsheet::Run;
 use callsheet::exit::ExitCode;
-use callsheet::model::{Collection, RunEvent};
+use callsheet::model::{Collection, RunEvent, StopReason};
 
 use super::args::ListArguments;
 use super::error::CliError;
@@ -17,6 +17,12 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
     let (sender, collections) = mpsc::channel();
     let listen = move |event: &RunEvent| match event {
         RunEvent::Collected { collection, .. } => drop(sender.send(collection.clone())),
+        RunEvent::Stopping(StopReason::Worker { reason, .. })
+            if reason.trim_end().contains('\n') =>
+        {
+            // As below.
+            let _ = writeln!(io::stderr(), "{}", reason.trim_end());
+        }
         RunEvent::CollectReported { report, .. } if report.failed => {
             // Nobody is left to hear that this could not be written.
             let _ = writeln!(io::stderr(), "error in {}\n{}", report.id, report.text);

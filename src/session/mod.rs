@@ -165,7 +165,7 @@ impl Session {
         if self.phase == Phase::Concluding {
             // Its process ends with its agent.
             let what = format!("interrupted by {by} before the conclusion was run to its end");
-            self.account.fatal(ExitCode::Interrupted, what);
+            self.account.fatal(ExitCode::Interrupted, None, &what);
             return self.concluded();
         }
         let mut steps = self.stop(StopReason::Requested(by), true);
@@ -182,7 +182,7 @@ impl Session {
         message: String,
         worker: Option<WorkerId>,
     ) -> Vec<Step> {
-        self.account.fatal(code, message.clone());
+        self.account.fatal(code, worker, &message);
         match worker {
             Some(worker) => {
                 let exit_code = Some(i32::from(code.number()));

@@ -139,6 +139,20 @@ fn an_exit_code_asked_for_by_a_test_is_given_unless_it_hides_the_stop() {
 }
 
 #[test]
+fn the_explanation_is_one_line_of_what_a_worker_said() {
+    let explained = |code, reason: &str| {
+        let mut session = Session::new(None);
+        session.fatal(code, reason.to_owned(), Some(GW0));
+        session.verdict().explanation.unwrap()
+    };
+    let traceback =
+        "Traceback (most recent call last):\n  File \"a.py\", line 1\nOSError: no disk\n";
+    assert_eq!(explained(ExitCode::Internal, traceback), "gw0: OSError: no disk");
+    let refusal = "usage: pytest [options]\npytest: error: unrecognized: --x\n  rootdir: /srv";
+    assert_eq!(explained(ExitCode::Usage, refusal), "gw0: pytest: error: unrecognized: --x");
+}
+
+#[test]
 fn failures_are_counted_over_tests_collection_and_crashes() {
     let mut session = Session::new(NonZeroU32::new(3));
     assert_eq!(session.event(&failed_report()), []);

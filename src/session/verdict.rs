@@ -73,8 +73,13 @@ impl Account {
         }
     }
 
-    pub(super) fn fatal(&mut self, code: ExitCode, message: String) {
-        self.fatal.get_or_insert((code, message));
+    /// What a worker said is quoted in the reason of the stop; here its gist is enough.
+    pub(super) fn fatal(&mut self, code: ExitCode, worker: Option<WorkerId>, message: &str) {
+        let explanation = match worker {
+            Some(worker) => format!("{worker}: {}", sentence(message)),
+            None => message.to_owned(),
+        };
+        self.fatal.get_or_insert((code, explanation));
     }
 
     /// What pytest says of the tests of one worker is for the account of all to say (0, 1, 2, 5); another code, or 1 where
@@ -126,7 +131,7 @@ impl Account {
             Some(StopReason::Worker { worker, reason, exit_code }) => {
                 let asked = exit_code.filter(|code| *code != 0);
                 let code = asked.unwrap_or_else(|| i32::from(ExitCode::Interrupted.number()));
-                return (code, Some(format!("{worker}: {reason}")));
+                return (code, Some(format!("{worker}: {}", sentence(reason))));
             }
             Some(StopReason::CollectionsDiffer) => {
                 return with(
@@ -172,7 +177,7 @@ impl Account {
             return with(ExitCode::Failed, None);
         }
         if let Some(failure) = &self.conclusion {
-            return with(ExitCode::Failed, Some(failure.clone()));
+            return with(ExitCode::Failed, Some(sentence(failure).to_owned()));
         }
         if let Some(why) = &self.abnormal {
             return with(ExitCode::Infrastructure, Some(why.clone()));
@@ -185,4 +190,11 @@ impl Account {
         }
         with(ExitCode::Passed, None)
     }
+}
+
+/// The line that says it: of a refused command line the one with the error, of a traceback the last.
+fn sentence(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let refusal = lines.clone().find(|line| line.contains(": error: "));
+    refusal.or_else(|| lines.next_back()).unwrap_or_default()
 }

@@ -169,7 +169,7 @@ impl Live {
 
     fn region(&self, at: Duration, page: &Page, tally: &Tally, status: &Status) -> String {
         if self.scheduled.is_none() {
-            let line = trimmed(&status.line(), self.width()).unwrap_or_default();
+            let line = trimmed(&status.line(self.width()), self.width()).unwrap_or_default();
             return page.paint(BOLD, &line);
         }
         let mut lines: Vec<String> = Vec::new();
@@ -177,6 +177,12 @@ impl Live {
             status.workers().iter().filter(|(_, status)| status != "down").collect();
         let most = usize::from((self.size.1 / 2).clamp(1, MOST_LINES));
         for (worker, status) in workers.iter().take(most) {
+            // The seed's `[120]` says that it has collected; by now that means that it waits, or that it has done its part.
+            let status = match status.starts_with('[') {
+                false => status,
+                true if tally.ended() >= tally.expected() => "finishing",
+                true => "idle",
+            };
             lines.push(self.worker_line(at, page, *worker, status));
         }
         if workers.len() > most {
@@ -196,8 +202,6 @@ impl Live {
     fn worker_line(&self, at: Duration, page: &Page, worker: WorkerId, status: &str) -> String {
         let name = format!("{worker:<4} ");
         let Some((test, since)) = self.running.get(&worker) else {
-            // The seed's `[120]` says that it has collected; by now that means that it waits.
-            let status = if status.starts_with('[') { "idle" } else { status };
             return page.paint(DIM, &format!("{name}{status}"));
         };
         let time = clock(at.saturating_sub(*since));

@@ -272,7 +272,8 @@ impl<W> TerminalReport<W> {
     /// The seed's status line, where no live region shows it.
     fn status_line(&mut self) {
         if !self.options.live {
-            self.page.line(PLAIN, &self.status.line());
+            let line = self.status.line(self.page.columns());
+            self.page.line(PLAIN, &line);
         }
     }
 

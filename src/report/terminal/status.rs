@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::page::{BOLD, PLAIN, Page, RED};
 use crate::model::{Death, RunEvent, WorkerId, WorkerInfo};
 
@@ -74,13 +76,25 @@ impl Status {
         &self.workers
     }
 
-    /// The seed's status line: `gw0 I / gw1 C / gw2 ok / gw3 [120]`.
-    pub(super) fn line(&self) -> String {
-        self.workers
-            .iter()
-            .map(|(worker, status)| format!("{worker} {status}"))
-            .collect::<Vec<_>>()
-            .join(" / ")
+    /// The seed's status line: `gw0 I / gw1 C / gw2 ok / gw3 [120]`; where that is too wide, how many workers stand where:
+    /// `64 workers: 60 [120], 4 C`.
+    pub(super) fn line(&self, columns: usize) -> String {
+        let each: Vec<String> =
+            self.workers.iter().map(|(worker, status)| format!("{worker} {status}")).collect();
+        let line = each.join(" / ");
+        if line.width() <= columns {
+            return line;
+        }
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for (_, status) in &self.workers {
+            match counts.iter_mut().find(|(known, _)| known == status) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((status, 1)),
+            }
+        }
+        let counts: Vec<String> =
+            counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        format!("{} workers: {}", self.workers.len(), counts.join(", "))
     }
 
     /// The seed's line of a node that went down, with its last output unless a crash item shows that.

@@ -10,10 +10,7 @@ use super::palette::{self, KNOWN};
 use super::short;
 use crate::model::{Outcome, StopReason};
 use crate::report::Tally;
-use crate::report::tally::Down;
-
-/// How many tests that were left out on purpose are named for each reason, without `-v`.
-const NAMED: usize = 10;
+use crate::report::tally::{Down, NotRun};
 
 /// The exit code of a worker that refuses its command line.
 const USAGE: i32 = 4;
@@ -123,28 +120,21 @@ fn crashed_workers(page: &mut Page, tally: &Tally) {
     }
 }
 
+/// Lost tests by name; those left out on purpose as a count, unless `-v` asks for their names too.
 fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
-    if tally.not_run().is_empty() {
-        return;
+    let is_named = |group: &&NotRun| group.lost || verbosity > 0;
+    if tally.not_run().iter().any(|group| is_named(&group)) {
+        page.separator('=', YELLOW.bold(), "tests not run");
     }
-    page.separator('=', YELLOW.bold(), "tests not run");
-    for group in tally.not_run() {
-        let count = group.tests.len();
+    for group in tally.not_run().iter().filter(is_named) {
         let (style, word) = if group.lost { (RED, "lost") } else { (YELLOW, "not run") };
-        page.line(style, &format!("{count} {word}: {}", group.reason));
-        let named = if group.lost || verbosity > 0 {
-            count
-        } else if verbosity < 0 {
-            0
-        } else {
-            count.min(NAMED)
-        };
-        for test in &group.tests[..named] {
+        page.line(style, &format!("{} {word}: {}", group.tests.len(), group.reason));
+        for test in &group.tests {
             page.say(format_args!("    {test}"));
         }
-        if named > 0 && named < count {
-            page.say(format_args!("    … and {} more (-v names all)", count - named));
-        }
+    }
+    for group in tally.not_run().iter().filter(|group| !is_named(group)) {
+        page.line(YELLOW, &format!("{} not run: {}", group.tests.len(), group.reason));
     }
 }
 
@@ -187,7 +177,7 @@ fn explained(page: &mut Page, tally: &Tally) {
     let is_said = match tally.stop() {
         None | Some(StopReason::MaxFail(_)) => false,
         Some(StopReason::Requested(by)) => explanation.ends_with(by),
-        Some(StopReason::Worker { reason, .. }) => explanation.ends_with(reason),
+        Some(StopReason::Worker { worker, .. }) => explanation.starts_with(&format!("{worker}: ")),
         Some(StopReason::CollectionsDiffer | StopReason::CollectionFailed) => true,
     };
     if !is_said {

@@ -106,6 +106,14 @@ fn verbosely_each_result_is_a_line() {
 }
 
 #[test]
+fn of_many_workers_the_status_line_gives_counts() {
+    let script = Script::run(64).up(0, 7, "fE").up(5, 7, "fE");
+    let text = shown(plain(), &script.scheduled(7, 64));
+    assert!(text.contains("\n64 workers: 64 I\n"), "{text}");
+    assert!(text.contains("\n64 workers: 2 [7], 62 I\n"), "{text}");
+}
+
+#[test]
 fn letters_wrap_where_pytest_wraps_them() {
     let script =
         (0..100).fold(Script::begun(100), |script, number| script.pass(number % 2, "test_a.py::t"));
@@ -152,24 +160,17 @@ fn maxfail_says_what_was_left_out() {
             script.not_run(&format!("a.py::t{number}"), "stopped after 1 failure", false)
         },
     );
-    let text = shown(plain(), &script.wait(10).finish(1, None));
+    let script = script.wait(10).finish(1, None);
+    let verbose = shown(TerminalOptions { verbosity: 1, ..plain() }, &script);
+    assert!(verbose.contains("= tests not run ="), "{verbose}");
+    assert!(verbose.contains("\n12 not run: stopped after 1 failure\n    a.py::t0\n"), "{verbose}");
+    assert!(verbose.contains("\n    a.py::t11\n"), "{verbose}");
+    let text = shown(plain(), &script);
     let (_, text) = text.split_once("short test summary").unwrap();
     assert_snapshot!(text, @r"
      info ============================
     FAILED a.py::f - no
-    ================================ tests not run =================================
     12 not run: stopped after 1 failure
-        a.py::t0
-        a.py::t1
-        a.py::t2
-        a.py::t3
-        a.py::t4
-        a.py::t5
-        a.py::t6
-        a.py::t7
-        a.py::t8
-        a.py::t9
-        … and 2 more (-v names all)
     !!!!!!!!!!!!!!!!!!!!!!!!!! stopping after 1 failures !!!!!!!!!!!!!!!!!!!!!!!!!!!
     ======================== 1 failed, 12 not run in 0.01s =========================
     ");
@@ -188,9 +189,7 @@ fn an_interrupt_is_told_at_once_and_at_the_end() {
     .
     SIGINT: running tests are finished first
                                                                              [ 50%]
-    ================================ tests not run =================================
     1 not run: interrupted
-        a.py::u
     !!!!!!!!!!!!!!!!!!!!!!!!!!!!! Interrupted: SIGINT !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
     ========================= 1 passed, 1 not run in 0.00s =========================
     ");
@@ -318,7 +317,7 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
             reason: reason.to_owned(),
             exit_code: Some(code),
         });
-        ending(plain(), &script.finish(code, Some(reason)))
+        ending(plain(), &script.finish(code, Some("gw0: the gist")))
     };
     let usage = shown("usage: -c\n-c: error: unrecognized arguments: --lost", 4);
     assert!(usage.contains("\nERROR: usage: -c\n-c: error: unrecognized"), "{usage}");
@@ -327,4 +326,5 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
     assert!(broken.contains("!! gw0 stopped the run !!"), "{broken}");
     assert!(broken.contains("\nTraceback:\n  File \"a.py\"\nOSError: x\n="), "{broken}");
     assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
+    assert!(!usage.contains("the gist") && !broken.contains("the gist"), "{usage}{broken}");
 }
