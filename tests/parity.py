@@ -25,6 +25,7 @@ PYTEST = "pytest==9.2.0"
 SUITES = {
     "toolz": {"sdist": "toolz==1.0.0", "needs": [], "args": ["toolz"]},
     "more-itertools": {"sdist": "more-itertools==10.7.0", "needs": [], "args": ["tests"]},
+    "click": {"sdist": "click==8.2.1", "needs": [], "args": ["-W", "ignore::pytest.PytestRemovedIn10Warning", "tests"]},
     "packaging": {"sdist": "packaging==25.0", "needs": ["pretend", "tomli_w"], "args": ["tests"]},
     "networkx": {"package": "networkx==3.4.2", "needs": ["networkx==3.4.2"], "args": ["--pyargs", "networkx"]},
 }
