@@ -41,7 +41,7 @@ impl WorkerActor {
         self.scheduler.do_send(WorkerNews { worker: self.id, news });
     }
 
-    fn become_(&mut self, state: State) {
+    fn enter(&mut self, state: State) {
         debug!("{}: {:?} → {state:?}", self.id, self.state);
         self.state = state;
     }
@@ -55,7 +55,7 @@ impl Actor for WorkerActor {
         if self.state != State::Gone {
             self.state = State::Gone;
             let why = "its actor ended".to_owned();
-            self.tell(News::Down(Death::early(Ending::AgentLost(why))));
+            self.tell(News::Down(Death::early(Ending::Unknown(why))));
             self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode: StopMode::Kill }));
         }
     }
@@ -68,7 +68,7 @@ impl Handler<FromHost> for WorkerActor {
         let news = match event {
             WorkerEvent::Spawned { pid } => News::Spawned(pid),
             WorkerEvent::Ready(info) => {
-                self.become_(State::Collecting);
+                self.enter(State::Collecting);
                 News::Ready(info)
             }
             WorkerEvent::CollectReport(report) => News::CollectReport(report),
@@ -77,7 +77,7 @@ impl Handler<FromHost> for WorkerActor {
                 return;
             }
             WorkerEvent::Collected { count: _, deselected } => {
-                self.become_(State::Ready);
+                self.enter(State::Ready);
                 News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected)
             }
             WorkerEvent::Started { item } => {
@@ -95,11 +95,11 @@ impl Handler<FromHost> for WorkerActor {
             WorkerEvent::Output { stream, text } => News::Output(stream, text),
             WorkerEvent::Withdrawn { items } => News::Withdrawn(items),
             WorkerEvent::Stopping { reason, exit_code, kind } => {
-                self.become_(State::Stopping);
+                self.enter(State::Stopping);
                 News::Stopping { reason, exit_code, kind }
             }
             WorkerEvent::Finished { exit_code, conclude } => {
-                self.become_(State::Stopping);
+                self.enter(State::Stopping);
                 News::Finished(exit_code, conclude)
             }
             WorkerEvent::Exited(mut death) => {
@@ -107,7 +107,7 @@ impl Handler<FromHost> for WorkerActor {
                 if let (None, State::Running(item)) = (death.running, self.state) {
                     death.running = Some((item, None));
                 }
-                self.become_(State::Gone);
+                self.enter(State::Gone);
                 context.stop();
                 News::Down(death)
             }

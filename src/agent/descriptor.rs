@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tokio::io::unix::AsyncFd;
 
+/// What a pipe holds unless somebody has changed it, in bytes.
+const PIPE: usize = 64 * 1024;
+
 /// A pipe or socket that this process owns one end of.
 #[derive(Debug)]
 pub(super) struct Descriptor {
@@ -40,11 +43,19 @@ impl Descriptor {
         }
     }
 
-    /// Reads what is there without waiting; `None` if there is nothing now.
-    pub(super) fn read_now(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
-        match nix::unistd::read(self.fd.as_fd(), buffer) {
-            Err(nix::errno::Errno::EAGAIN) => None,
-            result => Some(result.map_err(io::Error::from)),
+    /// Reads what stands in a pipe now, without waiting. Whoever goes on writing is not followed: no more is taken than a
+    /// pipe holds.
+    pub(super) fn drain(&self, mut take: impl FnMut(&[u8])) {
+        let mut left = fcntl(self.fd.get_ref(), FcntlArg::F_GETPIPE_SZ)
+            .map_or(PIPE, |size| usize::try_from(size).unwrap_or(PIPE));
+        let mut chunk = vec![0; PIPE];
+        while left > 0
+            && let room = left.min(PIPE)
+            && let Ok(count) = nix::unistd::read(self.fd.get_ref(), &mut chunk[..room])
+            && count > 0
+        {
+            take(&chunk[..count]);
+            left -= count;
         }
     }
 
@@ -62,5 +73,38 @@ impl Descriptor {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn whoever_goes_on_writing_is_not_followed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let (ours, theirs) = nix::unistd::pipe().unwrap();
+        // It ends when the other end is closed.
+        let writer = std::thread::spawn(move || {
+            let mut theirs = File::from(theirs);
+            while theirs.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        let pipe = Descriptor::new(ours).unwrap();
+        let mut looks = 0;
+        let mut most = 0;
+        // The writer is at it once something came.
+        while looks < 20 {
+            let mut taken = 0;
+            pipe.drain(|chunk| taken += chunk.len());
+            looks += usize::from(taken > 0);
+            most = most.max(taken);
+        }
+        assert!(most <= PIPE, "{most}");
+        drop(pipe);
+        writer.join().unwrap();
     }
 }

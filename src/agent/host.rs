@@ -109,10 +109,10 @@ async fn converse() -> Result<(), AgentError> {
     tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
-        // The controller no longer listens: it is gone.
+        // The controller no longer listens or can not be told everything.
         written = &mut writing => {
             host.end().await;
-            return written.map_err(|error| AgentError::Link(error.into()));
+            return Ok(written?);
         }
     };
     let ending = async {

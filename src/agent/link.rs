@@ -4,10 +4,8 @@
 //! system call and a single one is not held back.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
 
-use log::error;
 use tokio::sync::Notify;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -32,16 +30,15 @@ struct Shared {
     filled: Notify,
     drained: Notify,
     closed: Cell<bool>,
+    broken: RefCell<Option<WireError>>,
 }
 
 impl Sender {
     /// Queues a message.
     pub(super) fn send(&self, message: &FromAgent) {
-        // A message that fits no frame is told, not sent: the reports are capped by the worker, so
-        // only a broken worker gets here, and its own deadline ends it.
+        // Whoever waits for a message that fits no frame would wait for ever: better no agent than one that leaves things out.
         if let Err(problem) = self.shared.outbox.borrow_mut().push(message) {
-            error!("{problem}");
-            return;
+            self.shared.broken.replace(Some(problem));
         }
         self.shared.filled.notify_one();
     }
@@ -64,9 +61,15 @@ impl Sender {
 
     /// Writes what is queued to stdout until the link breaks, or until all is written after [`close`](Self::close).
     ///
+    /// # Errors
+    /// The controller no longer listens, or something could not be put into a frame.
+    ///
     /// It is never to be dropped before its end while something is still to be said: half a frame may stand in the pipe.
-    pub(super) async fn write_to(&self, stdout: &Descriptor) -> io::Result<()> {
+    pub(super) async fn write_to(&self, stdout: &Descriptor) -> Result<(), WireError> {
         loop {
+            if let Some(problem) = self.shared.broken.take() {
+                return Err(problem);
+            }
             let bytes = self.shared.outbox.borrow_mut().take();
             if !bytes.is_empty() {
                 stdout.write_all(&bytes).await?;
@@ -129,5 +132,23 @@ impl Receiver {
             }
             self.bytes.extend_from_slice(&self.chunk[..count]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_no_frame_breaks_the_link() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_theirs, ours) = nix::unistd::pipe().unwrap();
+            let stdout = Descriptor::new(ours).unwrap();
+            let sender = Sender::default();
+            sender.send(&FromAgent::Progress("x".repeat(70_000_000)));
+            let problem = sender.write_to(&stdout).await.unwrap_err();
+            assert!(matches!(problem, WireError::Encode { .. }), "{problem}");
+        });
     }
 }

@@ -78,13 +78,7 @@ impl Output {
 
     /// Takes what is there now, after the worker has ended.
     pub(super) fn drain(&mut self, source: &Descriptor) {
-        let mut chunk = vec![0; 64 * 1024];
-        while let Some(Ok(count)) = source.read_now(&mut chunk) {
-            if count == 0 {
-                break;
-            }
-            self.add(&chunk[..count]);
-        }
+        source.drain(|chunk| self.add(chunk));
         let rest = std::mem::take(&mut self.partial);
         self.show(&rest);
     }

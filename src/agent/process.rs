@@ -8,7 +8,7 @@ use std::process::Stdio;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::sys::uio::pread;
 use nix::unistd::{Pid, getppid, pipe2};
 use tokio::process::{Child, Command};
@@ -133,7 +133,7 @@ impl Mark {
     }
 }
 
-/// Lets the child inherit these descriptors, and die with this process.
+/// Lets the child inherit these descriptors, be interrupted, and die with this process.
 #[expect(
     unsafe_code,
     reason = "code between fork and exec is for the caller to keep async-signal-safe"
@@ -146,6 +146,9 @@ fn tie_to_parent(command: &mut Command, inherited: [RawFd; 4]) {
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
+        // A shell that starts a command in the background has it ignore what Ctrl-C sends, and so all that it starts.
+        // SAFETY: no handler of ours is installed or replaced.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl)? };
         for fd in inherited {
             // SAFETY: the descriptors are owned by the caller until after the spawn.
             let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
@@ -153,7 +156,7 @@ fn tie_to_parent(command: &mut Command, inherited: [RawFd; 4]) {
         }
         Ok(())
     };
-    // SAFETY: prctl, getppid and fcntl are async-signal-safe; nothing is allocated.
+    // SAFETY: prctl, getppid, signal and fcntl are async-signal-safe; nothing is allocated.
     unsafe { command.pre_exec(before_exec) };
 }
 

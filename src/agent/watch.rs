@@ -7,16 +7,25 @@ use super::queue::Close;
 use crate::model::Deadlines;
 
 /// A point in time after which the worker is ended, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
     /// The point in time.
     pub(super) at: Instant,
 
-    /// The sentence for its death notice.
-    pub(super) cause: String,
-
     /// Whether a test ran past its deadline.
     pub(super) is_test: bool,
+
+    what: &'static str,
+    limit: Duration,
+}
+
+impl Due {
+    /// The sentence for the death notice.
+    pub(super) fn cause(&self) -> String {
+        let Self { what, limit, is_test, .. } = self;
+        let within = if *is_test { "of" } else { "within" };
+        format!("{what} {within} {}", seconds(*limit))
+    }
 }
 
 /// Since when things are as they are.
@@ -74,16 +83,16 @@ impl Watch {
 
     /// The deadline in force.
     pub(super) fn due(&self) -> Option<Due> {
-        let due = |since: Instant, limit: Duration, cause: &str| {
-            let cause = format!("{cause} within {}", seconds(limit));
-            Some(Due { at: since + limit, cause, is_test: false })
+        let due = |since: Instant, limit: Duration, what: &'static str| {
+            Some(Due { at: since + limit, is_test: false, what, limit })
         };
         let limits = &self.deadlines;
         let test = |since: Instant| {
             limits.test.map(|limit| Due {
                 at: since + limit,
-                cause: format!("the test ran past its deadline of {}", seconds(limit)),
                 is_test: true,
+                what: "the test ran past its deadline",
+                limit,
             })
         };
         match (self.stage, self.interrupt_since) {
@@ -187,7 +196,7 @@ mod tests {
         let mut watch = Watch::new(limits(), start);
         watch.note(Stage::Idle, false, Some(Close::Finish), start);
         let due = watch.due().unwrap();
-        assert_eq!(due.cause, "it did not end its session within 60 s");
+        assert_eq!(due.cause(), "it did not end its session within 60 s");
     }
 
     #[test]

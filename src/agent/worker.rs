@@ -26,6 +26,10 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
 
+/// How long a killed process may take to be gone: long enough for the kernel to free 100 GiB. One that waits for a dead
+/// network file system takes for ever.
+const ENDING: Duration = Duration::from_secs(60);
+
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
 
@@ -114,7 +118,16 @@ struct Condemned {
     cause: String,
     is_test: bool,
     on_request: bool,
-    kill_at: Option<Instant>,
+    until: Until,
+}
+
+/// The next step of an end.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    /// It is killed then.
+    Killed(Instant),
+    /// It is killed, and no longer waited for then.
+    Gone(Instant),
 }
 
 #[derive(Debug)]
@@ -168,7 +181,9 @@ impl Worker {
                 },
                 status = self.process.child.wait() => return ending(status),
                 () = &mut follow_output, if prints => prints = false,
-                () = sleep_until(wake_at) => self.overdue(),
+                () = sleep_until(wake_at) => if let Some(ending) = self.overdue() {
+                    return ending;
+                },
                 _ = look.tick() => if let Some(cause) = self.sampler.look() {
                     self.condemn(cause);
                 },
@@ -183,28 +198,38 @@ impl Worker {
 
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
-            Some(condemned) => condemned.kill_at,
+            Some(Condemned { until: Until::Killed(at) | Until::Gone(at), .. }) => Some(*at),
             None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
         }
     }
 
-    fn overdue(&mut self) {
+    /// Ends what is overdue; `Some` if the process can not be ended.
+    fn overdue(&mut self) -> Option<Ending> {
         if let Some(condemned) = &mut self.condemned {
-            condemned.kill_at = None;
-            self.process.kill();
+            match condemned.until {
+                Until::Killed(_) => {
+                    condemned.until = gone();
+                    self.process.kill();
+                }
+                Until::Gone(_) => {
+                    let why =
+                        format!("it did not end within {} s of being killed", ENDING.as_secs());
+                    return Some(Ending::Unknown(why));
+                }
+            }
         } else if self.silent_until.is_some_and(|until| until <= Instant::now()) {
             self.condemn("it closed the descriptor of the worker protocol".to_owned());
         } else if let Some(due) = self.watch.due() {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
-            let kill_at = Some(Instant::now() + LAST_WORDS);
             self.condemned = Some(Condemned {
-                cause: due.cause,
+                cause: due.cause(),
                 is_test: due.is_test,
                 on_request: false,
-                kill_at,
+                until: Until::Killed(Instant::now() + LAST_WORDS),
             });
         }
+        None
     }
 
     /// The worker is to be killed at once, for this cause.
@@ -213,8 +238,9 @@ impl Worker {
     }
 
     fn end_now(&mut self, cause: String, on_request: bool) {
-        let condemned = Condemned { cause, is_test: false, on_request, kill_at: None };
-        self.condemned.get_or_insert(condemned);
+        let condemned = Condemned { cause, is_test: false, on_request, until: gone() };
+        // One that has time for its last words has it no longer.
+        self.condemned.get_or_insert(condemned).until = gone();
         self.process.kill();
     }
 
@@ -303,13 +329,7 @@ impl Worker {
 
     /// Hears what the process had still to say when it ended.
     fn drain(&mut self, events: &Descriptor) {
-        let mut chunk = vec![0; 64 * 1024];
-        while let Some(Ok(count)) = events.read_now(&mut chunk) {
-            if count == 0 {
-                break;
-            }
-            self.hear(&chunk[..count]);
-        }
+        events.drain(|chunk| self.hear(chunk));
     }
 
     fn report_death(&self, ending: Ending, tail: &Tail) {
@@ -347,6 +367,10 @@ impl Worker {
     }
 }
 
+fn gone() -> Until {
+    Until::Gone(Instant::now() + ENDING)
+}
+
 async fn sleep_until(wake_at: Option<Instant>) {
     match wake_at {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
@@ -361,10 +385,10 @@ fn ending(status: std::io::Result<std::process::ExitStatus>) -> Ending {
             (Some(code), _) => Ending::Code(code),
             (None, Some(signal)) => Ending::Signal(signal),
             (None, None) => {
-                Ending::AgentLost("its exit status is neither a code nor a signal".to_owned())
+                Ending::Unknown("its exit status is neither a code nor a signal".to_owned())
             }
         },
-        Err(error) => Ending::AgentLost(format!("its exit status could not be read: {error}")),
+        Err(error) => Ending::Unknown(format!("its exit status could not be read: {error}")),
     }
 }
 

@@ -1,11 +1,13 @@
 //! `callsheet run`: arguments to configuration to run to exit code.
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::PathBuf;
+use std::sync::mpsc;
 
-use callsheet::Run;
 use callsheet::config::{Config, ConfigError, Overrides};
 use callsheet::model::Verdict;
+use callsheet::{Run, Stopper};
 
 use super::args::{Arguments, RunArguments};
 use super::error::CliError;
@@ -41,13 +43,23 @@ fn perform(config: Config) -> Result<u8, CliError> {
 
 /// Waits for a run that signals can stop.
 pub(super) fn watched(run: Run, config: Config) -> Result<Verdict, CliError> {
-    let handle = run.start(config)?;
-    let stopper = handle.stopper();
-    let signals = Signals::watch(move |ask| match ask {
-        Ask::Stop(name) => stopper.stop(name),
-        Ask::Kill => stopper.kill("a second signal"),
+    // Watched before there is anything to stop: a signal that comes between would end this process without a word.
+    let (to_signals, begun) = mpsc::channel();
+    let stopper: OnceCell<Option<Stopper>> = OnceCell::new();
+    let signals = Signals::watch(move |ask| {
+        // `None`: the run could not be started.
+        let stopper = stopper.get_or_init(|| begun.recv().ok());
+        match (ask, stopper) {
+            (Ask::Stop(name), Some(stopper)) => stopper.stop(name),
+            (Ask::Kill, Some(stopper)) => stopper.kill("a second signal"),
+            (Ask::Stop(_) | Ask::Kill, None) => {}
+        }
     })?;
-    let verdict = handle.wait()?;
+    let started = run.start(config);
+    // Nobody hears it if no signal ever comes.
+    let _unheard = started.as_ref().map(|handle| to_signals.send(handle.stopper()));
+    drop(to_signals);
+    let verdict = started?.wait()?;
     drop(signals);
     Ok(verdict)
 }

@@ -4,16 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One host: a machine or allocation with one agent on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct HostId(pub u32);
-
-impl fmt::Display for HostId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "host{}", self.0)
-    }
-}
-
 /// One worker generation, shown as `gw0`, `gw1`, ….
 ///
 /// A replacement gets the next free number, never its predecessor's, so an id names one process.

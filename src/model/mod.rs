@@ -15,7 +15,7 @@ mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestName};
 pub use event::{RunEvent, StopReason, Verdict};
-pub use id::{HostId, Lane, TestIndex, WorkerId};
+pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,

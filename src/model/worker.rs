@@ -67,6 +67,9 @@ pub enum Ending {
 
     /// Its agent is gone and with it the knowledge of its end.
     AgentLost(String),
+
+    /// Nobody knows how, or whether; the text says why.
+    Unknown(String),
 }
 
 impl fmt::Display for Ending {
@@ -79,6 +82,7 @@ impl fmt::Display for Ending {
             },
             Self::NotStarted(why) => write!(f, "could not be started: {why}"),
             Self::AgentLost(why) => write!(f, "lost with its agent: {why}"),
+            Self::Unknown(why) => write!(f, "ended nobody knows how: {why}"),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Preamble {
 enum Candidate<'a> {
     No,
     Incomplete,
-    /// Of this build.
+    /// Of the build that it names.
     Greeting(&'a [u8]),
 }
 

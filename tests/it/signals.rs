@@ -1,5 +1,7 @@
 //! Drills: the run is asked to end, by a signal to the command or by the tests themselves.
 
+use std::process::Command;
+
 use nix::sys::signal::{Signal, kill};
 
 use crate::support::{Project, Running};
@@ -91,6 +93,45 @@ fn a_signal_while_workers_collect_ends_the_collection() {
         running.signal(signal);
         running.end().assert(2, "no tests ran");
     }
+}
+
+#[test]
+fn a_command_in_the_background_interrupts_its_workers_all_the_same() {
+    let conftest = "import pathlib, time\n\
+        def pytest_collection():\n\
+        \x20   pathlib.Path('begun').write_text('')\n\
+        \x20   while True: time.sleep(0.01)\n";
+    let project = Project::new(&[("conftest.py", conftest), ("test_a.py", "def test_a(): pass\n")]);
+    let plain = project.command(&["-n", "1"]);
+    // As a shell does it that has no terminal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(project.path());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("CALLSHEET_DEADLINES_SHUTDOWN", "1h");
+    let running = Running::start(command);
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGTERM);
+    running.end().assert(2, "no tests ran");
+}
+
+#[test]
+fn a_signal_while_the_suite_is_prepared_ends_the_preparation() {
+    let project = Project::new(&[
+        ("python", "#!/bin/sh\ntouch begun\nexec sleep 1000\n"),
+        ("test_a.py", "def test_a(): pass\n"),
+    ]);
+    let python = project.path().join("python");
+    std::fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let running = Running::start(project.command(&["-n", "1", "--python", "./python"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().code, Some(2));
 }
 
 #[test]

@@ -283,6 +283,7 @@ fn death() -> BoxedStrategy<Death> {
         any::<i32>().prop_map(Ending::Signal),
         text().prop_map(Ending::NotStarted),
         text().prop_map(Ending::AgentLost),
+        text().prop_map(Ending::Unknown),
     ];
     let running = option::of((any::<u32>(), option::of(phase())));
     (ending, option::of(text()), running, any::<[bool; 3]>(), text())

@@ -95,7 +95,7 @@ fn a_worker_that_takes_too_much_memory_is_ended_for_it() {
 #[test]
 fn what_a_test_has_started_counts_as_memory_of_its_worker() {
     let project = between_twenty(
-        "def test_dies():\n    subprocess.run([sys.executable, '-c', \
+        "def test_dies():\n    import subprocess\n    subprocess.run([sys.executable, '-c', \
          'held = bytearray(1 << 30); held[::4096] = bytes(len(held) // 4096); import signal; signal.pause()'])",
     );
     let told = project.run(&["-n", "2", "--worker-memory", "300MiB"]);
