@@ -120,7 +120,8 @@ fn the_file_is_found_upward_and_workers_stay_in_the_working_directory() {
     assert_eq!(suite(&config).args, [directory.path().join("sub").display().to_string()]);
     let python = directory.path().join("bin/python").display().to_string();
     let named = suite(&config).python.as_ref().unwrap();
-    assert_eq!((&named.name, named.named_by.as_str()), (&python, "callsheet.toml"));
+    let file = directory.path().join("callsheet.toml").display().to_string();
+    assert_eq!((&named.name, &named.named_by), (&python, &file));
 }
 
 #[test]
