@@ -19,7 +19,7 @@ use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostNews, ToHost};
 use crate::launch::kill_leftovers;
-use crate::model::{Death, Ending, WorkerId};
+use crate::model::WorkerId;
 use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
 
 /// How many heartbeats go into the time of silence after which an agent is taken for lost.
@@ -38,6 +38,7 @@ const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::a
 #[derive(Debug)]
 pub(super) struct HostActor {
     child: Option<Child>,
+    pid: Option<u32>,
     outbox: Outbox,
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
@@ -45,7 +46,6 @@ pub(super) struct HostActor {
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     supervisor: Recipient<HostNews>,
     own_program: bool,
-    run_id: String,
     patience: Patience,
     greeted: bool,
     silent: Duration,
@@ -67,12 +67,12 @@ impl HostActor {
     pub(super) fn new(
         child: Child,
         own_program: bool,
-        run_id: String,
         patience: Patience,
         supervisor: Recipient<HostNews>,
     ) -> Self {
         let (to_agent, inbox) = mpsc::unbounded_channel();
         Self {
+            pid: child.id(),
             child: Some(child),
             outbox: Outbox::default(),
             to_agent,
@@ -81,7 +81,6 @@ impl HostActor {
             workers: HashMap::new(),
             supervisor,
             own_program,
-            run_id,
             patience,
             greeted: false,
             silent: Duration::ZERO,
@@ -99,7 +98,7 @@ impl HostActor {
         }
     }
 
-    /// The agent is gone or as good as gone: every worker of its is dead, then the host is.
+    /// The agent is gone or as good as gone, and its workers with it.
     fn lose(&mut self, why: &str, context: &mut Context<Self>) {
         if std::mem::replace(&mut self.lost, true) {
             return;
@@ -121,10 +120,8 @@ impl HostActor {
             stderr.abort();
         }
         // Its workers have died with it; what their tests had started may have not.
-        kill_leftovers(&self.run_id);
-        for (_, worker) in self.workers.drain() {
-            let death = Death::early(Ending::AgentLost(why.clone()));
-            worker.do_send(FromHost(WorkerEvent::Exited(death)));
+        if let Some(pid) = self.pid {
+            kill_leftovers(pid);
         }
         self.supervisor.do_send(HostNews::Lost(why));
         context.stop();
@@ -196,6 +193,11 @@ impl Actor for HostActor {
         // Not of this actor: it is heard while the actor waits for the agent's end.
         self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
         context.run_later(self.interval(), Self::beat);
+    }
+
+    /// Only a panic ends the actor before it has lost its agent.
+    fn stopped(&mut self, context: &mut Context<Self>) {
+        self.lose("its actor failed", context);
     }
 }
 

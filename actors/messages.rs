@@ -120,7 +120,7 @@ pub struct Attach {
     pub recipient: Recipient<FromHost>,
 }
 
-/// Host → worker: something of its process.
+/// Host → worker: something of its process. Supervisor → worker: the host is lost, and so is the process.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FromHost(pub WorkerEvent);
@@ -142,7 +142,7 @@ pub enum HostNews {
         /// Why it fails the run.
         failure: Option<String>,
     },
-    /// The agent is gone or silent; all its workers have been reported dead.
+    /// The agent is gone or silent, and all its workers with it. The last of a host.
     Lost(String),
 }
 
@@ -236,7 +236,7 @@ pub struct WorkerGone {
     pub collecting: bool,
 }
 
-/// Scheduler and reporters → session: what concerns the session and not the public.
+/// Scheduler, policy and reporters → session: what concerns the session and not the public.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum SessionNote {

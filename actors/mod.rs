@@ -13,7 +13,7 @@
 //! | session → scheduler | [`StopRun`](messages::StopRun), [`CloseRun`](messages::CloseRun), [`ResumeWorker`](messages::ResumeWorker) | stop, close the account, go on |
 //! | supervisor → scheduler | [`ExpectWorker`](messages::ExpectWorker), [`AbandonWorker`](messages::AbandonWorker) | a worker is on its way; none will come |
 //! | supervisor → host | [`ToHost`](messages::ToHost), [`Attach`](messages::Attach) | a frame to be sent; whom to tell of a worker |
-//! | supervisor → worker | [`StopWorker`](messages::StopWorker) | end before your time |
+//! | supervisor → worker | [`StopWorker`](messages::StopWorker), [`FromHost`](messages::FromHost) | end before your time; its host is lost |
 //! | host → supervisor | [`HostNews`](messages::HostNews) | the suite is ready, refused, the link is lost |
 //! | host → worker | [`FromHost`](messages::FromHost) | something of its process |
 //! | worker → host | [`ToHost`](messages::ToHost) | a frame to be sent |
@@ -22,7 +22,7 @@
 //! | scheduler → supervisor | [`WorkerGone`](messages::WorkerGone) | a worker is dead and accounted for |
 //! | scheduler → supervisor | [`WorkerCameUp`](messages::WorkerCameUp) | a worker has collected |
 //! | scheduler → session, reporters | [`Event`](messages::Event) | the public record, in the one order |
-//! | scheduler, reporters → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
+//! | scheduler, policy, reporters → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
 //! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |
 //! | session → reporters | [`Flush`](messages::Flush) | answer when all is written, and stop |
 //! | session → scheduler, supervisor | [`Retire`](messages::Retire) | the run is over, stop |
@@ -34,13 +34,14 @@
 //! has.
 //!
 //! # When an actor fails
-//! A panic ends one actor, which tells of it from `stopped()`, so the profile must unwind. A worker's is its death. Without the
+//! A panic ends one actor, which tells of it from `stopped()`, so the profile must unwind. A worker's is its death, a host's that of its agent. Without the
 //! scheduler there is no record: the fleet is dismissed and the answer is [`RunError::Broken`]. Without the supervisor the
 //! account is closed, the verdict says so, and hosts end their agents. The top of the tree is the session: when it goes,
 //! the answer is an error, and when the hosts go, agents see the end of their link and end their workers. What belongs to the
 //! host program can not do even that: a policy or a subscriber that panics is caught, dropped and told of in the verdict.
 
 mod error;
+mod fleet;
 mod host;
 pub mod messages;
 mod policy;

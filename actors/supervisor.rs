@@ -2,24 +2,24 @@
 //!
 //! Seed: start of nodes, `_clone_node`, `slave_errordown`'s restart limit. It knows nothing of tests.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient};
 use log::info;
 
+use super::fleet::Fleet;
 use super::host::{HostActor, Patience};
 use super::messages::{
-    AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, HostNews, KillFleet, Publish,
-    Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp, WorkerGone,
-    WorkerNews,
+    AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, FromHost, HostNews, KillFleet,
+    Publish, Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp,
+    WorkerGone, WorkerNews,
 };
 use super::worker::WorkerActor;
 use crate::config::Config;
 use crate::launch::{AgentCommand, launch};
-use crate::model::{Deadlines, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::model::{Deadlines, Death, Ending, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::supervise::{Restart, RestartPolicy};
-use crate::wire::{StopMode, ToAgent};
+use crate::wire::{StopMode, ToAgent, WorkerEvent};
 
 /// How often the agent of a host is started anew. An agent runs no code of the project, so a second loss in a
 /// run is a fault of the machine.
@@ -47,20 +47,16 @@ pub(super) struct Neighbours {
     pub(super) session: Recipient<FleetNews>,
 }
 
-/// A worker that exists or is about to.
-#[derive(Debug)]
-struct Member {
-    spec: WorkerSpec,
-    since: Instant,
-    actor: Option<Addr<WorkerActor>>,
-}
-
 /// The host's agent.
 #[derive(Debug)]
 enum Host {
     None,
     Preparing(Addr<HostActor>),
     Ready(Addr<HostActor>),
+    /// It can not run the suite, for this reason.
+    Refused(Addr<HostActor>, String),
+    /// It runs the conclusion.
+    Concluding(Addr<HostActor>),
 }
 
 /// The supervisor of all workers.
@@ -68,9 +64,7 @@ pub(super) struct SupervisorActor {
     plan: Plan,
     policy: RestartPolicy,
     begun: Instant,
-    next_id: u32,
-    members: HashMap<WorkerId, Member>,
-    waiting: Vec<WorkerId>,
+    fleet: Fleet,
     host: Host,
     host_starts: u32,
     standing_down: bool,
@@ -93,9 +87,7 @@ impl SupervisorActor {
             plan,
             policy: RestartPolicy::new(config.restart),
             begun: Instant::now(),
-            next_id: 0,
-            members: HashMap::new(),
-            waiting: Vec::new(),
+            fleet: Fleet::default(),
             host: Host::None,
             host_starts: 0,
             standing_down: false,
@@ -109,31 +101,28 @@ impl SupervisorActor {
         self.neighbours.publish.do_send(Publish(event));
     }
 
-    /// The next worker: an id never used before, and a member that waits for its host.
-    fn recruit(&mut self, spec: WorkerSpec) -> WorkerId {
-        let worker = WorkerId(self.next_id);
-        self.next_id += 1;
-        self.members.insert(worker, Member { spec, since: Instant::now(), actor: None });
-        worker
-    }
-
     /// Starts a worker if its host is up, else has the host started first.
     fn start_worker(&mut self, worker: WorkerId, context: &mut Context<Self>) {
         match &self.host {
-            Host::Ready(host) => {
+            Host::Ready(host) | Host::Concluding(host) => {
                 let host = host.clone();
                 self.spawn_worker(worker, &host);
             }
-            Host::Preparing(_) => self.waiting.push(worker),
+            Host::Preparing(_) => self.fleet.wait(worker),
+            Host::Refused(_, reason) => {
+                let reason = reason.clone();
+                self.abandon(worker, &reason);
+                self.tell_if_empty();
+            }
             Host::None => {
-                self.waiting.push(worker);
+                self.fleet.wait(worker);
                 self.start_host(context);
             }
         }
     }
 
     fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
-        let Some(member) = self.members.get_mut(&worker) else {
+        let Some(spec) = self.fleet.spec(worker).cloned() else {
             return;
         };
         let actor =
@@ -141,13 +130,9 @@ impl SupervisorActor {
                 .start();
         host.do_send(Attach { worker, recipient: actor.clone().recipient() });
         self.neighbours.enlist.do_send(Enlist { worker, orders: actor.clone().recipient() });
-        host.do_send(ToHost(ToAgent::Start {
-            worker,
-            spec: member.spec.clone(),
-            input: self.plan.input.clone(),
-        }));
-        member.since = Instant::now();
-        member.actor = Some(actor);
+        let input = self.plan.input.clone();
+        host.do_send(ToHost(ToAgent::Start { worker, spec, input }));
+        self.fleet.started(worker, actor);
     }
 
     fn start_host(&mut self, context: &mut Context<Self>) {
@@ -164,10 +149,9 @@ impl SupervisorActor {
         info!("agent started, process {:?}", child.id());
         let patience =
             Patience { greeting: self.plan.deadlines.agent, silence: self.plan.deadlines.silence };
-        let run_id = self.plan.input.run_id.clone();
         let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
         let supervisor = context.address().recipient();
-        let host = HostActor::new(child, own_program, run_id, patience, supervisor).start();
+        let host = HostActor::new(child, own_program, patience, supervisor).start();
         host.do_send(ToHost(ToAgent::Prepare {
             suite: self.plan.suite.clone(),
             deadlines: self.plan.deadlines,
@@ -178,7 +162,7 @@ impl SupervisorActor {
 
     /// No worker that waits for a host will come.
     fn give_up(&mut self, reason: &str) {
-        for worker in std::mem::take(&mut self.waiting) {
+        for worker in self.fleet.waiting() {
             self.abandon(worker, reason);
         }
         self.tell_if_empty();
@@ -192,35 +176,51 @@ impl SupervisorActor {
 
     /// No replacement comes for a worker.
     fn dismiss(&mut self, worker: WorkerId, reason: &str) {
-        self.members.remove(&worker);
+        self.fleet.remove(worker);
         self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
     }
 
     fn tell_if_empty(&self) {
-        if self.members.is_empty() && !self.dismissed {
+        if self.fleet.is_empty() && !self.dismissed {
             self.neighbours.session.do_send(FleetNews::Empty(self.last_words.clone()));
         }
     }
 
-    fn kill_all(&self) {
-        for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
-            actor.do_send(StopWorker(StopMode::Kill));
+    fn stop_all(&self, mode: StopMode) {
+        for actor in self.fleet.actors() {
+            actor.do_send(StopWorker(mode));
         }
     }
 
     /// Workers whose process was not started yet never will be.
-    fn drop_waiting(&mut self, reason: &str) {
-        let waiting: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.actor.is_none())
-            .map(|(id, _)| *id)
-            .collect();
-        self.waiting.clear();
-        for worker in waiting {
-            self.abandon(worker, reason);
+    fn drop_unstarted(&mut self) {
+        for worker in self.fleet.unstarted() {
+            self.abandon(worker, "the run was stopped before it was started");
         }
         self.tell_if_empty();
+    }
+
+    /// The agent is gone, and with it all workers that were started on it, also those that it had not heard of yet.
+    fn host_lost(&mut self, why: &str) {
+        let before = std::mem::replace(&mut self.host, Host::None);
+        for actor in self.fleet.actors() {
+            let death = Death::early(Ending::AgentLost(why.to_owned()));
+            actor.do_send(FromHost(WorkerEvent::Exited(death)));
+        }
+        if self.dismissed {
+            return self.neighbours.session.do_send(FleetNews::Dismissed);
+        }
+        match before {
+            Host::Preparing(_) => self.give_up(why),
+            Host::Concluding(_) => self.not_concluded(why),
+            Host::None | Host::Ready(_) | Host::Refused(..) => {}
+        }
+    }
+
+    fn not_concluded(&self, why: &str) {
+        let failure = Some(format!("the conclusion was not run: {why}"));
+        let concluded = FleetNews::Concluded { text: String::new(), failure };
+        self.neighbours.session.do_send(concluded);
     }
 
     fn replace(
@@ -230,7 +230,7 @@ impl SupervisorActor {
         delay: Duration,
         context: &mut Context<Self>,
     ) {
-        let new = self.recruit(spec.clone());
+        let new = self.fleet.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
         self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
         if delay.is_zero() {
@@ -238,7 +238,7 @@ impl SupervisorActor {
         } else {
             context.run_later(delay, move |actor, context| {
                 // A run that was stopped in the meantime has dropped it.
-                if actor.members.contains_key(&new) {
+                if actor.fleet.has(new) {
                     actor.start_worker(new, context);
                 }
             });
@@ -262,9 +262,9 @@ impl Handler<StartFleet> for SupervisorActor {
     fn handle(&mut self, _: StartFleet, context: &mut Context<Self>) {
         self.begun = Instant::now();
         for spec in self.plan.specs.clone() {
-            let worker = self.recruit(spec);
+            let worker = self.fleet.recruit(spec);
             self.publish(RunEvent::WorkerStarting { worker, replaces: None });
-            self.waiting.push(worker);
+            self.fleet.wait(worker);
         }
         self.start_host(context);
     }
@@ -275,14 +275,14 @@ impl Handler<WorkerGone> for SupervisorActor {
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
         let WorkerGone { worker, expected, wanted, collecting } = gone;
-        let Some(member) = self.members.remove(&worker) else {
+        let Some(member) = self.fleet.remove(worker) else {
             return;
         };
         if expected || self.standing_down {
             self.dismiss(worker, "it was told to end");
         } else {
             let now = self.begun.elapsed();
-            match self.policy.died(now, member.since.elapsed(), collecting) {
+            match self.policy.died(now, member.since().elapsed(), collecting) {
                 Restart::After(delay) if wanted => {
                     self.replace(worker, member.spec, delay, context);
                 }
@@ -322,35 +322,25 @@ impl Handler<HostNews> for SupervisorActor {
                 if self.host_starts == 1 {
                     self.publish(RunEvent::SuiteReady(info));
                 }
-                let mut waiting = std::mem::take(&mut self.waiting);
-                waiting.sort_unstable();
-                for worker in waiting {
+                for worker in self.fleet.waiting() {
                     self.spawn_worker(worker, &host);
                 }
             }
             HostNews::Refused(refusal) => {
                 let reason = refusal.message.clone();
+                if let Host::Preparing(host) = &self.host {
+                    self.host = Host::Refused(host.clone(), reason.clone());
+                }
                 self.neighbours.session.do_send(FleetNews::Refused(refusal));
                 self.give_up(&reason);
             }
             HostNews::Concluded { text, failure } => {
-                self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
-            }
-            HostNews::Lost(why) => {
-                let before = std::mem::replace(&mut self.host, Host::None);
-                if self.dismissed {
-                    self.neighbours.session.do_send(FleetNews::Dismissed);
-                    return;
-                }
-                if let Host::Preparing(_) = before {
-                    self.give_up(&why);
-                } else if self.members.is_empty() {
-                    // It was lost while it ran the conclusion.
-                    let failure = Some(format!("the conclusion was not run: {why}"));
-                    let concluded = FleetNews::Concluded { text: String::new(), failure };
-                    self.neighbours.session.do_send(concluded);
+                if let Host::Concluding(host) = &self.host {
+                    self.host = Host::Ready(host.clone());
+                    self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
                 }
             }
+            HostNews::Lost(why) => self.host_lost(&why),
         }
     }
 }
@@ -361,11 +351,9 @@ impl Handler<StandDown> for SupervisorActor {
     fn handle(&mut self, StandDown { interrupt }: StandDown, _context: &mut Context<Self>) {
         self.standing_down = true;
         if interrupt {
-            for actor in self.members.values().filter_map(|member| member.actor.as_ref()) {
-                actor.do_send(StopWorker(StopMode::AfterTest));
-            }
+            self.stop_all(StopMode::AfterTest);
         }
-        self.drop_waiting("the run was stopped before it was started");
+        self.drop_unstarted();
     }
 }
 
@@ -374,8 +362,8 @@ impl Handler<KillFleet> for SupervisorActor {
 
     fn handle(&mut self, _: KillFleet, _context: &mut Context<Self>) {
         self.standing_down = true;
-        self.kill_all();
-        self.drop_waiting("the run was stopped before it was started");
+        self.stop_all(StopMode::Kill);
+        self.drop_unstarted();
     }
 }
 
@@ -383,19 +371,12 @@ impl Handler<RunConclusion> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, RunConclusion(requests): RunConclusion, _context: &mut Context<Self>) {
-        match &self.host {
-            Host::Ready(host) => {
-                host.do_send(ToHost(ToAgent::Conclude {
-                    requests,
-                    input: self.plan.input.clone(),
-                }));
-            }
-            Host::None | Host::Preparing(_) => {
-                self.neighbours.session.do_send(FleetNews::Concluded {
-                    text: String::new(),
-                    failure: Some("the conclusion was not run: its agent is gone".to_owned()),
-                });
-            }
+        if let Host::Ready(host) = &self.host {
+            let input = self.plan.input.clone();
+            host.do_send(ToHost(ToAgent::Conclude { requests, input }));
+            self.host = Host::Concluding(host.clone());
+        } else {
+            self.not_concluded("its agent is gone");
         }
     }
 }
@@ -406,7 +387,10 @@ impl Handler<Dismiss> for SupervisorActor {
     fn handle(&mut self, _: Dismiss, _context: &mut Context<Self>) {
         self.dismissed = true;
         match &self.host {
-            Host::Ready(host) | Host::Preparing(host) => host.do_send(ToHost(ToAgent::Shutdown)),
+            Host::Preparing(host)
+            | Host::Ready(host)
+            | Host::Refused(host, _)
+            | Host::Concluding(host) => host.do_send(ToHost(ToAgent::Shutdown)),
             Host::None => self.neighbours.session.do_send(FleetNews::Dismissed),
         }
     }

@@ -1,5 +1,7 @@
 //! What becomes of a run when one of its own actors fails.
 
+mod supervision;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;

@@ -83,23 +83,20 @@ pub fn serve() -> Result<(), AgentError> {
         .build()
         .map_err(AgentError::Streams)?;
     let tasks = LocalSet::new();
-    let run_ids = Rc::new(RefCell::new(Vec::new()));
-    let result = tasks.block_on(&runtime, converse(run_ids.clone()));
+    let result = tasks.block_on(&runtime, converse());
     // Workers die with the tasks that own their processes.
     drop(tasks);
     drop(runtime);
-    for run_id in run_ids.borrow().iter() {
-        let count = kill_leftovers(run_id);
-        debug!("killed {count} processes that tests had left behind");
-    }
+    let count = kill_leftovers(std::process::id());
+    debug!("killed {count} processes that tests had left behind");
     result
 }
 
-async fn converse(run_ids: Rc<RefCell<Vec<String>>>) -> Result<(), AgentError> {
+async fn converse() -> Result<(), AgentError> {
     let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
-    let mut host = Host::new(sender.clone(), run_ids);
+    let mut host = Host::new(sender.clone());
     let orders = async {
         loop {
             match receiver.next().await? {
@@ -140,8 +137,10 @@ fn streams() -> io::Result<(Descriptor, Descriptor)> {
 struct Host {
     sender: Sender,
     state: Rc<RefCell<State>>,
-    tasks: JoinSet<()>,
-    run_ids: Rc<RefCell<Vec<String>>>,
+    /// The workers' lives.
+    workers: JoinSet<()>,
+    /// The preparation and the conclusion, which nobody waits for at the end.
+    chores: JoinSet<()>,
 }
 
 #[derive(Debug, Default)]
@@ -152,8 +151,8 @@ struct State {
 }
 
 impl Host {
-    fn new(sender: Sender, run_ids: Rc<RefCell<Vec<String>>>) -> Self {
-        Self { sender, state: Rc::default(), tasks: JoinSet::new(), run_ids }
+    fn new(sender: Sender) -> Self {
+        Self { sender, state: Rc::default(), workers: JoinSet::new(), chores: JoinSet::new() }
     }
 
     fn take(&mut self, message: ToAgent) {
@@ -162,7 +161,7 @@ impl Host {
                 self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
                 let patience = deadlines.agent;
                 let (sender, state) = (self.sender.clone(), self.state.clone());
-                self.tasks.spawn_local(prepare(sender, state, suite, patience));
+                self.chores.spawn_local(prepare(sender, state, suite, patience));
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
@@ -171,7 +170,7 @@ impl Host {
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
             ToAgent::Conclude { requests, input } => {
-                self.tasks.spawn_local(conclude(
+                self.chores.spawn_local(conclude(
                     self.sender.clone(),
                     self.state.clone(),
                     requests,
@@ -182,7 +181,8 @@ impl Host {
             ToAgent::Shutdown => {}
         }
         // Forget the tasks that have ended.
-        while self.tasks.try_join_next().is_some() {}
+        while self.workers.try_join_next().is_some() {}
+        while self.chores.try_join_next().is_some() {}
     }
 
     /// Orders for a worker that has just died are void: its death notice is on its way.
@@ -195,11 +195,8 @@ impl Host {
     fn start(&mut self, worker: WorkerId, spec: WorkerSpec, input: WorkerInput) {
         let (orders, inbox) = mpsc::unbounded_channel();
         self.state.borrow_mut().workers.insert(worker, orders);
-        if !self.run_ids.borrow().contains(&input.run_id) {
-            self.run_ids.borrow_mut().push(input.run_id.clone());
-        }
         let (sender, state) = (self.sender.clone(), self.state.clone());
-        self.tasks.spawn_local(async move {
+        self.workers.spawn_local(async move {
             let (adapter, limits) = {
                 let state = state.borrow();
                 (state.adapter.clone(), state.limits)
@@ -221,11 +218,12 @@ impl Host {
 
     /// Ends every worker and waits until each has told of its death.
     async fn end(&mut self) {
+        self.chores.shutdown().await;
         // A worker whose orders end kills its process.
         self.state.borrow_mut().workers.clear();
-        let all_gone = async { while self.tasks.join_next().await.is_some() {} };
+        let all_gone = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(ENDING, all_gone).await.is_err() {
-            self.tasks.shutdown().await;
+            self.workers.shutdown().await;
         }
     }
 }

@@ -8,6 +8,7 @@ mod descriptor;
 mod host;
 mod line;
 mod link;
+mod memory;
 mod output;
 mod process;
 mod queue;

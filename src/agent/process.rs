@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use super::descriptor::Descriptor;
 use super::queue::Queue;
 use crate::adapters::WorkerCommand;
-use crate::launch::{ROLE_VARIABLE, RUN_ID_VARIABLE};
+use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE};
 use crate::model::{Phase, WorkerInput};
 
 /// A worker process and the agent's ends of all that leads to it.
@@ -54,7 +54,8 @@ impl Process {
         program
             .args(&command.args)
             .envs(command.env.iter().map(|(name, value)| (name, value)))
-            .env(RUN_ID_VARIABLE, &input.run_id)
+            .env(AGENT_VARIABLE, std::process::id().to_string())
+            .env("CALLSHEET_RUN_ID", &input.run_id)
             .env("CALLSHEET_SETUP_FD", setup.as_raw_fd().to_string())
             .env("CALLSHEET_QUEUE_FD", their_queue.as_raw_fd().to_string())
             .env("CALLSHEET_EVENTS_FD", their_events.as_raw_fd().to_string())

@@ -1,9 +1,9 @@
-//! Looks at a worker's process now and then: how much memory it uses, and whether somebody has suspended it.
+//! Looks at a worker's process now and then: how much memory it and its descendants use, and whether somebody has suspended it.
 
 use std::fs;
 use std::time::Duration;
 
-use nix::unistd::{SysconfVar, sysconf};
+use super::memory;
 
 /// How often a worker with a memory limit is looked at: a process fills about 1 GiB in this time at worst.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -34,7 +34,7 @@ impl Sampler {
     /// Looks; `Some` with the cause if the worker must be ended.
     pub(super) fn look(&mut self) -> Option<String> {
         if let Some(limit) = self.memory_limit
-            && let Some(used) = resident(self.pid)
+            && let used = memory::in_use(self.pid, limit)
             && used > limit
         {
             const MIB: u64 = 1024 * 1024;
@@ -54,14 +54,6 @@ impl Sampler {
             format!("it stopped answering: it was suspended for {} s", self.silence.as_secs())
         })
     }
-}
-
-/// Bytes of memory in use, from `/proc/PID/statm`.
-fn resident(pid: i32) -> Option<u64> {
-    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
-    Some(pages * u64::try_from(page).ok()?)
 }
 
 /// Whether the process is in state `T`, from `/proc/PID/stat`. A debugger's stop is `t` and is left alone.

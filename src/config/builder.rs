@@ -120,7 +120,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The most memory a worker may use, in bytes.
+    /// The most memory a worker and all that it has started may use, in bytes.
     #[must_use]
     pub fn worker_memory(mut self, bytes: u64) -> Self {
         self.worker_memory = Some(bytes);

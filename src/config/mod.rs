@@ -73,7 +73,7 @@ pub struct Config {
     /// How long each step may take.
     pub deadlines: Deadlines,
 
-    /// The most memory a worker may use, in bytes; a worker above it is killed.
+    /// The most memory a worker and all that it has started may use, in bytes; a worker above it is killed.
     pub worker_memory: Option<u64>,
 
     /// The run's id (`testrun_uid`).

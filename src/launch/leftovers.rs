@@ -1,7 +1,8 @@
-//! Processes of a run that outlived what should have ended them.
+//! Processes below an agent that outlived what should have ended them.
 //!
-//! Every worker carries the run's id in its environment, and so does all that its tests start, whatever session or
-//! process group they moved to. Linux shows the environment that a process began with; elsewhere nothing is found.
+//! Every worker carries its agent's process id in its environment, and so does all that its tests start, whatever session
+//! or process group they moved to. (Not the run's id: two runs on one machine may be given the same.) Linux shows the
+//! environment that a process began with; elsewhere nothing is found.
 
 use std::fs;
 use std::thread;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// The variable that marks the processes of a run.
-pub const RUN_ID_VARIABLE: &str = "CALLSHEET_RUN_ID";
+/// The variable that marks the processes below an agent; its value is the agent's process id.
+pub const AGENT_VARIABLE: &str = "CALLSHEET_AGENT_PID";
 
 /// How often processes are looked for. A process that is just being started shows no environment for a moment, and one
 /// that forks can slip through a look; neither can go on for long.
@@ -20,11 +21,11 @@ const LOOKS: usize = 10;
 /// The time between two looks; starting a program takes well below a millisecond of it.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Kills every process of this user that was started by the run's tests, and says how many there were.
-pub fn kill_leftovers(run_id: &str) -> usize {
+/// Kills every process of this user that the workers of this agent or their tests have started, and says how many there were.
+pub fn kill_leftovers(agent: u32) -> usize {
     let mut killed = 0;
     for _ in 0..LOOKS {
-        let Look { found, unclear } = look(run_id);
+        let Look { found, unclear } = look(agent);
         if found.is_empty() && !unclear {
             break;
         }
@@ -37,15 +38,15 @@ pub fn kill_leftovers(run_id: &str) -> usize {
 /// What one look at all processes gave.
 #[derive(Debug, Default)]
 struct Look {
-    /// Processes of the run.
+    /// Processes below the agent.
     found: Vec<Pid>,
 
     /// Whether there was a process that showed no environment.
     unclear: bool,
 }
 
-fn look(run_id: &str) -> Look {
-    let mark = format!("{RUN_ID_VARIABLE}={run_id}");
+fn look(agent: u32) -> Look {
+    let mark = format!("{AGENT_VARIABLE}={agent}");
     let mut look = Look::default();
     let processes = fs::read_dir("/proc").into_iter().flatten();
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());

@@ -3,5 +3,5 @@
 mod leftovers;
 mod local;
 
-pub use leftovers::{RUN_ID_VARIABLE, kill_leftovers};
+pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
 pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};

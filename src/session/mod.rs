@@ -113,14 +113,30 @@ impl Session {
                 self.phase = self.phase.max(Phase::Running);
                 Vec::new()
             }
-            RunEvent::TestReported { report, .. } if report.failed => self.failed(),
-            RunEvent::CollectReported { report, .. } if report.failed => self.failed(),
-            RunEvent::WorkerDown { crashed: Some(_), .. } => self.failed(),
+            RunEvent::TestReported { report, .. } => self.count(report.failed),
+            RunEvent::CollectReported { report, .. } => self.count(report.failed),
+            RunEvent::WorkerDown { crashed, .. } => self.count(crashed.is_some()),
             RunEvent::Stopping(_) => {
                 self.phase = self.phase.max(Phase::Stopping);
                 Vec::new()
             }
-            _ => Vec::new(),
+            RunEvent::RunStarted { .. }
+            | RunEvent::Progress(_)
+            | RunEvent::Notice(_)
+            | RunEvent::SuiteReady(_)
+            | RunEvent::WorkerStarting { .. }
+            | RunEvent::WorkerSpawned { .. }
+            | RunEvent::WorkerCollected { .. }
+            | RunEvent::CollectionDiffers(_)
+            | RunEvent::TestStarted { .. }
+            | RunEvent::TestFinished { .. }
+            | RunEvent::TestNotRun { .. }
+            | RunEvent::Warned { .. }
+            | RunEvent::Output { .. }
+            | RunEvent::WorkerReplaced { .. }
+            | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Conclusion { .. }
+            | RunEvent::RunFinished(_) => Vec::new(),
         }
     }
 
@@ -146,6 +162,12 @@ impl Session {
 
     /// The user or the host program asks for the end at once.
     pub fn killed(&mut self, by: String) -> Vec<Step> {
+        if self.phase == Phase::Concluding {
+            // Its process ends with its agent.
+            let what = format!("interrupted by {by} before the conclusion was run to its end");
+            self.account.fatal(ExitCode::Interrupted, what);
+            return self.concluded();
+        }
         let mut steps = self.stop(StopReason::Requested(by), true);
         if self.phase < Phase::Closing {
             steps.push(Step::Kill);
@@ -202,6 +224,9 @@ impl Session {
 
     /// The conclusion has been run, or can not be.
     pub fn concluded(&mut self) -> Vec<Step> {
+        if self.phase != Phase::Concluding {
+            return Vec::new();
+        }
         self.phase = Phase::Done;
         vec![Step::Done]
     }
@@ -211,10 +236,11 @@ impl Session {
         self.account.verdict()
     }
 
-    fn failed(&mut self) -> Vec<Step> {
-        self.failures += 1;
+    /// Counts what happened if it is a failure.
+    fn count(&mut self, failed: bool) -> Vec<Step> {
+        self.failures += u32::from(failed);
         match self.max_fail {
-            Some(limit) if self.failures >= limit.get() => {
+            Some(limit) if failed && self.failures >= limit.get() => {
                 self.stop(StopReason::MaxFail(self.failures), false)
             }
             Some(_) | None => Vec::new(),

@@ -105,6 +105,11 @@ fn the_exit_code_follows_from_what_happened() {
         7,
         "lost weighs more than failed"
     );
+    assert_eq!(
+        exit_of(&[finished(Outcome::Passed), not_run(false)]),
+        7,
+        "left out on purpose where nobody stopped the run"
+    );
     assert_eq!(exit_of(&[collect_error(), finished(Outcome::Passed)]), 1);
     let interrupted = RunEvent::Stopping(StopReason::Requested("SIGINT".into()));
     assert_eq!(exit_of(&[finished(Outcome::Passed), interrupted, not_run(false)]), 2);
@@ -197,6 +202,20 @@ fn the_second_request_kills() {
     let mut session = Session::new(None);
     assert_eq!(session.requested("SIGINT".into()).len(), 1);
     assert_eq!(session.killed("SIGINT".into()), [Step::Kill]);
+}
+
+#[test]
+fn the_second_request_ends_the_conclusion_too() {
+    let mut session = Session::new(None);
+    session.event(&scheduling());
+    session.event(&finished(Outcome::Passed));
+    session.leaves("{}".into());
+    session.fleet_is_empty("done");
+    session.closed();
+    assert_eq!(session.requested("SIGINT".into()), []);
+    assert_eq!(session.killed("SIGINT".into()), [Step::Done]);
+    assert_eq!(session.concluded(), [], "its last word comes too late");
+    assert_eq!(session.verdict().exit_code, 2);
 }
 
 #[test]

@@ -53,7 +53,23 @@ impl Account {
                 self.stop.get_or_insert_with(|| reason.clone());
             }
             RunEvent::Conclusion { failure, .. } => self.conclusion.clone_from(failure),
-            _ => {}
+            RunEvent::RunStarted { .. }
+            | RunEvent::Progress(_)
+            | RunEvent::Notice(_)
+            | RunEvent::SuiteReady(_)
+            | RunEvent::WorkerStarting { .. }
+            | RunEvent::WorkerSpawned { .. }
+            | RunEvent::WorkerReady { .. }
+            | RunEvent::WorkerCollected { .. }
+            | RunEvent::Collected { .. }
+            | RunEvent::CollectionDiffers(_)
+            | RunEvent::SchedulingStarted { .. }
+            | RunEvent::TestReported { .. }
+            | RunEvent::Warned { .. }
+            | RunEvent::Output { .. }
+            | RunEvent::WorkerReplaced { .. }
+            | RunEvent::ReplacementDenied { .. }
+            | RunEvent::RunFinished(_) => {}
         }
     }
 
@@ -85,7 +101,15 @@ impl Account {
             explanation,
             tests: self.outcomes.values().sum(),
             outcomes: self.outcomes.iter().map(|(outcome, count)| (*outcome, *count)).collect(),
-            lost: self.lost,
+            lost: self.lost(),
+        }
+    }
+
+    /// Where nobody stopped the run, nothing was left out on purpose, whatever the one who says so believes.
+    fn lost(&self) -> u32 {
+        match self.stop {
+            Some(_) => self.lost,
+            None => self.outcomes.get(&Outcome::NotRun).copied().unwrap_or_default(),
         }
     }
 
@@ -125,8 +149,8 @@ impl Account {
         {
             return with(ExitCode::Infrastructure, Some(why.clone()));
         }
-        if self.lost > 0 {
-            let count = self.lost;
+        let count = self.lost();
+        if count > 0 {
             let tests = if count == 1 { "test was" } else { "tests were" };
             let text = format!(
                 "{count} {tests} not run because workers failed; the results are incomplete"

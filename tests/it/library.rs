@@ -12,14 +12,14 @@ use actix::{Actor, Context, Handler};
 use callsheet::actors::messages::Event;
 use callsheet::actors::{self, Parts};
 use callsheet::config::{Config, ConfigBuilder};
-use callsheet::launch::{AgentCommand, kill_leftovers};
+use callsheet::launch::AgentCommand;
 use callsheet::model::{Lane, Outcome, RunEvent, TestIndex, Verdict, WorkerId};
 use callsheet::schedule::{Move, Policy, View};
 use callsheet::{Run, Subscriber};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::{Project, Running, python};
+use crate::support::{Project, Running, alive_with, python};
 
 /// Ten tests that pass, one that fails, one that is skipped.
 const MIXED: &str = "import pytest\n\
@@ -267,7 +267,7 @@ fn a_killed_run_leaves_no_process_and_no_test_without_its_state() {
     let verdict = in_time(|| run.wait()).unwrap();
     assert!(account(&seen, &verdict).values().all(|outcome| *outcome == Outcome::NotRun));
     assert_eq!((verdict.exit_code, verdict.tests, verdict.lost), (2, 3, 0));
-    assert_eq!(kill_leftovers(&run_id), 0);
+    assert_eq!(alive_with("CALLSHEET_RUN_ID", &run_id), []);
 }
 
 /// A policy made of its `refill`.
@@ -322,7 +322,7 @@ fn broken_by(policy: impl Policy + 'static) -> String {
     let verdict = verdict(Run::new().policy(policy).subscribe(subscriber), config);
     assert_eq!((verdict.exit_code, verdict.tests), (3, 12));
     account(&events.iter().collect::<Vec<_>>(), &verdict);
-    assert_eq!(kill_leftovers(&run_id), 0);
+    assert_eq!(alive_with("CALLSHEET_RUN_ID", &run_id), []);
     verdict.explanation.unwrap()
 }
 

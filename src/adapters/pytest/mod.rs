@@ -195,7 +195,6 @@ impl Pytest {
             ("PYTEST_XDIST_WORKER".into(), worker.to_string().into()),
             ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()),
             ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
-            ("CALLSHEET_RUN_ID".into(), (&input.run_id).into()),
         ];
         env.extend(self.hash_seed.iter().map(|seed| ("PYTHONHASHSEED".into(), seed.into())));
         env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));

@@ -93,6 +93,29 @@ fn a_worker_that_takes_too_much_memory_is_ended_for_it() {
 }
 
 #[test]
+fn what_a_test_has_started_counts_as_memory_of_its_worker() {
+    let project = between_twenty(
+        "def test_dies():\n    subprocess.run([sys.executable, '-c', \
+         'held = bytearray(1 << 30); held[::4096] = bytes(len(held) // 4096); import signal; signal.pause()'])",
+    );
+    let told = project.run(&["-n", "2", "--worker-memory", "300MiB"]);
+    assert_crash(&told, "test_it.py::test_dies", "(killed by signal 9 (SIGKILL))", "call");
+    told.says("more than the 300 MiB a worker may use");
+}
+
+#[test]
+fn runs_that_are_given_the_same_id_let_one_another_live() {
+    let project = with_a_runaway();
+    let uid = ["-n", "1", "--testrunuid", "the-same"];
+    let running = Running::start(project.command(&uid));
+    running.wait_for(&project.path().join("pid"));
+    let other = Project::new(&[("test_it.py", "def test_a(): pass\n")]);
+    other.run(&uid).assert(0, "1 passed");
+    project.write("go", "");
+    running.end().assert(0, "21 passed");
+}
+
+#[test]
 fn a_killed_agent_takes_its_workers_along_and_another_one_goes_on() {
     let project = with_a_runaway();
     let running = Running::start(project.command(&["-n", "2"]));

@@ -6,5 +6,5 @@ mod processes;
 mod project;
 
 pub(crate) use environment::python;
-pub(crate) use processes::Marked;
+pub(crate) use processes::{Marked, alive_with};
 pub(crate) use project::{Project, Running, Told};

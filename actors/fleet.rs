@@ -1,0 +1,110 @@
+//! The supervisor's book of workers: who exists or is about to, and how far it has come.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use actix::Addr;
+
+use super::worker::WorkerActor;
+use crate::model::{WorkerId, WorkerSpec};
+
+/// How far a worker has come.
+#[derive(Debug)]
+enum Stage {
+    /// Announced; its time to be started has not come.
+    Announced,
+    /// It waits for its host.
+    Waiting,
+    /// Its actor is there.
+    Started { actor: Addr<WorkerActor>, since: Instant },
+}
+
+/// A worker that exists or is about to.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) spec: WorkerSpec,
+    stage: Stage,
+}
+
+impl Member {
+    /// When it was started; now, if it was not.
+    pub(super) fn since(&self) -> Instant {
+        match self.stage {
+            Stage::Announced | Stage::Waiting => Instant::now(),
+            Stage::Started { since, .. } => since,
+        }
+    }
+}
+
+/// All workers that are not dead.
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    next_id: u32,
+    members: BTreeMap<WorkerId, Member>,
+}
+
+impl Fleet {
+    /// A new worker under an id never used before.
+    pub(super) fn recruit(&mut self, spec: WorkerSpec) -> WorkerId {
+        let worker = WorkerId(self.next_id);
+        self.next_id += 1;
+        self.members.insert(worker, Member { spec, stage: Stage::Announced });
+        worker
+    }
+
+    pub(super) fn has(&self, worker: WorkerId) -> bool {
+        self.members.contains_key(&worker)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The specification of a worker.
+    pub(super) fn spec(&self, worker: WorkerId) -> Option<&WorkerSpec> {
+        self.members.get(&worker).map(|member| &member.spec)
+    }
+
+    /// A worker's time to be started has come, but its host is not ready.
+    pub(super) fn wait(&mut self, worker: WorkerId) {
+        self.enter(worker, Stage::Waiting);
+    }
+
+    /// A worker has its actor.
+    pub(super) fn started(&mut self, worker: WorkerId, actor: Addr<WorkerActor>) {
+        self.enter(worker, Stage::Started { actor, since: Instant::now() });
+    }
+
+    fn enter(&mut self, worker: WorkerId, stage: Stage) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.stage = stage;
+        }
+    }
+
+    pub(super) fn remove(&mut self, worker: WorkerId) -> Option<Member> {
+        self.members.remove(&worker)
+    }
+
+    /// The workers that wait for their host, the oldest first.
+    pub(super) fn waiting(&self) -> Vec<WorkerId> {
+        self.at(|stage| matches!(stage, Stage::Waiting))
+    }
+
+    /// The workers without an actor, the oldest first.
+    pub(super) fn unstarted(&self) -> Vec<WorkerId> {
+        self.at(|stage| !matches!(stage, Stage::Started { .. }))
+    }
+
+    fn at(&self, is_meant: impl Fn(&Stage) -> bool) -> Vec<WorkerId> {
+        let meant = self.members.iter().filter(|(_, member)| is_meant(&member.stage));
+        meant.map(|(worker, _)| *worker).collect()
+    }
+
+    /// The actors of all workers that have one.
+    pub(super) fn actors(&self) -> impl Iterator<Item = &Addr<WorkerActor>> {
+        self.members.values().filter_map(|member| match &member.stage {
+            Stage::Announced | Stage::Waiting => None,
+            Stage::Started { actor, .. } => Some(actor),
+        })
+    }
+}
