@@ -38,5 +38,9 @@ pub(super) fn options(settings: &Settings, environment: &Environment) -> Termina
             Automatic::Auto if live => SLOWEST,
             Automatic::Auto => 0,
         },
+        whole_briefs: verbosity >= 2
+            || ["CI", "BUILD_NUMBER"]
+                .into_iter()
+                .any(|name| environment.get(name).is_some_and(|value| !value.is_empty())),
     }
 }

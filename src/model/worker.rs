@@ -37,7 +37,7 @@ pub struct WorkerInfo {
     /// (`--continue-on-collection-errors`).
     pub continue_on_collection_errors: bool,
 
-    /// The kinds of result that the short summary lists, as pytest's `-r` letters.
+    /// The kinds of result that the short summary lists, as pytest's `-r` letters; `w` asks for the warnings.
     pub summary_letters: String,
 
     /// Hooks and options of the project that have no controller to serve them here, by name.

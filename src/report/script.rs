@@ -138,7 +138,7 @@ impl Script {
 
     /// A run on two workers with this many tests, up to the first test.
     pub(super) fn begun(tests: u32) -> Self {
-        Self::run(2).up(0, tests, "fE").up(1, tests, "fE").scheduled(tests, 2)
+        Self::run(2).up(0, tests, "wfE").up(1, tests, "wfE").scheduled(tests, 2)
     }
 
     pub(super) fn start(self, worker: u32, id: &str) -> Self {

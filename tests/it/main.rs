@@ -11,6 +11,7 @@ mod faults;
 mod interpreter;
 mod layers;
 mod library;
+mod look;
 mod modes;
 mod outcomes;
 mod parity;

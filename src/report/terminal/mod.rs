@@ -47,6 +47,9 @@ pub struct TerminalOptions {
 
     /// How many of the slowest tests the summary lists.
     pub slowest: usize,
+
+    /// Whether lines of the short summary are longer than the terminal is wide, if need be; pytest: on CI and with `-vv`.
+    pub whole_briefs: bool,
 }
 
 /// Rows that are assumed until [`TerminalReport::resize`] says better.
@@ -117,7 +120,7 @@ impl<W: io::Write> TerminalReport<W> {
                 &mut self.page,
                 &self.tally,
                 &self.options,
-                self.letters.as_deref().unwrap_or("fE"),
+                self.letters.as_deref().unwrap_or("wfE"),
                 &self.passed,
                 elapsed,
             );

@@ -27,13 +27,15 @@ pub(super) fn summary(
     if !options.live {
         failures::failures(page, tally);
     }
-    warnings(page, tally);
+    if letters.contains('w') {
+        warnings(page, tally);
+    }
     failures::passes(page, tally, letters);
     slowest(page, tally, options.slowest);
     conclusions(page, tally);
     differences(page, tally);
     crashed_workers(page, tally);
-    short::summary(page, tally, letters, passed, options.verbosity >= 2);
+    short::summary(page, tally, letters, passed, options.whole_briefs);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
     explained(page, tally);

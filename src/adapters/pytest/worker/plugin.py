@@ -38,6 +38,7 @@ class Worker:
         self._channel = channel
         self._setup = setup
         self._silence = Silence()
+        self._writer = None
         self._early_warnings = []
         self._deselected = 0
         self._loop = None
@@ -99,7 +100,7 @@ class Worker:
             writer = TerminalWriter(self._silence)
             writer.hasmarkup = False
             writer.fullwidth = self._setup.get("columns", 80)
-            plugin._tw = writer
+            plugin._tw = self._writer = writer
 
     # The session.
 
@@ -116,6 +117,10 @@ class Worker:
         self._silence.recording = False
         outcome.get_result()
         self._channel.send(self._introduction(config))
+        if self._writer is not None:
+            # What assertions say is highlighted by this writer.
+            self._writer.hasmarkup = bool(self._setup.get("color"))
+            self._writer.code_highlight = getattr(config.option, "code_highlight", "yes") != "no"
         self.is_ready = True
         for warning in self._early_warnings:
             self._warn(*warning)
@@ -143,7 +148,7 @@ class Worker:
     @staticmethod
     def _letters(config):
         if not hasattr(config.option, "reportchars"):
-            return "fE"
+            return "wfE"
         from _pytest.terminal import getreportopt
 
         return getreportopt(config)

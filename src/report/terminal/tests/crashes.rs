@@ -20,7 +20,7 @@ fn a_crash_is_told_when_it_happens_and_explained_at_the_end() {
         .segfault(0, Some("test_c.py::test_b"), "Fatal Python error: Segmentation fault\n")
         .end(0, "test_c.py::test_b", Outcome::Crashed, 0.0)
         .replaced(0, 2)
-        .up(2, 3, "fE")
+        .up(2, 3, "wfE")
         .pass(2, "test_c.py::test_c")
         .wait(1300)
         .finish(1, None);
@@ -102,7 +102,7 @@ fn the_last_output_of_a_worker_is_cut_at_its_head_and_told_once() {
 #[test]
 fn verbosely_each_worker_introduces_itself() {
     let options = TerminalOptions { verbosity: 1, ..plain() };
-    assert_snapshot!(shown(options, &Script::run(1).up(0, 1, "fE")), @r"
+    assert_snapshot!(shown(options, &Script::run(1).up(0, 1, "wfE")), @r"
     ============================= test session starts ==============================
     gw0 I
     platform linux -- Python 3.11.7, pytest-9.2.0, pluggy-1.7.0

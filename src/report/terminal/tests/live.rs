@@ -39,7 +39,7 @@ fn screen_after(options: TerminalOptions, script: &Script, later: Duration) -> S
 
 #[test]
 fn before_tests_run_the_seeds_status_line_is_rewritten_in_place() {
-    let script = Script::run(3).up(0, 120, "fE").wait(500).ready(1, "fE");
+    let script = Script::run(3).up(0, 120, "wfE").wait(500).ready(1, "wfE");
     assert_snapshot!(screen(live(), &script), @r"
     =================== test session starts ====================
     platform linux -- Python 3.11.7, pytest-9.2.0, pluggy-1.7.0
@@ -131,7 +131,7 @@ fn failures_are_shown_as_they_happen_and_not_again_at_the_end() {
 
 #[test]
 fn many_workers_do_not_fill_the_screen() {
-    let script = (0..64).fold(Script::run(64), |script, worker| script.up(worker, 9, "fE"));
+    let script = (0..64).fold(Script::run(64), |script, worker| script.up(worker, 9, "wfE"));
     let text = screen(live(), &script.scheduled(9, 64));
     assert_eq!(text.matches("idle").count(), 16);
     assert!(text.contains("… and 48 more"), "{text}");

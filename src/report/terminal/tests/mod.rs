@@ -19,6 +19,7 @@ fn plain() -> TerminalOptions {
         verbosity: 0,
         live_output: false,
         slowest: 0,
+        whole_briefs: false,
     }
 }
 

@@ -16,8 +16,8 @@ fn mixed() -> Script {
     let foretold = PhaseReport { brief: "a bug".to_owned(), ..report(Phase::Call, "xfailed") };
     let long = "AssertionError: a long message that will certainly be cut because it is long";
     Script::run(2)
-        .up(0, 7, "sxfE")
-        .up(1, 7, "sxfE")
+        .up(0, 7, "wsxfE")
+        .up(1, 7, "wsxfE")
         .scheduled(7, 2)
         .pass(0, "test_a.py::test_p[0]")
         .test(1, "test_a.py::test_fail", [failure("test_fail", long, "hello\n")], Outcome::Failed)
@@ -129,7 +129,7 @@ fn letters_wrap_where_pytest_wraps_them() {
 #[test]
 fn a_collection_error_stops_the_run_with_pytests_sentence() {
     let script = Script::run(1)
-        .ready(0, "fE")
+        .ready(0, "wfE")
         .bad_collector("test_bad.py")
         .stop(StopReason::CollectionFailed)
         .wait(100)
