@@ -60,7 +60,7 @@ use std::any::Any;
 
 pub use error::RunError;
 pub(crate) use system::run;
-pub use system::{EventRecipient, Parts, SessionHandle, Stopper, Subscriber, start};
+pub use system::{EventRecipient, Parts, SessionHandle, Stopper, Subscriber, TerminalSize, start};
 
 /// What a panic says.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

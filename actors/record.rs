@@ -21,7 +21,7 @@ pub(super) fn entry(
             RunEvent::TestStarted { worker, lane, index, test }
         }
         Decision::Finished { lane, index, test, outcome: Outcome::NotRun, worker: _ } => {
-            let reason = not_run("its worker's session ended in the middle of it");
+            let reason = not_run("the worker's session ended in the middle");
             RunEvent::TestNotRun { lane, index, test, reason, lost: false }
         }
         Decision::Finished { worker, lane, index, test, outcome } => {
@@ -29,7 +29,7 @@ pub(super) fn entry(
             RunEvent::TestFinished { worker, lane, index, test, end }
         }
         Decision::Crashed { worker, lane, index, test, .. } if killed.contains(&worker) => {
-            let reason = not_run("it was running when the run was killed");
+            let reason = not_run("running when the run was killed");
             RunEvent::TestNotRun { lane, index, test, reason, lost: false }
         }
         Decision::Crashed { worker, lane, index, test, outcome } => {

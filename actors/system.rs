@@ -81,7 +81,14 @@ pub struct Parts {
 
     /// Where the run is shown to a person, by the configuration's terminal options; nowhere if `None`.
     pub terminal: Option<Box<dyn Write + Send>>,
+
+    /// Tells the size of that terminal, as columns and rows, asked about ten times a second; without it the width is the
+    /// configuration's for the whole run.
+    pub terminal_size: Option<TerminalSize>,
 }
+
+/// What tells the size of a terminal, as columns and rows; `None` where it is not known.
+pub type TerminalSize = Box<dyn Fn() -> Option<(u16, u16)> + Send>;
 
 /// Stops a run from anywhere: signal handlers, other threads, actors. Does nothing once the run has ended.
 #[derive(Debug, Clone)]
@@ -179,12 +186,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     if launch::is_agent() {
         return Err(RunError::IsAgent);
     }
-    let Parts { policy: own_policy, subscribers, mut recipients, terminal } = parts;
+    let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size } = parts;
     let (sender, answer) = oneshot::channel();
     let session = SessionActor::new(Session::new(config.max_fail), sender).start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
-        let reporter = TerminalReporter::new(config.terminal.clone(), out).start();
+        let reporter = TerminalReporter::new(config.terminal.clone(), out, terminal_size).start();
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }

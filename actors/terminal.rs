@@ -7,6 +7,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use log::{debug, warn};
 
 use super::messages::{Event, Flush};
+use super::system::TerminalSize;
 use crate::report::{TerminalOptions, TerminalReport};
 
 /// How often the live view's clocks go on: what people see as steady.
@@ -17,11 +18,32 @@ pub(super) struct TerminalReporter {
     report: TerminalReport<Box<dyn Write + Send>>,
     begun: Instant,
     broken: bool,
+    ask_size: Option<TerminalSize>,
+    size: Option<(u16, u16)>,
 }
 
 impl TerminalReporter {
-    pub(super) fn new(options: TerminalOptions, out: Box<dyn Write + Send>) -> Self {
-        Self { report: TerminalReport::new(options, out), begun: Instant::now(), broken: false }
+    pub(super) fn new(
+        options: TerminalOptions,
+        out: Box<dyn Write + Send>,
+        ask_size: Option<TerminalSize>,
+    ) -> Self {
+        let report = TerminalReport::new(options, out);
+        let mut reporter =
+            Self { report, begun: Instant::now(), broken: false, ask_size, size: None };
+        reporter.follow_size();
+        reporter
+    }
+
+    /// Lets the report know of a size that has changed.
+    fn follow_size(&mut self) {
+        let size = self.ask_size.as_ref().and_then(|ask| ask());
+        if let Some((columns, rows)) = size
+            && self.size != size
+        {
+            self.size = size;
+            self.report.resize(columns, rows);
+        }
     }
 
     /// A terminal that went away does not end the run: its results are still wanted by others.
@@ -44,6 +66,7 @@ impl Actor for TerminalReporter {
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(TICK, |actor, _context| {
             if !actor.broken {
+                actor.follow_size();
                 let written = actor.report.tick(actor.begun.elapsed());
                 actor.note(written);
             }

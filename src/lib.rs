@@ -53,6 +53,11 @@
 //! * [`wire`], [`launch`], [`agent`]: the way to the processes that run tests.
 //! * [`report`]: what people and machines read.
 
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[path = "../actors/mod.rs"]
 pub mod actors;
 pub mod adapters;

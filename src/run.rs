@@ -60,6 +60,12 @@ impl Run {
         self
     }
 
+    /// Lets the view there follow the size of the terminal; see [`Parts::terminal_size`].
+    pub fn terminal_size(mut self, size: impl Fn() -> Option<(u16, u16)> + Send + 'static) -> Self {
+        self.parts.terminal_size = Some(Box::new(size));
+        self
+    }
+
     /// Shares out tests by this policy in place of the configuration's; see [`Parts::policy`] for what becomes of one that fails.
     pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
         self.parts.policy = Some(Box::new(policy));

@@ -14,7 +14,7 @@ Examples:
   callsheet -n 4 tests/unit -k 'not slow'
   callsheet --dist loadfile -x
   callsheet -P ci                        with the profile `ci`
-  callsheet -n 4 -- --lf -p no:randomly
+  callsheet -n 4 -- --strict-markers -p no:randomly
                                          everything after `--` goes to pytest
   callsheet list tests/unit              show what would be run
   callsheet config show                  show every setting and where it comes from";

@@ -17,13 +17,15 @@ pub(super) fn environment() -> Environment {
     environment.output = Output {
         terminal,
         color: AutoStream::choice(&stdout) != ColorChoice::Never || forced(&environment),
-        columns: if terminal {
-            terminal_size::terminal_size_of(&stdout).map(|(columns, _)| columns.0)
-        } else {
-            None
-        },
+        columns: terminal_size().map(|(columns, _)| columns),
     };
     environment
+}
+
+/// The columns and rows of the terminal that standard output is; `None` if it is none, or hides its size.
+pub(super) fn terminal_size() -> Option<(u16, u16)> {
+    let (columns, rows) = terminal_size::terminal_size_of(io::stdout())?;
+    (columns.0 > 0 && rows.0 > 0).then_some((columns.0, rows.0))
 }
 
 /// `FORCE_COLOR`, which pytest knows and anstream does not; `NO_COLOR` is stronger.

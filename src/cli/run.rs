@@ -37,7 +37,8 @@ pub(super) fn working_directory() -> Result<PathBuf, CliError> {
 
 /// Runs what the configuration says, while signals stop it: the one place where the command line meets the run.
 fn perform(config: Config) -> Result<u8, CliError> {
-    let verdict = watched(Run::new().terminal(io::stdout()), config)?;
+    let verdict =
+        watched(Run::new().terminal(io::stdout()).terminal_size(output::terminal_size), config)?;
     Ok(verdict.status())
 }
 

@@ -56,7 +56,7 @@ fn the_second_signal_kills_what_runs_and_reports() {
         running.signal(first);
         running.wait_for_stdout(first.as_str());
         running.signal(second);
-        running.end().assert(2, "22 not run").says("it was running when the run was killed");
+        running.end().assert(2, "22 not run").says("running when the run was killed");
     }
 }
 

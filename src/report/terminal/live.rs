@@ -37,6 +37,8 @@ pub(super) struct Live {
     scheduled: Option<Duration>,
     drawn: Option<Duration>,
     above: String,
+    /// How many lines of it are on the screen.
+    lines: usize,
 }
 
 /// The parts of the region that indicatif's template asks for.
@@ -60,6 +62,7 @@ impl Live {
             scheduled: None,
             drawn: None,
             above: String::new(),
+            lines: 0,
         };
         live.bar.set_style(live.style("{region}"));
         live
@@ -82,8 +85,23 @@ impl Live {
     }
 
     pub(super) fn resize(&mut self, columns: u16, rows: u16) {
+        if columns != self.size.0 {
+            self.remove_broken(columns);
+        }
         self.size = (columns, rows);
         self.canvas.resize(columns, rows);
+    }
+
+    /// Removes the region from a terminal that has become narrower or wider. To the terminal it is one line, which indicatif
+    /// has filled up at each row's end, so that it was broken anew.
+    fn remove_broken(&mut self, columns: u16) {
+        let above = self.lines.saturating_sub(1);
+        let up = above * usize::from(self.size.0) / usize::from(columns.max(1));
+        if up > 0 {
+            self.canvas.push(&format!("\x1b[{up}A"));
+        }
+        // The next drawing takes the cursor to be in the region's last row.
+        self.canvas.push(&format!("\r\x1b[J{}", "\n".repeat(above)));
     }
 
     /// Takes in what an event says of who runs what.
@@ -143,8 +161,10 @@ impl Live {
         status: &Status,
     ) -> String {
         self.drawn = Some(at);
+        let region = self.region(at, page, tally, status);
+        let lines = region.split('\n').count() + usize::from(self.scheduled.is_some());
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) =
-            Shown { region: self.region(at, page, tally, status), rest: self.rest(at, tally) };
+            Shown { region, rest: self.rest(at, tally) };
         if !self.above.is_empty() {
             let above = std::mem::take(&mut self.above);
             self.bar.suspend(|| self.canvas.push(&above));
@@ -153,6 +173,9 @@ impl Live {
             state.set_len(u64::from(tally.expected()));
             state.set_pos(u64::from(tally.ended()));
         });
+        self.lines = lines;
+        // What the terminal echoes, `^C` for one, must not run over the right edge.
+        self.canvas.push("\r");
         self.canvas.take()
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::live::Live;
-use self::page::{DIM, PLAIN, Page, RED, YELLOW};
+use self::page::{DIM, PLAIN, Page, RED, YELLOW, tamed};
 use self::progress::Told;
 use self::status::Status;
 use super::Tally;
@@ -151,8 +151,10 @@ impl<W: io::Write> TerminalReport<W> {
     pub fn close(&mut self) -> io::Result<()> {
         let text = self.page.take();
         if let Some(mut live) = self.live.take() {
-            live.above(&text);
+            live.above(&tamed(&text));
             self.out.write_all(live.clear().as_bytes())?;
+        } else if self.options.live {
+            self.out.write_all(tamed(&text).as_bytes())?;
         } else {
             self.out.write_all(text.as_bytes())?;
         }
@@ -161,7 +163,7 @@ impl<W: io::Write> TerminalReport<W> {
 
     fn write(&mut self, at: Duration) -> io::Result<()> {
         if let Some(live) = &mut self.live {
-            live.above(&self.page.take());
+            live.above(&tamed(&self.page.take()));
             if live.is_due(at) {
                 let bytes = live.draw(at, &self.page, &self.tally, &self.status);
                 self.out.write_all(bytes.as_bytes())?;
@@ -244,7 +246,10 @@ impl<W> TerminalReport<W> {
             }
             RunEvent::Stopping(reason) => {
                 if let StopReason::Requested(by) = reason {
-                    self.page.line(YELLOW, &format!("{by}: running tests are finished first"));
+                    // A second request kills; only a person at a keyboard can make one.
+                    let again = if by == "SIGINT" { "; once more kills them" } else { "" };
+                    let text = format!("{by}: running tests are finished first{again}");
+                    self.page.line(YELLOW, &text);
                 }
                 self.show_failures();
             }
@@ -337,6 +342,7 @@ impl<W> TerminalReport<W> {
         for line in text.split_terminator('\n') {
             let line = line.strip_suffix('\r').unwrap_or(line);
             for part in line.split('\r') {
+                let part = self.page.confined(part);
                 self.page.say(format_args!("{prefix}{part}"));
             }
         }

@@ -1,5 +1,6 @@
 //! Text on its way to the terminal: knows the width, the column and whether colour is wanted, writes nothing.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -12,6 +13,9 @@ pub(super) const RED: Style = AnsiColor::Red.on_default();
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// What ends all colours.
+const RESET: &str = "\x1b[0m";
 
 /// Collected text.
 #[derive(Debug)]
@@ -88,8 +92,18 @@ impl Page {
     /// Text of a worker, which brings its own escapes and perhaps its own end of line.
     pub(super) fn block(&mut self, text: &str) {
         self.fresh_line();
-        self.text.push_str(text.strip_suffix('\n').unwrap_or(text));
+        let text = self.confined(text.strip_suffix('\n').unwrap_or(text));
+        self.text.push_str(&text);
         self.end_line();
+    }
+
+    /// Text whose colours, if it has any, end with it.
+    pub(super) fn confined<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.color && text.contains('\x1b') && !text.ends_with(RESET) {
+            Cow::Owned(format!("{text}{RESET}"))
+        } else {
+            Cow::Borrowed(text)
+        }
     }
 
     /// A line across the page with a title in its middle, as wide as pytest makes it.
@@ -146,4 +160,60 @@ pub(super) fn trimmed(text: &str, width: usize) -> Option<String> {
         .collect();
     cut.push_str("...");
     Some(cut)
+}
+
+/// `text` without what moves the cursor, clears the screen or rings: colours, tabs and ends of lines are left.
+pub(super) fn tamed(text: &str) -> Cow<'_, str> {
+    let is_wild = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    if !text.contains(is_wild) {
+        return Cow::Borrowed(text);
+    }
+    let mut tame = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(is_wild) {
+        tame.push_str(&rest[..place]);
+        let sequence = &rest[place..][..sequence_length(&rest[place..])];
+        if sequence.starts_with("\x1b[") && sequence.ends_with('m') {
+            tame.push_str(sequence);
+        }
+        rest = &rest[place + sequence.len()..];
+    }
+    tame.push_str(rest);
+    Cow::Owned(tame)
+}
+
+/// How long the control character or sequence is that `text` begins with; one without an end is taken for its beginning.
+fn sequence_length(text: &str) -> usize {
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let Some(body) = text.strip_prefix('\x1b') else { return first };
+    let end = match body.chars().next() {
+        Some('[') => body[1..].find(|char: char| ('@'..='~').contains(&char)).map(|end| end + 2),
+        Some(']') => {
+            body.find('\x07').into_iter().chain(body.find("\x1b\\").map(|end| end + 1)).min()
+        }
+        Some(other) if other.is_ascii() => Some(1),
+        Some(_) | None => None,
+    };
+    end.map_or(first, |end| first + end.max(1) + usize::from(body.starts_with(']')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_colours_are_left_of_what_a_terminal_obeys() {
+        for (wild, tame) in [
+            ("plain é\t\n", "plain é\t\n"),
+            ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+            ("\x1b[2J\x1b[1;1Ha\x1b[?25lb", "ab"),
+            ("a\rb\x07c\x08", "abc"),
+            ("\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b", "ab"),
+            ("\x1bcab", "ab"),
+            ("cut \x1b[3", "cut [3"),
+            ("\x1b", ""),
+        ] {
+            assert_eq!(tamed(wild), tame, "{wild:?}");
+        }
+    }
 }

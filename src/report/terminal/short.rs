@@ -87,7 +87,7 @@ fn failed(page: &Page, entry: &Entry, whole_brief: bool) -> String {
     let word = page.paint(palette::of_category(&entry.category), &word);
     let id = id_of(page, &entry.id);
     match brief {
-        Some(brief) => format!("{word} {id} - {brief}"),
+        Some(brief) => format!("{word} {id} - {}", page.confined(&brief)),
         None => format!("{word} {id}"),
     }
 }

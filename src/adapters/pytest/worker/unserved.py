@@ -8,7 +8,7 @@ SERVED = ("pytest_cov", "pytest_randomly", "pytest_rerunfailures", "pytest_metad
 """Plugins whose controller side callsheet stands in for, or whose loss is told by their option."""
 
 OPTIONS = (
-    ("xmlpath", "--junitxml", "callsheet writes its own"),
+    ("xmlpath", "--junitxml", "no report is written"),
     ("htmlpath", "--html", "no report is written"),
     ("json_report", "--json-report", "no report is written"),
     ("report_log", "--report-log", "no report is written"),
@@ -19,7 +19,7 @@ OPTIONS = (
     ("usepdb", "--pdb", "a worker has no terminal"),
     ("trace", "--trace", "a worker has no terminal"),
     ("pastebin", "--pastebin", "nothing is sent"),
-    ("durations", "--durations", "the summary lists the slowest tests itself"),
+    ("durations", "--durations", "give it before `--`: callsheet lists the slowest tests itself"),
     ("setupshow", "--setup-show", "a worker has no terminal"),
     ("log_cli_level", "--log-cli-level", "live logs have no terminal"),
 )

@@ -186,3 +186,31 @@ fn a_run_that_breaks_off_leaves_no_region_behind() {
     assert!(!text.contains("idle"), "{text}");
     assert!(text.contains("SIGTERM: running tests are finished first"), "{text}");
 }
+
+#[test]
+fn what_a_test_prints_neither_clears_the_screen_nor_colours_the_rest() {
+    let options = TerminalOptions { color: true, ..live() };
+    let said = failure("f", "no", "\x1b[2J\x1b[Hgone?\x1b[41m red\n");
+    let script = Script::begun(2).test(0, "a.py::f", [said], Outcome::Failed);
+    let mut report = TerminalReport::new(options, Vec::new());
+    for (at, event) in &script.wait(200).pass(1, "a.py::t").events {
+        report.event(*at, event).unwrap();
+    }
+    let drawn = String::from_utf8(report.out).unwrap();
+    assert!(drawn.contains("\ngone?\x1b[41m red\x1b[0m\n"), "{drawn:?}");
+    assert!(!drawn.contains("\x1b[2J") && !drawn.contains("\x1b[H"), "{drawn:?}");
+}
+
+#[test]
+fn on_a_narrower_terminal_the_broken_region_is_removed() {
+    let mut report = TerminalReport::new(live(), Vec::new());
+    let script = Script::begun(2).wait(200).start(0, "a.py::t");
+    for (at, event) in &script.events {
+        report.event(*at, event).unwrap();
+    }
+    report.resize(30, 40);
+    report.tick(Duration::from_secs(1)).unwrap();
+    let drawn = String::from_utf8(report.out).unwrap();
+    // The three rows of 60 columns above the bar are six now.
+    assert!(drawn.contains("\r\x1b[6A\r\x1b[J\n\n\n"), "{drawn:?}");
+}

@@ -187,7 +187,7 @@ fn an_interrupt_is_told_at_once_and_at_the_end() {
     let (_, text) = text.split_once("LoadScheduling\n").unwrap();
     assert_snapshot!(text, @r"
     .
-    SIGINT: running tests are finished first
+    SIGINT: running tests are finished first; once more kills them
                                                                              [ 50%]
     1 not run: interrupted
     !!!!!!!!!!!!!!!!!!!!!!!!!!!!! Interrupted: SIGINT !!!!!!!!!!!!!!!!!!!!!!!!!!!!!!
