@@ -17,6 +17,11 @@ pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 /// What ends all colours.
 const RESET: &str = "\x1b[0m";
 
+/// Whether a colour is begun behind the last reset.
+fn leaves_colour_on(text: &str) -> bool {
+    text.rsplit(RESET).next().is_some_and(|rest| rest.contains('\x1b'))
+}
+
 /// Collected text.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -99,7 +104,7 @@ impl Page {
 
     /// Text whose colours, if it has any, end with it.
     pub(super) fn confined<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.color && text.contains('\x1b') && !text.ends_with(RESET) {
+        if self.color && leaves_colour_on(text) {
             Cow::Owned(format!("{text}{RESET}"))
         } else {
             Cow::Borrowed(text)

@@ -32,7 +32,7 @@ fn pytest_exit_in_a_teardown_leaves_the_result_of_the_call() {
                  def test_1(thing): {body}\ndef test_2(): pass\n"
             ),
         )]);
-        let told = project.run(&["-n", "1"]);
+        let told = project.run(&["-n", "1", "-v"]);
         told.assert(2, counts)
             .says("    test_a.py::test_2\n")
             .is_silent_on("    test_a.py::test_1\n");
