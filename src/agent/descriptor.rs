@@ -87,7 +87,8 @@ mod tests {
     fn whoever_goes_on_writing_is_not_followed() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _inside = runtime.enter();
-        let (ours, theirs) = nix::unistd::pipe().unwrap();
+        // Not for the processes of other tests: one that keeps it would keep the writer.
+        let (ours, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
         // It ends when the other end is closed.
         let writer = std::thread::spawn(move || {
             let mut theirs = File::from(theirs);

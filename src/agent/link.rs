@@ -143,7 +143,7 @@ mod tests {
     fn what_fits_no_frame_breaks_the_link() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (_theirs, ours) = nix::unistd::pipe().unwrap();
+            let (_theirs, ours) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
             let stdout = Descriptor::new(ours).unwrap();
             let sender = Sender::default();
             sender.send(&FromAgent::Progress("x".repeat(70_000_000)));
