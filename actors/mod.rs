@@ -59,8 +59,9 @@ mod worker;
 use std::any::Any;
 
 pub use error::RunError;
+pub use reporter::Subscriber;
 pub(crate) use system::run;
-pub use system::{EventRecipient, Parts, SessionHandle, Stopper, Subscriber, TerminalSize, start};
+pub use system::{EventRecipient, Parts, SessionHandle, Stopper, TerminalSize, start};
 
 /// What a panic says.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

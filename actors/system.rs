@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::error::RunError;
 use super::messages::{Event, Halt};
 use super::policy::ForeignPolicy;
-use super::reporter::ReporterActor;
+use super::reporter::{ReporterActor, Subscriber};
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use super::supervisor::{self, SupervisorActor};
@@ -18,40 +18,6 @@ use crate::launch;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Policy, Scheduler, policy};
 use crate::session::Session;
-
-/// Gets every event of a run, in order, on the thread that the run's actors live on.
-///
-/// What it does there holds the run up, heartbeats and deadlines included, so it should take milliseconds: count, write, send on.
-/// [`RunEvent::RunFinished`] is the last event; the subscriber is dropped before the verdict is given to whoever waits for it, so
-/// that what it writes when dropped is written by then.
-///
-/// A subscriber that panics gets no further events. The run goes on for all others; its exit code is
-/// [`Internal`](crate::exit::ExitCode::Internal), whatever the tests say, since what that subscriber was for may be missing.
-///
-/// Every `FnMut(&RunEvent) + Send` is one:
-///
-/// ```
-/// use callsheet::Subscriber;
-/// use callsheet::model::RunEvent;
-///
-/// let (sender, _receiver) = std::sync::mpsc::channel();
-/// let _subscriber: Box<dyn Subscriber> = Box::new(move |event: &RunEvent| {
-///     if let RunEvent::TestFinished { test, end, .. } = event {
-///         // A receiver that was dropped is no reason to panic.
-///         let _ = sender.send((test.clone(), end.outcome));
-///     }
-/// });
-/// ```
-pub trait Subscriber: Send {
-    /// The next event.
-    fn event(&mut self, event: &RunEvent);
-}
-
-impl<F: FnMut(&RunEvent) + Send> Subscriber for F {
-    fn event(&mut self, event: &RunEvent) {
-        self(event);
-    }
-}
 
 /// An actor of the host program that gets every event.
 pub type EventRecipient = Recipient<Event>;
