@@ -75,9 +75,12 @@ def outcome(text):
     return counts, failing
 
 
-def multiplied(counts, failing, factor):
-    # Warnings of collection are raised by every worker but told once.
-    return {word: count * factor for word, count in counts.items() if word != "warning"}, sorted(failing * factor)
+def multiplied(counts, failing, factor, skipped_modules=0):
+    # What is told of the collection is told once, however many workers collect: its warnings and the modules it skips.
+    counts = {word: count * factor for word, count in counts.items() if word != "warning"}
+    if "skipped" in counts:
+        counts["skipped"] -= skipped_modules * (factor - 1)
+    return counts, sorted(failing * factor)
 
 
 def main():
@@ -97,13 +100,17 @@ def main():
         common = ["-p", "no:cacheprovider"]
         plain = outcome(call([str(python), "-m", "pytest", "-rfE", *common, *SUITES[name]["args"]],
                              cwd=project, env=environment).stdout)
+        ids = subprocess.run([str(options.callsheet.resolve()), "list", "--", *common, *SUITES[name]["args"]], cwd=project, env=environment,
+                             stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+        skipped_modules = sum(plain[0].get(word, 0) for word in ("passed", "failed", "skipped", "xfailed", "xpassed")) - len(ids)
         for mode in options.dist or MODES:
             for workers in options.workers or [1, 2, 8]:
                 result = call([str(options.callsheet.resolve()), "-n", str(workers), "--dist", mode, "--", "-rfE", *common, *SUITES[name]["args"]],
                               cwd=project, env=environment)
                 ours = outcome(result.stdout)
                 # A suite of which nothing passes compares nothing.
-                same = bool(plain[0].get("passed")) and multiplied(*ours, 1) == multiplied(*plain, workers if mode == "each" else 1)
+                same = bool(plain[0].get("passed")) and multiplied(*ours, 1) == multiplied(
+                    *plain, workers if mode == "each" else 1, skipped_modules)
                 equal = equal and same
                 show = ", ".join("%d %s" % (count, word) for word, count in plain[0].items())
                 shown = ", ".join("%d %s" % (count, word) for word, count in ours[0].items())
