@@ -172,8 +172,24 @@ fn memory_file(name: &std::ffi::CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// How many processes the kernel has killed for want of memory since it was started.
+/// How many processes the kernel has killed for want of memory: of this process's own control group, which workers share,
+/// or of the whole machine where no group counts them.
 fn oom_kills() -> Option<u64> {
-    let counters = fs::read_to_string("/proc/vmstat").ok()?;
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = groups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        if controllers.is_empty() {
+            oom_kills_in(&format!("/sys/fs/cgroup{path}/memory.events"))
+        } else if controllers.split(',').any(|controller| controller == "memory") {
+            oom_kills_in(&format!("/sys/fs/cgroup/memory{path}/memory.oom_control"))
+        } else {
+            None
+        }
+    });
+    own.or_else(|| oom_kills_in("/proc/vmstat"))
+}
+
+fn oom_kills_in(file: &str) -> Option<u64> {
+    let counters = fs::read_to_string(file).ok()?;
     counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
