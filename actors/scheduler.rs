@@ -95,6 +95,7 @@ impl SchedulerActor {
                         workers,
                         policy,
                         deselected,
+                        files: None,
                     });
                 }
                 Decision::Abort(reason) => {

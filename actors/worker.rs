@@ -76,7 +76,7 @@ impl Handler<FromHost> for WorkerActor {
                 self.items.append(&mut items);
                 return;
             }
-            WorkerEvent::Collected { count: _, deselected } => {
+            WorkerEvent::Collected { deselected, .. } => {
                 self.enter(State::Ready);
                 News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected)
             }
@@ -93,7 +93,11 @@ impl Handler<FromHost> for WorkerActor {
             }
             WorkerEvent::Warning(warning) => News::Warning(warning),
             WorkerEvent::Output { stream, text } => News::Output(stream, text),
-            WorkerEvent::Withdrawn { items } => News::Withdrawn(items),
+            WorkerEvent::Files(_)
+            | WorkerEvent::Listed { .. }
+            | WorkerEvent::Making { .. }
+            | WorkerEvent::Made { .. } => return,
+            WorkerEvent::Withdrawn { items, files: _ } => News::Withdrawn(items),
             WorkerEvent::Stopping { reason, exit_code, kind } => {
                 self.enter(State::Stopping);
                 News::Stopping { reason, exit_code, kind }
@@ -123,7 +127,7 @@ impl Handler<WorkerOrder> for WorkerActor {
         let worker = self.id;
         self.host.do_send(ToHost(match order {
             WorkerOrder::Run(items) => ToAgent::Run { worker, items },
-            WorkerOrder::Withdraw(items) => ToAgent::Withdraw { worker, items },
+            WorkerOrder::Withdraw(items) => ToAgent::Withdraw { worker, items, files: Vec::new() },
             WorkerOrder::Resume => ToAgent::Resume { worker },
             WorkerOrder::Finish => ToAgent::Finish { worker },
         }));

@@ -117,7 +117,7 @@ impl Conversation {
                     return Err(ProtocolError::Order(problem));
                 }
                 self.stage = Stage::Idle;
-                Ok(WorkerEvent::Collected { count, deselected })
+                Ok(WorkerEvent::Collected { count, deselected, whole: None })
             }
             Message::Start { i } => {
                 self.expect("start", Stage::Idle)?;

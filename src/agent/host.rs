@@ -165,7 +165,10 @@ impl Host {
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
-            ToAgent::Withdraw { worker, items } => self.order(worker, Order::Withdraw(items)),
+            ToAgent::Make { .. } => {}
+            ToAgent::Withdraw { worker, items, files: _ } => {
+                self.order(worker, Order::Withdraw(items))
+            }
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),

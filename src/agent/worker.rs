@@ -257,7 +257,7 @@ impl Worker {
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Withdraw(items) => queue.withdraw(&items).map(|items| {
-                self.sender.worker(self.id, WorkerEvent::Withdrawn { items });
+                self.sender.worker(self.id, WorkerEvent::Withdrawn { items, files: Vec::new() });
             }),
             Order::Stop(StopMode::AfterTest) => {
                 let done = queue.close(Close::Interrupt);
@@ -354,6 +354,7 @@ impl Worker {
         let death = Death {
             cause,
             running,
+            making: None,
             timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
             on_request: match &self.condemned {
                 Some(condemned) => condemned.on_request,

@@ -42,6 +42,16 @@ impl Item {
     }
 }
 
+/// One file of tests that a worker has found and not looked into yet: what is handed out before its tests are known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TestFile {
+    /// The framework's id of the file; no other file of the same listing has it.
+    pub id: Arc<str>,
+
+    /// Its size in bytes, a first guess at how long its tests take; 0 if unknown.
+    pub size: u64,
+}
+
 /// The name of a test that is right in every collection: its id, and which of the equal ids it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TestName {

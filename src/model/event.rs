@@ -127,6 +127,23 @@ pub enum RunEvent {
         policy: String,
         /// How many tests were deselected.
         deselected: u32,
+        /// Under `stream`, how many files are handed out; their tests are told by
+        /// [`FileCollected`](Self::FileCollected) as they are found, and `tests` counts those known before.
+        files: Option<u32>,
+    },
+
+    /// Under `stream`, the tests of one more file are known, or will never be.
+    FileCollected {
+        /// The worker that looked into it first; `None` if nobody will.
+        worker: Option<WorkerId>,
+        /// The file.
+        file: Arc<str>,
+        /// How many tests it adds to those that get a terminal state.
+        tests: u32,
+        /// How many of its tests were deselected.
+        deselected: u32,
+        /// How many files are still to come.
+        files_left: u32,
     },
 
     /// A test began (seed: `logstart`).

@@ -13,7 +13,7 @@ mod spec;
 mod suite;
 mod worker;
 
-pub use collection::{Collection, CollectionDiff, Item, TestName};
+pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
 pub use event::{RunEvent, StopReason, Verdict};
 pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};

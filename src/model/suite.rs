@@ -83,6 +83,13 @@ pub struct WorkerInput {
     /// Whether output is shown as it comes (`-s`), hence not captured by the framework.
     pub live_output: bool,
 
+    /// List files and make the tests of those that are handed out, where the project allows it, instead of collecting
+    /// everything first.
+    pub stream: bool,
+
+    /// When streaming, import a test file only when its tests are made, instead of all files before the first test.
+    pub lazy_import: bool,
+
     /// Collect only; no test will be run.
     pub collect_only: bool,
 
@@ -142,6 +149,8 @@ pub enum Dist {
     /// Tests go to whoever has the fewest left.
     #[default]
     Load,
+    /// Files go out and are collected by whoever runs them; idle workers take tests of others.
+    Stream,
     /// As `load`, by module or class.
     LoadScope,
     /// As `load`, by file.
@@ -154,14 +163,22 @@ pub enum Dist {
 
 impl Dist {
     /// All modes, in the order they are listed to people.
-    pub const ALL: [Self; 6] =
-        [Self::Load, Self::Each, Self::LoadScope, Self::LoadFile, Self::LoadGroup, Self::WorkSteal];
+    pub const ALL: [Self; 7] = [
+        Self::Load,
+        Self::Stream,
+        Self::Each,
+        Self::LoadScope,
+        Self::LoadFile,
+        Self::LoadGroup,
+        Self::WorkSteal,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Each => "each",
             Self::Load => "load",
+            Self::Stream => "stream",
             Self::LoadScope => "loadscope",
             Self::LoadFile => "loadfile",
             Self::LoadGroup => "loadgroup",
@@ -174,6 +191,7 @@ impl Dist {
         match self {
             Self::Each => "EachScheduling",
             Self::Load => "LoadScheduling",
+            Self::Stream => "StreamScheduling",
             Self::LoadScope => "LoadScopeScheduling",
             Self::LoadFile => "LoadFileScheduling",
             Self::LoadGroup => "LoadGroupScheduling",

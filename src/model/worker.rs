@@ -99,6 +99,9 @@ pub struct Death {
     /// The item it was running, by its place in the worker's own collection, and the phase.
     pub running: Option<(u32, Option<Phase>)>,
 
+    /// The file whose tests it was making, by its place in the worker's own listing.
+    pub making: Option<u32>,
+
     /// Whether a test deadline ended it.
     pub timed_out: bool,
 
@@ -119,6 +122,7 @@ impl Death {
             ending,
             cause: None,
             running: None,
+            making: None,
             timed_out: false,
             on_request: false,
             finished: false,

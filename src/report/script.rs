@@ -129,6 +129,7 @@ impl Script {
     /// All is collected, and tests begin to go out.
     pub(super) fn scheduled(self, tests: u32, workers: u32) -> Self {
         self.push(RunEvent::SchedulingStarted {
+            files: None,
             tests,
             workers,
             policy: "LoadScheduling".to_owned(),

@@ -171,6 +171,7 @@ impl Tally {
                 }
             }
             RunEvent::RunStarted { .. }
+            | RunEvent::FileCollected { .. }
             | RunEvent::Progress(_)
             | RunEvent::Notice(_)
             | RunEvent::SuiteReady(_)

@@ -186,7 +186,7 @@ pub fn policy(options: &PolicyOptions) -> Box<dyn Policy> {
     let scope = |key| Scope::new(options.dist.class(), key, !options.keep_scope_order);
     match options.dist {
         Dist::Each => Box::new(Each),
-        Dist::Load => Box::new(Load::new(options.max_sched_chunk)),
+        Dist::Load | Dist::Stream => Box::new(Load::new(options.max_sched_chunk)),
         Dist::LoadScope => Box::new(scope(ScopeKey::Scope)),
         Dist::LoadFile => Box::new(scope(ScopeKey::File)),
         Dist::LoadGroup => Box::new(scope(ScopeKey::Group)),

@@ -128,6 +128,7 @@ impl Session {
             | RunEvent::WorkerSpawned { .. }
             | RunEvent::WorkerCollected { .. }
             | RunEvent::CollectionDiffers(_)
+            | RunEvent::FileCollected { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestFinished { .. }
             | RunEvent::TestNotRun { .. }

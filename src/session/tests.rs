@@ -70,6 +70,7 @@ fn started() -> RunEvent {
 
 fn scheduling() -> RunEvent {
     RunEvent::SchedulingStarted {
+        files: None,
         tests: 1,
         workers: 1,
         policy: "LoadScheduling".into(),

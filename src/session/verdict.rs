@@ -64,6 +64,7 @@ impl Account {
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
+            | RunEvent::FileCollected { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }

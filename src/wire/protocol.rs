@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd,
-    WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
+    TestFile, WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 
 /// Controller → agent.
@@ -42,12 +42,26 @@ pub enum ToAgent {
         items: Vec<u32>,
     },
 
+    /// Have a worker that listed files make the tests of some, in this order, behind what its queue holds.
+    /// Each is answered by [`WorkerEvent::Making`] when it begins and [`WorkerEvent::Made`] when it is done.
+    Make {
+        /// The worker.
+        worker: WorkerId,
+        /// The files, by their place in the worker's own listing.
+        files: Vec<u32>,
+        /// Whether the tests of a file go to the front of the queue as soon as they are made; else they only
+        /// become known.
+        run: bool,
+    },
+
     /// Take these back as far as they have not begun. Answered by [`WorkerEvent::Withdrawn`].
     Withdraw {
         /// The worker.
         worker: WorkerId,
         /// The items.
         items: Vec<u32>,
+        /// The files that are still to be made.
+        files: Vec<u32>,
     },
 
     /// Let a worker that halted after a failure go on.
@@ -155,6 +169,37 @@ pub enum WorkerEvent {
         count: u32,
         /// Items left out by the project's own selection.
         deselected: u32,
+        /// Why the worker has collected everything although it was asked for a listing of files.
+        whole: Option<String>,
+    },
+
+    /// The next part of its listing of files.
+    Files(Vec<TestFile>),
+
+    /// Its listing is complete: it can be told to make the tests of files.
+    Listed {
+        /// Files in all parts.
+        count: u32,
+    },
+
+    /// It begins to make the tests of a file.
+    Making {
+        /// The file's place in the worker's listing.
+        file: u32,
+    },
+
+    /// It has made the tests of a file. They are items of the worker's collection from `first` on, which are the next
+    /// numbers of that worker; a file that could not be collected has none, and a [`CollectReport`](Self::CollectReport)
+    /// came before.
+    Made {
+        /// The file's place in the worker's listing.
+        file: u32,
+        /// The number of the first of the items.
+        first: u32,
+        /// The items in collection order.
+        items: Vec<Item>,
+        /// Items left out by the project's own selection.
+        deselected: u32,
     },
 
     /// An item begins.
@@ -208,6 +253,8 @@ pub enum WorkerEvent {
     Withdrawn {
         /// The items.
         items: Vec<u32>,
+        /// The files.
+        files: Vec<u32>,
     },
 
     /// The session ends by itself.

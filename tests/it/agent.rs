@@ -289,6 +289,8 @@ fn listen(mut stdout: ChildStdout) -> mpsc::Receiver<FromAgent> {
 
 fn input() -> WorkerInput {
     WorkerInput {
+        stream: false,
+        lazy_import: false,
         run_id: uuid::Uuid::new_v4().to_string(),
         worker_count: 1,
         dist: "load".to_owned(),
@@ -314,7 +316,7 @@ def test_endless():
 fn a_worker_lives_and_dies_by_what_the_controller_says() {
     let project = Project::new(&[("test_it.py", "def test_a(): pass\ndef test_b(): assert 0\n")]);
     let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 2, deselected: 0 });
+    controller.wait_for_event(&WorkerEvent::Collected { count: 2, deselected: 0, whole: None });
     controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![1, 0] });
     controller.say(&ToAgent::Finish { worker: WorkerId(0) });
     let death = controller.death();
@@ -329,7 +331,7 @@ fn a_worker_lives_and_dies_by_what_the_controller_says() {
 fn an_agent_whose_controller_leaves_ends_with_everything_its_tests_started() {
     let project = Project::new(&[("test_it.py", ENDLESS)]);
     let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
     controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
     controller.wait_for_event(&WorkerEvent::Started { item: 0 });
     drop(controller.stdin.take());
@@ -340,7 +342,7 @@ fn an_agent_whose_controller_leaves_ends_with_everything_its_tests_started() {
 fn an_agent_that_hears_rubbish_takes_its_workers_with_it() {
     let project = Project::new(&[("test_it.py", ENDLESS)]);
     let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
     controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
     controller.wait_for_event(&WorkerEvent::Started { item: 0 });
     controller.stdin.as_mut().unwrap().write_all(&[0xff; 100]).unwrap();
@@ -367,7 +369,7 @@ def test_rubbish():
 ";
     let project = Project::new(&[("test_it.py", rubbish)]);
     let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
     controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
     controller.say(&ToAgent::Finish { worker: WorkerId(0) });
     let death = controller.death();
@@ -383,12 +385,12 @@ def test_rubbish():
 fn orders_that_make_no_sense_do_no_harm() {
     let project = Project::new(&[("test_it.py", "def test_a(): pass\n")]);
     let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0 });
+    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
     for worker in [WorkerId(0), WorkerId(99)] {
         controller.say(&ToAgent::Resume { worker });
-        controller.say(&ToAgent::Withdraw { worker, items: vec![0, 7] });
+        controller.say(&ToAgent::Withdraw { worker, items: vec![0, 7], files: vec![] });
     }
-    controller.wait_for_event(&WorkerEvent::Withdrawn { items: vec![] });
+    controller.wait_for_event(&WorkerEvent::Withdrawn { items: vec![], files: vec![] });
     // An item that the worker has not collected ends the worker, not the agent.
     controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![7] });
     let death = controller.death();

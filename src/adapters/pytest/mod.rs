@@ -212,6 +212,8 @@ impl Pytest {
             "columns": input.columns,
             "verbosity": input.verbosity,
             "live_output": input.live_output,
+            "stream": input.stream,
+            "lazy_import": input.lazy_import,
             "collect_only": input.collect_only,
             "halt_on_failure": input.halt_on_failure,
             "seed": input.seed,

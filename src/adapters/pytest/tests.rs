@@ -41,6 +41,8 @@ fn surroundings() -> Surroundings {
 
 fn input() -> WorkerInput {
     WorkerInput {
+        stream: false,
+        lazy_import: false,
         run_id: "run-1".into(),
         worker_count: 4,
         dist: "load".into(),

@@ -63,7 +63,7 @@ fn a_whole_life_becomes_events() {
             group: Some("g".into())
         }])
     );
-    assert_eq!(events[5], WorkerEvent::Collected { count: 2, deselected: 1 });
+    assert_eq!(events[5], WorkerEvent::Collected { count: 2, deselected: 1, whole: None });
     assert_eq!(events[6], WorkerEvent::Started { item: 1 });
     assert_eq!(events[8], WorkerEvent::Halted { item: 1 });
     let WorkerEvent::Ended { item: 1, end } = &events[11] else { panic!("{:?}", events[11]) };

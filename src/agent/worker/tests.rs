@@ -101,6 +101,8 @@ fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) ->
 
 fn input() -> WorkerInput {
     WorkerInput {
+        stream: false,
+        lazy_import: false,
         run_id: uuid::Uuid::new_v4().to_string(),
         worker_count: 1,
         dist: "load".to_owned(),

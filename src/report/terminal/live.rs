@@ -130,6 +130,7 @@ impl Live {
             | RunEvent::WorkerCollected { .. }
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
+            | RunEvent::FileCollected { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }

@@ -263,6 +263,7 @@ impl<W> TerminalReport<W> {
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
+            | RunEvent::FileCollected { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }

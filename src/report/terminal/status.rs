@@ -46,6 +46,7 @@ impl Status {
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
+            | RunEvent::FileCollected { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::TestFinished { .. }

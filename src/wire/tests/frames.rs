@@ -127,7 +127,8 @@ fn a_length_inside_a_message_is_held_against_the_frame() {
     let huge = [&[253_u8][..], &(1_u64 << 60).to_le_bytes()].concat();
     let progress = [&[0][..], &huge, b"abc"].concat();
     let mut items = Vec::new();
-    let withdrawn = FromAgent::Worker(WorkerId(1), WorkerEvent::Withdrawn { items: vec![] });
+    let withdrawn =
+        FromAgent::Worker(WorkerId(1), WorkerEvent::Withdrawn { items: vec![], files: vec![] });
     encode(&withdrawn, &mut items).unwrap();
     let head = items.len() - 1;
     let items = [&items[4..head], &huge, b"abc"].concat();

@@ -29,7 +29,16 @@ pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
         prepare,
         start,
         (worker(), items()).prop_map(|(worker, items)| ToAgent::Run { worker, items }),
-        (worker(), items()).prop_map(|(worker, items)| ToAgent::Withdraw { worker, items }),
+        (worker(), items(), items()).prop_map(|(worker, items, files)| ToAgent::Withdraw {
+            worker,
+            items,
+            files
+        }),
+        (worker(), items(), any::<bool>()).prop_map(|(worker, files, run)| ToAgent::Make {
+            worker,
+            files,
+            run
+        }),
         worker().prop_map(|worker| ToAgent::Resume { worker }),
         worker().prop_map(|worker| ToAgent::Finish { worker }),
         (worker(), mode).prop_map(|(worker, mode)| ToAgent::Stop { worker, mode }),
@@ -63,7 +72,7 @@ pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
 fn event() -> BoxedStrategy<WorkerEvent> {
     let item = any::<u32>;
     let collected = (any::<u32>(), any::<u32>())
-        .prop_map(|(count, deselected)| WorkerEvent::Collected { count, deselected });
+        .prop_map(|(count, deselected)| WorkerEvent::Collected { count, deselected, whole: None });
     let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
     let stopping = (text(), any::<Option<i32>>(), kind())
         .prop_map(|(reason, exit_code, kind)| WorkerEvent::Stopping { reason, exit_code, kind });
@@ -88,7 +97,9 @@ fn event() -> BoxedStrategy<WorkerEvent> {
         item().prop_map(|item| WorkerEvent::Halted { item }),
         (item(), end()).prop_map(|(item, end)| WorkerEvent::Ended { item, end }),
         (stream, text()).prop_map(|(stream, text)| WorkerEvent::Output { stream, text }),
-        items().prop_map(|items| WorkerEvent::Withdrawn { items }),
+        (items(), items()).prop_map(|(items, files)| WorkerEvent::Withdrawn { items, files }),
+        any::<u32>().prop_map(|count| WorkerEvent::Listed { count }),
+        any::<u32>().prop_map(|file| WorkerEvent::Making { file }),
     ]
     .boxed()
 }
@@ -146,6 +157,8 @@ fn input() -> BoxedStrategy<WorkerInput> {
         .prop_map(|(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
             let (color, live_output, collect_only, halt_on_failure) = flags;
             WorkerInput {
+                stream: false,
+                lazy_import: false,
                 run_id,
                 worker_count,
                 dist,
@@ -288,6 +301,7 @@ fn death() -> BoxedStrategy<Death> {
     let running = option::of((any::<u32>(), option::of(phase())));
     (ending, option::of(text()), running, any::<[bool; 3]>(), text())
         .prop_map(|(ending, cause, running, [timed_out, on_request, finished], tail)| Death {
+            making: None,
             ending,
             cause,
             running,
