@@ -6,8 +6,9 @@ use actix::{Message, Recipient};
 
 use crate::model::{
     CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
-    TestEnd, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    TestEnd, TestFile, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
+use crate::schedule::MadeFile;
 use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
 /// Scheduler → session and reporters: the next entry of the public record.
@@ -157,8 +158,10 @@ pub struct StopWorker(pub StopMode);
 pub enum WorkerOrder {
     /// Add to the end of the queue.
     Run(Vec<u32>),
-    /// Take back; answered by [`News::Withdrawn`].
-    Withdraw(Vec<u32>),
+    /// Make the tests of these files, places in the worker's own listing, and run them at once if so told.
+    Make(Vec<u32>, bool),
+    /// Take back items and files; answered by [`News::Withdrawn`].
+    Withdraw(Vec<u32>, Vec<u32>),
     /// Go on after a failure.
     Resume,
     /// Nothing more comes.
@@ -184,8 +187,14 @@ pub enum News {
     Ready(WorkerInfo),
     /// A collector did not pass (seed: `collectreport`).
     CollectReport(CollectReport),
-    /// It has collected (seed: `collectionfinish`); how many items were deselected.
-    Collected(Collection, u32),
+    /// It has collected (seed: `collectionfinish`); how many items were deselected, and why it did not list files instead.
+    Collected(Collection, u32, Option<String>),
+    /// It has listed the files of the suite.
+    Listed(Vec<TestFile>),
+    /// It makes the tests of a file.
+    Making(u32),
+    /// It has made the tests of a file.
+    Made(MadeFile),
     /// An item begins (seed: `logstart`).
     Started(u32),
     /// A phase has something to say (seed: `testreport`).
@@ -200,8 +209,8 @@ pub enum News {
     Warning(WarningReport),
     /// Live output.
     Output(Stream, String),
-    /// Taken back.
-    Withdrawn(Vec<u32>),
+    /// Taken back: items and files.
+    Withdrawn(Vec<u32>, Vec<u32>),
     /// The session ends by itself.
     Stopping {
         /// Why.

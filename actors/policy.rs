@@ -1,12 +1,13 @@
 //! A policy of the host program inside the run: what it does wrong ends the run with a verdict and takes nothing else down.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::Recipient;
 
 use super::messages::SessionNote;
 use super::panic_text;
-use crate::model::{TestIndex, WorkerId};
+use crate::model::{Item, TestFile, TestIndex, WorkerId};
 use crate::schedule::{Lanes, Move, Policy, View};
 
 /// A policy that may panic. Once it has, it is not asked again: the scheduler's own rule keeps the account going to the end.
@@ -14,13 +15,15 @@ pub(super) struct ForeignPolicy {
     policy: Option<Box<dyn Policy>>,
     name: String,
     lanes: Lanes,
+    streams: bool,
     session: Recipient<SessionNote>,
 }
 
 impl ForeignPolicy {
     pub(super) fn new(policy: Box<dyn Policy>, session: Recipient<SessionNote>) -> Self {
         let (name, lanes) = (policy.name().to_owned(), policy.lanes());
-        Self { policy: Some(policy), name, lanes, session }
+        let streams = policy.streams();
+        Self { policy: Some(policy), name, lanes, streams, session }
     }
 
     fn ask<T: Default>(&mut self, question: impl FnOnce(&mut dyn Policy) -> T) -> T {
@@ -50,6 +53,38 @@ impl Policy for ForeignPolicy {
 
     fn lanes(&self) -> Lanes {
         self.lanes
+    }
+
+    fn streams(&self) -> bool {
+        self.streams
+    }
+
+    fn fallback(&mut self) -> Box<dyn Policy> {
+        let policy = self.ask(|policy| Some(policy.fallback()));
+        let name = policy.as_ref().map_or(&*self.name, |policy| policy.name()).to_owned();
+        Box::new(Self {
+            policy,
+            name,
+            lanes: self.lanes,
+            streams: false,
+            session: self.session.clone(),
+        })
+    }
+
+    fn weigh_file(&mut self, file: &TestFile) -> u32 {
+        self.ask(|policy| policy.weigh_file(file))
+    }
+
+    fn weigh_test(&mut self, item: &Item) -> u32 {
+        self.ask(|policy| policy.weigh_test(item))
+    }
+
+    fn made(&mut self, file: u32, tests: Range<u32>, view: &View<'_>) {
+        self.ask(|policy| policy.made(file, tests, view));
+    }
+
+    fn files_returned(&mut self, files: &[u32], view: &View<'_>) {
+        self.ask(|policy| policy.files_returned(files, view));
     }
 
     fn begin(&mut self, view: &View<'_>) -> Vec<Move> {

@@ -39,11 +39,17 @@ pub(super) fn entry(
         Decision::NotRun { lane, index, test, reason, lost } => {
             RunEvent::TestNotRun { lane, index, test, reason, lost }
         }
+        Decision::FileCollected { worker, file, tests, deselected, files_left } => {
+            RunEvent::FileCollected { worker, file, tests, deselected, files_left }
+        }
+        Decision::FileNotRun { file, reason, lost } => RunEvent::FileNotRun { file, reason, lost },
         Decision::Differs(diff) => RunEvent::CollectionDiffers(diff),
         Decision::Rejected { worker } => RunEvent::Notice(format!(
             "worker '{worker}' is sent away, because it collected other tests"
         )),
         Decision::Run { .. }
+        | Decision::Make { .. }
+        | Decision::FileCrashed { .. }
         | Decision::Withdraw { .. }
         | Decision::Finish { .. }
         | Decision::Scheduling { .. }

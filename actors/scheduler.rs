@@ -12,7 +12,7 @@ use super::messages::{
 };
 use super::record;
 use crate::model::{
-    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, WorkerId,
+    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 
@@ -43,6 +43,8 @@ pub(super) struct SchedulerActor {
     collect_reports: HashMap<String, u32>,
     deselected: u32,
     collect_only: bool,
+    streams: bool,
+    told_whole: bool,
     stopping: bool,
     killed: HashSet<WorkerId>,
     neighbours: Neighbours,
@@ -56,6 +58,8 @@ impl SchedulerActor {
             collect_reports: HashMap::new(),
             deselected: 0,
             collect_only,
+            streams: false,
+            told_whole: false,
             stopping: false,
             killed: HashSet::new(),
             neighbours,
@@ -80,14 +84,18 @@ impl SchedulerActor {
         for decision in decisions {
             match decision {
                 Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
-                Decision::Withdraw { worker, items } => {
-                    self.order(worker, WorkerOrder::Withdraw(items));
+                Decision::Make { worker, files, run } => {
+                    self.order(worker, WorkerOrder::Make(files, run));
+                }
+                Decision::Withdraw { worker, items, files } => {
+                    self.order(worker, WorkerOrder::Withdraw(items, files));
                 }
                 Decision::Finish { worker } => {
                     self.workers.entry(worker).or_default().told_to_finish = true;
                     self.order(worker, WorkerOrder::Finish);
                 }
-                Decision::Scheduling { tests, workers } => {
+                Decision::Scheduling { tests, workers, files } => {
+                    self.streams = files.is_some();
                     let policy = self.core.policy_name().to_owned();
                     let deselected = self.deselected;
                     self.publish(RunEvent::SchedulingStarted {
@@ -95,13 +103,15 @@ impl SchedulerActor {
                         workers,
                         policy,
                         deselected,
-                        files: None,
+                        files,
                     });
                 }
                 Decision::Abort(reason) => {
                     self.stopping = true;
                     self.publish(RunEvent::Stopping(reason));
                 }
+                // Told with the worker's death.
+                Decision::FileCrashed { .. } => {}
                 Decision::Fault(fault) => {
                     error!("{fault}");
                     self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
@@ -110,6 +120,8 @@ impl SchedulerActor {
                 | Decision::Finished { .. }
                 | Decision::Crashed { .. }
                 | Decision::NotRun { .. }
+                | Decision::FileCollected { .. }
+                | Decision::FileNotRun { .. }
                 | Decision::Differs(_)
                 | Decision::Rejected { .. }) => {
                     if let Some(event) = record::entry(told, end, &self.killed) {
@@ -129,7 +141,8 @@ impl SchedulerActor {
             return;
         }
         *known += 1;
-        let stops = report.failed && !member.runs_despite_collection_errors;
+        // Where files are handed out, others have run tests already.
+        let stops = report.failed && !member.runs_despite_collection_errors && !self.streams;
         self.publish(RunEvent::CollectReported { worker, report });
         if stops {
             self.stop(StopReason::CollectionFailed);
@@ -171,6 +184,43 @@ impl SchedulerActor {
         self.carry_out(decisions, None);
     }
 
+    fn listed(&mut self, worker: WorkerId, files: Vec<TestFile>) {
+        let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
+        self.workers.entry(worker).or_default().collected = true;
+        self.neighbours.came_up.do_send(WorkerCameUp);
+        self.publish(RunEvent::WorkerListed { worker, files: count });
+        let decisions = self.core.listed(worker, files);
+        self.carry_out(decisions, None);
+    }
+
+    /// Every worker collects everything although files were to be handed out: the first one says why.
+    fn tell_whole(&mut self, why: Option<String>) {
+        if let Some(why) = why
+            && !std::mem::replace(&mut self.told_whole, true)
+        {
+            let text = format!("every worker collects all tests, as under `--dist load`: {why}");
+            self.publish(RunEvent::Notice(text));
+        }
+    }
+
+    /// A worker died while it made the tests of a file.
+    fn file_crashed(&self, worker: WorkerId, file: &Arc<str>, death: &Death) {
+        if death.on_request {
+            let reason = "its tests were being collected when the run was killed".into();
+            let file = file.clone();
+            return self.publish(RunEvent::FileNotRun { file, reason, lost: false });
+        }
+        let brief = format!("worker '{worker}' died while it collected this file: {death}");
+        let report = CollectReport {
+            id: file.to_string(),
+            failed: true,
+            text: format!("{brief}\n{}", death.tail),
+            brief,
+            location: String::new(),
+        };
+        self.publish(RunEvent::CollectReported { worker, report });
+    }
+
     fn down(&mut self, worker: WorkerId, death: Death) {
         let known = self.workers.remove(&worker).unwrap_or_default();
         let running = death.running.map(|(item, _phase)| item);
@@ -182,6 +232,11 @@ impl SchedulerActor {
         let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
         let decisions = self.core.worker_down(worker, running, verdict);
+        for decision in &decisions {
+            if let Decision::FileCrashed { file, .. } = decision {
+                self.file_crashed(worker, file, &death);
+            }
+        }
         // The crash item is what the account says it is, not what the worker said last.
         let crashed = decisions.iter().find_map(|decision| match decision {
             Decision::Crashed { test, .. } if !death.on_request => Some(test.clone()),
@@ -227,8 +282,18 @@ impl Handler<WorkerNews> for SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::CollectReport(report) => self.collect_report(worker, report),
-            News::Collected(collection, deselected) => {
+            News::Collected(collection, deselected, whole) => {
+                self.tell_whole(whole);
                 self.collected(worker, collection, deselected);
+            }
+            News::Listed(files) => self.listed(worker, files),
+            News::Making(file) => {
+                let decisions = self.core.file_making(worker, file);
+                self.carry_out(decisions, None);
+            }
+            News::Made(made) => {
+                let decisions = self.core.file_made(worker, &made);
+                self.carry_out(decisions, None);
             }
             News::Started(item) => {
                 let decisions = self.core.test_started(worker, item);
@@ -251,8 +316,8 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
             News::Output(stream, text) => self.publish(RunEvent::Output { worker, stream, text }),
-            News::Withdrawn(items) => {
-                let decisions = self.core.withdrawn(worker, &items);
+            News::Withdrawn(items, files) => {
+                let decisions = self.core.withdrawn(worker, &items, &files);
                 self.carry_out(decisions, None);
             }
             News::Stopping { reason, exit_code, kind } => {

@@ -1,6 +1,7 @@
 //! Gives birth to the actors of one run and ties them together.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Recipient};
 use tokio::sync::oneshot;
@@ -171,7 +172,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
-        None => policy(&config.policy),
+        None => policy(&config.policy, config.workers.len(), Arc::default()),
     };
     let core = Scheduler::new(policy, &expected);
 

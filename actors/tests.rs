@@ -144,7 +144,7 @@ async fn a_scheduler_that_panics_says_so() {
     scheduler.do_send(Enlist { worker, orders: all.recipient() });
     for news in [
         News::Ready(WorkerInfo::default()),
-        News::Collected(Collection::from_ids(["test_it.py::test_it"]), 0),
+        News::Collected(Collection::from_ids(["test_it.py::test_it"]), 0, None),
     ] {
         scheduler.do_send(WorkerNews { worker, news });
     }

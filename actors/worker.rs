@@ -4,7 +4,8 @@ use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::debug;
 
 use super::messages::{FromHost, News, StopWorker, ToHost, WorkerNews, WorkerOrder};
-use crate::model::{Collection, Death, Ending, Item, WorkerId};
+use crate::model::{Collection, Death, Ending, Item, TestFile, WorkerId};
+use crate::schedule::MadeFile;
 use crate::wire::{StopMode, ToAgent, WorkerEvent};
 
 /// Where the worker is in its life.
@@ -14,6 +15,7 @@ enum State {
     Collecting,
     Ready,
     Running(u32),
+    Making(u32),
     Stopping,
     Gone,
 }
@@ -24,6 +26,7 @@ pub(super) struct WorkerActor {
     id: WorkerId,
     state: State,
     items: Vec<Item>,
+    files: Vec<TestFile>,
     host: Recipient<ToHost>,
     scheduler: Recipient<WorkerNews>,
 }
@@ -34,7 +37,7 @@ impl WorkerActor {
         host: Recipient<ToHost>,
         scheduler: Recipient<WorkerNews>,
     ) -> Self {
-        Self { id, state: State::Starting, items: Vec::new(), host, scheduler }
+        Self { id, state: State::Starting, items: Vec::new(), files: Vec::new(), host, scheduler }
     }
 
     fn tell(&self, news: News) {
@@ -76,9 +79,25 @@ impl Handler<FromHost> for WorkerActor {
                 self.items.append(&mut items);
                 return;
             }
-            WorkerEvent::Collected { deselected, .. } => {
+            WorkerEvent::Collected { count: _, deselected, whole } => {
                 self.enter(State::Ready);
-                News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected)
+                News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected, whole)
+            }
+            WorkerEvent::Files(mut files) => {
+                self.files.append(&mut files);
+                return;
+            }
+            WorkerEvent::Listed { count: _ } => {
+                self.enter(State::Ready);
+                News::Listed(std::mem::take(&mut self.files))
+            }
+            WorkerEvent::Making { file } => {
+                self.state = State::Making(file);
+                News::Making(file)
+            }
+            WorkerEvent::Made { file, first, items, deselected, queued } => {
+                self.state = State::Ready;
+                News::Made(MadeFile { file, first, items, deselected, queued })
             }
             WorkerEvent::Started { item } => {
                 self.state = State::Running(item);
@@ -93,11 +112,7 @@ impl Handler<FromHost> for WorkerActor {
             }
             WorkerEvent::Warning(warning) => News::Warning(warning),
             WorkerEvent::Output { stream, text } => News::Output(stream, text),
-            WorkerEvent::Files(_)
-            | WorkerEvent::Listed { .. }
-            | WorkerEvent::Making { .. }
-            | WorkerEvent::Made { .. } => return,
-            WorkerEvent::Withdrawn { items, files: _ } => News::Withdrawn(items),
+            WorkerEvent::Withdrawn { items, files } => News::Withdrawn(items, files),
             WorkerEvent::Stopping { reason, exit_code, kind } => {
                 self.enter(State::Stopping);
                 News::Stopping { reason, exit_code, kind }
@@ -108,8 +123,14 @@ impl Handler<FromHost> for WorkerActor {
             }
             WorkerEvent::Exited(mut death) => {
                 // Of a worker that was lost with its agent, this is all that is known.
-                if let (None, State::Running(item)) = (death.running, self.state) {
-                    death.running = Some((item, None));
+                match self.state {
+                    State::Running(item) if death.running.is_none() => {
+                        death.running = Some((item, None));
+                    }
+                    State::Making(file) => {
+                        death.making.get_or_insert(file);
+                    }
+                    _ => {}
                 }
                 self.enter(State::Gone);
                 context.stop();
@@ -127,7 +148,8 @@ impl Handler<WorkerOrder> for WorkerActor {
         let worker = self.id;
         self.host.do_send(ToHost(match order {
             WorkerOrder::Run(items) => ToAgent::Run { worker, items },
-            WorkerOrder::Withdraw(items) => ToAgent::Withdraw { worker, items, files: Vec::new() },
+            WorkerOrder::Make(files, run) => ToAgent::Make { worker, files, run },
+            WorkerOrder::Withdraw(items, files) => ToAgent::Withdraw { worker, items, files },
             WorkerOrder::Resume => ToAgent::Resume { worker },
             WorkerOrder::Finish => ToAgent::Finish { worker },
         }));

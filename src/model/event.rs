@@ -106,6 +106,14 @@ pub enum RunEvent {
         deselected: u32,
     },
 
+    /// Under `stream`, a worker has listed the files of the suite.
+    WorkerListed {
+        /// The worker.
+        worker: WorkerId,
+        /// How many files there are.
+        files: u32,
+    },
+
     /// What was collected, in a run that collects only.
     Collected {
         /// The worker.
@@ -132,10 +140,10 @@ pub enum RunEvent {
         files: Option<u32>,
     },
 
-    /// Under `stream`, the tests of one more file are known, or will never be.
+    /// Under `stream`, the tests of one more file are known.
     FileCollected {
-        /// The worker that looked into it first; `None` if nobody will.
-        worker: Option<WorkerId>,
+        /// The worker that looked into it first.
+        worker: WorkerId,
         /// The file.
         file: Arc<str>,
         /// How many tests it adds to those that get a terminal state.
@@ -144,6 +152,16 @@ pub enum RunEvent {
         deselected: u32,
         /// How many files are still to come.
         files_left: u32,
+    },
+
+    /// Under `stream`, nobody looks into this file any more: its tests, if it has any, are not in the account.
+    FileNotRun {
+        /// The file.
+        file: Arc<str>,
+        /// Why, for people.
+        reason: Arc<str>,
+        /// Whether it was lost to a failure of the infrastructure, rather than left out on purpose.
+        lost: bool,
     },
 
     /// A test began (seed: `logstart`).

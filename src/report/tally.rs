@@ -32,6 +32,8 @@ pub struct Tally {
     categories: Vec<(String, u32)>,
     outcomes: BTreeMap<Outcome, u32>,
     expected: u32,
+    /// Of how many files the tests are known, and how many files there are.
+    files: (u32, u32),
     deselected: u32,
     progressed: u32,
     running: HashMap<WorkerId, Running>,
@@ -91,6 +93,9 @@ pub struct NotRun {
 
     /// The tests, in the order they were given up.
     pub tests: Vec<TestName>,
+
+    /// The files that nobody looked into.
+    pub files: Vec<Arc<str>>,
 }
 
 /// What the framework's own tools printed at the end.
@@ -130,10 +135,17 @@ impl Tally {
                 self.deselected = self.deselected.max(*deselected);
             }
             RunEvent::CollectionDiffers(diff) => self.diffs.push(diff.clone()),
-            RunEvent::SchedulingStarted { tests, deselected, .. } => {
+            RunEvent::SchedulingStarted { tests, deselected, files, .. } => {
                 self.expected = *tests;
                 self.deselected = *deselected;
+                self.files = (0, files.unwrap_or_default());
             }
+            RunEvent::FileCollected { tests, deselected, files_left, .. } => {
+                self.expected += tests;
+                self.deselected += deselected;
+                self.files.0 = self.files.1.saturating_sub(*files_left);
+            }
+            RunEvent::FileNotRun { file, reason, lost } => self.file_given_up(file, reason, *lost),
             RunEvent::TestStarted { worker, .. } => {
                 self.running.insert(*worker, Running::default());
             }
@@ -171,7 +183,7 @@ impl Tally {
                 }
             }
             RunEvent::RunStarted { .. }
-            | RunEvent::FileCollected { .. }
+            | RunEvent::WorkerListed { .. }
             | RunEvent::Progress(_)
             | RunEvent::Notice(_)
             | RunEvent::SuiteReady(_)
@@ -257,16 +269,22 @@ impl Tally {
     fn given_up(&mut self, test: &TestName, reason: &Arc<str>, lost: bool) {
         *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
         self.lost += u32::from(lost);
-        let group =
-            self.not_run.iter_mut().find(|group| group.lost == lost && group.reason == *reason);
-        match group {
-            Some(group) => group.tests.push(test.clone()),
-            None => self.not_run.push(NotRun {
-                reason: reason.clone(),
-                lost,
-                tests: vec![test.clone()],
-            }),
-        }
+        self.group(reason, lost).tests.push(test.clone());
+    }
+
+    fn file_given_up(&mut self, file: &Arc<str>, reason: &Arc<str>, lost: bool) {
+        self.files.0 += 1;
+        self.group(reason, lost).files.push(file.clone());
+    }
+
+    fn group(&mut self, reason: &Arc<str>, lost: bool) -> &mut NotRun {
+        let same = |group: &NotRun| group.lost == lost && group.reason == *reason;
+        let place = self.not_run.iter().position(same).unwrap_or_else(|| {
+            let (tests, files) = (Vec::new(), Vec::new());
+            self.not_run.push(NotRun { reason: reason.clone(), lost, tests, files });
+            self.not_run.len() - 1
+        });
+        &mut self.not_run[place]
     }
 
     fn down(

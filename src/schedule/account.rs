@@ -13,6 +13,8 @@ use super::chain::{Chain, Links};
 pub(super) enum State {
     /// Nobody holds it.
     Waiting,
+    /// With a worker, not begun, and not to be had back: the worker has still to make the test, or is about to begin it.
+    Bound,
     /// In a worker's queue, not begun.
     Held,
     /// In a worker's queue with a withdrawal under way; the worker may begin it before that
@@ -33,6 +35,7 @@ struct Holder {
     recalled: u32,
     running: Option<u32>,
     ran: bool,
+    weight: u64,
 }
 
 impl Holder {
@@ -56,10 +59,16 @@ pub(super) struct Left {
 #[derive(Debug)]
 pub(super) struct Account {
     tests: Vec<(State, WorkerId)>,
+    /// What each test weighs; empty where nobody asks.
+    weights: Vec<u32>,
     links: Links,
     waiting: Chain,
     holders: BTreeMap<WorkerId, Holder>,
+    /// Those that run what they hold and are given nothing any more.
+    leaving: BTreeMap<WorkerId, Holder>,
     by_load: BTreeSet<(u32, WorkerId)>,
+    by_weight: BTreeSet<(u64, WorkerId)>,
+    weighed: bool,
     idle: usize,
     unbegun: usize,
     recalled: usize,
@@ -76,15 +85,42 @@ impl Account {
         }
         Self {
             tests: vec![(State::Waiting, WorkerId(0)); tests],
+            weights: Vec::new(),
             links,
             waiting,
             holders: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             by_load: BTreeSet::new(),
+            by_weight: BTreeSet::new(),
+            weighed: false,
             idle: 0,
             unbegun: tests,
             recalled: 0,
             calls: 0,
         }
+    }
+
+    /// No tests yet; those that come have a weight.
+    pub(super) fn streamed() -> Self {
+        Self { weighed: true, ..Self::new(0) }
+    }
+
+    /// More tests wait, as the last ones; their numbers go on from those there are.
+    pub(super) fn grow(&mut self, weights: impl IntoIterator<Item = u32>) {
+        let before = self.tests.len();
+        self.weights.extend(weights);
+        let more = self.weights.len() - before;
+        self.tests.resize(before + more, (State::Waiting, WorkerId(0)));
+        self.links.grow(more);
+        self.unbegun += more;
+        for (test, _) in (0..).zip(&self.tests).skip(before) {
+            self.links.push(&mut self.waiting, test);
+        }
+    }
+
+    /// What a test weighs.
+    pub(super) fn weight_of(&self, test: u32) -> u32 {
+        self.weights.get(test as usize).copied().unwrap_or(1)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -141,6 +177,11 @@ impl Account {
         self.holders.get(&worker).map(Holder::load)
     }
 
+    /// Whether a worker is in a test whose call is not over.
+    pub(super) fn is_calling(&self, worker: WorkerId) -> bool {
+        self.holders.get(&worker).is_some_and(|holder| holder.running.is_some() && !holder.ran)
+    }
+
     /// The worker with the next greater `(load, id)`, or the least.
     pub(super) fn next_by_load(&self, after: Option<(u32, WorkerId)>) -> Option<(u32, WorkerId)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -151,10 +192,24 @@ impl Account {
         self.by_load.last().copied()
     }
 
+    /// The weight of all that a worker has been given and whose call is not over.
+    pub(super) fn weight(&self, worker: WorkerId) -> u64 {
+        self.holders.get(&worker).map_or(0, |holder| holder.weight)
+    }
+
+    /// The workers with their weight, the heaviest first.
+    pub(super) fn heaviest(&self) -> impl Iterator<Item = (u64, WorkerId)> {
+        self.by_weight.iter().rev().copied()
+    }
+
+    /// A worker was given, or is rid of, something beside tests that weighs.
+    pub(super) fn weigh(&mut self, worker: WorkerId, change: impl FnOnce(u64) -> u64) {
+        self.change(worker, |_, holder| holder.weight = change(holder.weight));
+    }
+
     /// What could be withdrawn from a worker, the last given first.
     pub(super) fn held_backward(&self, worker: WorkerId) -> impl Iterator<Item = u32> {
-        self.holders
-            .get(&worker)
+        self.holder(worker)
             .into_iter()
             .flat_map(|holder| self.links.backward(holder.queue))
             .filter(|test| self.tests[*test as usize].0 == State::Held)
@@ -164,7 +219,30 @@ impl Account {
     pub(super) fn join(&mut self, worker: WorkerId) {
         self.holders.insert(worker, Holder::default());
         self.by_load.insert((0, worker));
+        if self.weighed {
+            self.by_weight.insert((0, worker));
+        }
         self.idle += 1;
+    }
+
+    /// A worker is given nothing any more.
+    pub(super) fn exclude(&mut self, worker: WorkerId) {
+        if let Some(holder) = self.holders.remove(&worker) {
+            self.forget(worker, &holder);
+            self.leaving.insert(worker, holder);
+        }
+    }
+
+    /// A worker is no longer among those that can be given something.
+    fn forget(&mut self, worker: WorkerId, holder: &Holder) {
+        let load = holder.load();
+        self.by_load.remove(&(load, worker));
+        self.by_weight.remove(&(holder.weight, worker));
+        self.idle -= usize::from(load == 0);
+    }
+
+    fn holder(&self, worker: WorkerId) -> Option<&Holder> {
+        self.holders.get(&worker).or_else(|| self.leaving.get(&worker))
     }
 
     /// A worker is gone. `told` is the test that is said to have begun, whatever the account says.
@@ -175,12 +253,16 @@ impl Account {
             self.unbegun -= 1;
             self.tests[test as usize].0 = State::Over;
         }
-        let Some(mut holder) = self.holders.remove(&worker) else {
-            return Left::default();
+        let mut holder = match self.holders.remove(&worker) {
+            Some(holder) => {
+                self.forget(worker, &holder);
+                holder
+            }
+            None => match self.leaving.remove(&worker) {
+                Some(holder) => holder,
+                None => return Left::default(),
+            },
         };
-        let load = holder.load();
-        self.by_load.remove(&(load, worker));
-        self.idle -= usize::from(load == 0);
         self.recalled -= holder.recalled as usize;
         let mut left = Left::default();
         if let Some(test) = holder.running {
@@ -200,12 +282,45 @@ impl Account {
 
     /// A waiting test goes to a worker.
     pub(super) fn give(&mut self, worker: WorkerId, test: u32) -> bool {
+        self.hand_over(worker, test, State::Held, Links::push)
+    }
+
+    /// A waiting test goes to a worker before all that it holds.
+    pub(super) fn give_first(&mut self, worker: WorkerId, test: u32) -> bool {
+        self.hand_over(worker, test, State::Held, Links::push_front)
+    }
+
+    /// A waiting test is meant for a worker that can not run it yet.
+    pub(super) fn promise(&mut self, worker: WorkerId, test: u32) -> bool {
+        self.hand_over(worker, test, State::Bound, Links::push)
+    }
+
+    /// A promised test has been handed over.
+    pub(super) fn fulfil(&mut self, worker: WorkerId, test: u32) -> bool {
+        let promised = self.tests.get(test as usize) == Some(&(State::Bound, worker));
+        if promised {
+            self.tests[test as usize].0 = State::Held;
+        }
+        promised
+    }
+
+    fn hand_over(
+        &mut self,
+        worker: WorkerId,
+        test: u32,
+        state: State,
+        put: impl FnOnce(&mut Links, &mut Chain, u32),
+    ) -> bool {
         if !self.has(worker) || self.state(test) != Some(State::Waiting) {
             return false;
         }
+        let weight = u64::from(self.weight_of(test));
         self.links.remove(&mut self.waiting, test);
-        self.tests[test as usize] = (State::Held, worker);
-        self.change(worker, |links, holder| links.push(&mut holder.queue, test));
+        self.tests[test as usize] = (state, worker);
+        self.change(worker, |links, holder| {
+            put(links, &mut holder.queue, test);
+            holder.weight += weight;
+        });
         true
     }
 
@@ -216,16 +331,24 @@ impl Account {
         }
         self.tests[test as usize].0 = State::Recalled;
         self.recalled += 1;
-        self.change(worker, |_, holder| holder.recalled += 1);
+        let weight = u64::from(self.weight_of(test));
+        self.change(worker, |_, holder| {
+            holder.recalled += 1;
+            holder.weight -= weight;
+        });
         true
     }
 
     /// A test asked back did not come: it has begun, or is about to.
     pub(super) fn keep(&mut self, worker: WorkerId, test: u32) {
         if self.tests.get(test as usize) == Some(&(State::Recalled, worker)) {
-            self.tests[test as usize].0 = State::Held;
+            self.tests[test as usize].0 = State::Bound;
             self.recalled -= 1;
-            self.change(worker, |_, holder| holder.recalled -= 1);
+            let weight = u64::from(self.weight_of(test));
+            self.change(worker, |_, holder| {
+                holder.recalled -= 1;
+                holder.weight += weight;
+            });
         }
     }
 
@@ -243,14 +366,18 @@ impl Account {
     /// A worker begins a test; only one at a time.
     pub(super) fn start(&mut self, worker: WorkerId, test: u32) -> bool {
         let free = |holder: &Holder| holder.running.is_none();
-        if !self.in_queue(worker, test) || !self.holders.get(&worker).is_some_and(free) {
+        if !self.in_queue(worker, test) || !self.holder(worker).is_some_and(free) {
             return false;
         }
         self.take(worker, test);
         self.unbegun -= 1;
         self.calls += 1;
         self.tests[test as usize].0 = State::Running;
-        self.change(worker, |_, holder| holder.running = Some(test));
+        let weight = u64::from(self.weight_of(test));
+        self.change(worker, |_, holder| {
+            holder.running = Some(test);
+            holder.weight += weight;
+        });
         true
     }
 
@@ -261,7 +388,11 @@ impl Account {
         }
         self.tests[test as usize].0 = State::Ran;
         self.calls -= 1;
-        self.change(worker, |_, holder| holder.ran = true);
+        let weight = u64::from(self.weight_of(test));
+        self.change(worker, |_, holder| {
+            holder.ran = true;
+            holder.weight -= weight;
+        });
         true
     }
 
@@ -291,27 +422,36 @@ impl Account {
 
     fn in_queue(&self, worker: WorkerId, test: u32) -> bool {
         self.tests.get(test as usize).is_some_and(|(state, holder)| {
-            *holder == worker && matches!(state, State::Held | State::Recalled)
+            *holder == worker && matches!(state, State::Bound | State::Held | State::Recalled)
         })
     }
 
     /// Out of the queue of its holder, with a recall that is under way.
     fn take(&mut self, worker: WorkerId, test: u32) {
         let recalled = u32::from(self.tests[test as usize].0 == State::Recalled);
+        let weight = if recalled == 0 { u64::from(self.weight_of(test)) } else { 0 };
         self.recalled -= recalled as usize;
         self.change(worker, |links, holder| {
             links.remove(&mut holder.queue, test);
             holder.recalled -= recalled;
+            holder.weight -= weight;
         });
     }
 
     fn change(&mut self, worker: WorkerId, act: impl FnOnce(&mut Links, &mut Holder)) {
         let Some(holder) = self.holders.get_mut(&worker) else {
+            if let Some(holder) = self.leaving.get_mut(&worker) {
+                act(&mut self.links, holder);
+            }
             return;
         };
-        let before = holder.load();
+        let (before, weighed) = (holder.load(), holder.weight);
         act(&mut self.links, holder);
         let after = holder.load();
+        if self.weighed && weighed != holder.weight {
+            self.by_weight.remove(&(weighed, worker));
+            self.by_weight.insert((holder.weight, worker));
+        }
         if before != after {
             self.by_load.remove(&(before, worker));
             self.by_load.insert((after, worker));

@@ -47,6 +47,23 @@ impl Links {
         chain.len += 1;
     }
 
+    /// Makes room for more tests, which stand in no list.
+    pub(super) fn grow(&mut self, tests: usize) {
+        self.0.resize(self.0.len() + tests, (NONE, NONE));
+    }
+
+    /// Puts a test that stands in no list before all others.
+    pub(super) fn push_front(&mut self, chain: &mut Chain, test: u32) {
+        self.0[test as usize] = (NONE, chain.first);
+        if chain.first == NONE {
+            chain.last = test;
+        } else {
+            self.0[chain.first as usize].0 = test;
+        }
+        chain.first = test;
+        chain.len += 1;
+    }
+
     /// Takes out a test that stands in this list.
     pub(super) fn remove(&mut self, chain: &mut Chain, test: u32) {
         let (before, after) = self.0[test as usize];

@@ -20,13 +20,26 @@ pub enum Decision {
         items: Vec<u32>,
     },
 
+    /// Command: make the tests of these files, behind what is in the worker's queue.
+    Make {
+        /// The worker.
+        worker: WorkerId,
+        /// Places in the worker's own listing.
+        files: Vec<u32>,
+        /// Whether it runs the tests of each as soon as they are made.
+        run: bool,
+    },
+
     /// Command: take back what of these has not begun; answer with
-    /// [`withdrawn`](super::Scheduler::withdrawn), once a command.
+    /// [`withdrawn`](super::Scheduler::withdrawn), once a command. The tests of a file that is being made are then not
+    /// run at once.
     Withdraw {
         /// The worker.
         worker: WorkerId,
         /// Places in the worker's own collection.
         items: Vec<u32>,
+        /// Places in the worker's own listing.
+        files: Vec<u32>,
     },
 
     /// Command: nothing more will come; end the session when the queue is empty. At most once a
@@ -43,6 +56,40 @@ pub enum Decision {
         tests: u32,
         /// How many workers take part from the start.
         workers: u32,
+        /// How many files there are whose tests are still to be known, if the collection is streamed.
+        files: Option<u32>,
+    },
+
+    /// The tests of a file are known.
+    FileCollected {
+        /// The worker that has made them.
+        worker: WorkerId,
+        /// The file.
+        file: Arc<str>,
+        /// How many tests it has.
+        tests: u32,
+        /// How many were deselected.
+        deselected: u32,
+        /// How many files are still to come.
+        files_left: u32,
+    },
+
+    /// The worker died while it made the tests of this file, which nobody will run.
+    FileCrashed {
+        /// The worker.
+        worker: WorkerId,
+        /// The file.
+        file: Arc<str>,
+    },
+
+    /// Nobody will look into this file.
+    FileNotRun {
+        /// The file.
+        file: Arc<str>,
+        /// Why, for people.
+        reason: Arc<str>,
+        /// Whether it was lost to a failure of the infrastructure, not left out on purpose.
+        lost: bool,
     },
 
     /// A test began.
@@ -148,6 +195,19 @@ pub enum ScheduleError {
         item: u32,
     },
 
+    /// A file outside of the worker's listing, or before there is one.
+    #[error(
+        "worker {worker} names file {file} as {step}, which does not follow; end it and report it down"
+    )]
+    File {
+        /// The worker.
+        worker: WorkerId,
+        /// The file.
+        file: u32,
+        /// The step: `making`, `made`, `withdrawn`.
+        step: &'static str,
+    },
+
     /// A test that is not the worker's, or not in the state that the message speaks of.
     #[error(
         "worker {worker} reports item {item} as {step}, which does not follow; end it and report it down"
@@ -170,5 +230,16 @@ pub enum ScheduleError {
         worker: WorkerId,
         /// The test it named.
         test: TestIndex,
+    },
+
+    /// A policy gave away or took back a file that was not there for it.
+    #[error("policy {policy} moved file {file} of worker {worker}, which it can not; see `Policy`")]
+    MoveFile {
+        /// The policy's name.
+        policy: String,
+        /// The worker it named.
+        worker: WorkerId,
+        /// The file it named.
+        file: u32,
     },
 }

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::model::{Collection, StopReason, TestIndex, WorkerId};
+use crate::model::{Collection, CollectionDiff, StopReason, TestIndex, WorkerId};
 
-use super::lane::{Catalog, Force};
-use super::roster::{Places, Stage};
+use super::files::Files;
+use super::lane::{Catalog, Force, Tests};
+use super::places::Places;
+use super::roster::{Recall, Stage};
 use super::scheduler::Phase;
 use super::{Decision, Lanes, Move, ScheduleError, Scheduler};
 
@@ -53,13 +55,14 @@ impl Scheduler {
         out.push(Decision::Scheduling {
             tests: u32::try_from(self.remaining).unwrap_or(u32::MAX),
             workers: u32::try_from(takers.len()).unwrap_or(u32::MAX),
+            files: None,
         });
         for lane in 0..self.tracks.len() {
             self.begin_lane(lane, out);
         }
     }
 
-    fn begin_lane(&mut self, lane: usize, out: &mut Vec<Decision>) {
+    pub(super) fn begin_lane(&mut self, lane: usize, out: &mut Vec<Decision>) {
         if let Some(force) = &self.tracks[lane].force {
             let moves = self.policy.begin(&force.view(lane));
             self.obey(lane, moves, out);
@@ -105,14 +108,37 @@ impl Scheduler {
             self.finish(worker, out);
             return;
         };
-        let right = &force.catalog.collection;
-        if let Some(places) = Places::of(right, collection) {
-            self.join(worker, lane, places);
-            self.refill(lane, worker, None, out);
-            self.settle(lane, out);
-            return;
-        }
-        let diff = right.diff(force.from, collection, worker);
+        let diff = match &force.tests {
+            Tests::Whole(catalog) => match Places::of(&catalog.collection, collection) {
+                Some(places) => return self.take_in(worker, lane, places, out),
+                None => catalog.collection.diff(force.from, collection, worker),
+            },
+            Tests::Streamed(_) => None,
+        };
+        self.turn_away(worker, lane, diff, out);
+    }
+
+    /// A worker takes part from now on.
+    pub(super) fn take_in(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        places: Places,
+        out: &mut Vec<Decision>,
+    ) {
+        self.join(worker, lane, places);
+        self.refill(lane, worker, None, out);
+        self.settle(lane, out);
+    }
+
+    /// A worker has other tests than those in force.
+    pub(super) fn turn_away(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        diff: Option<CollectionDiff>,
+        out: &mut Vec<Decision>,
+    ) {
         out.extend(diff.map(Decision::Differs));
         out.push(Decision::Rejected { worker });
         self.roster.change(worker, |member| member.stage = Stage::TurnedAway);
@@ -120,7 +146,7 @@ impl Scheduler {
         self.give_up_lane(worker, lane, out);
     }
 
-    fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
+    pub(super) fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
         self.roster.change(worker, |member| member.places = Some(places));
         if let Some(account) = self.account(lane) {
             account.join(worker);
@@ -140,7 +166,8 @@ impl Scheduler {
         };
         // Where nothing waits to begin there is nothing to move either: spares the last events the
         // question.
-        if self.phase != Phase::Running || force.account.unbegun() == 0 {
+        let over = force.account.unbegun() == 0 && force.files_open() == 0;
+        if self.phase != Phase::Running || over {
             return false;
         }
         let moves = self.policy.refill(worker, last, &force.view(lane));
@@ -149,12 +176,13 @@ impl Scheduler {
 
     /// Asks for every worker that could want something, the least loaded first. A loaded one that
     /// wants nothing ends it, since those after it have more; an idle one only when nothing waits.
-    fn spread(&mut self, lane: usize, only_idle: bool, out: &mut Vec<Decision>) {
+    pub(super) fn spread(&mut self, lane: usize, only_idle: bool, out: &mut Vec<Decision>) {
         let mut last = None;
-        while let Some(account) = self.account(lane)
-            && let Some((load, worker)) = account.next_by_load(last)
+        while let Some(force) = &self.tracks[lane].force
+            && let Some((load, worker)) = force.account.next_by_load(last)
         {
-            let waiting = account.waiting_len() > 0;
+            let view = force.view(lane);
+            let waiting = view.waiting_len() > 0 || view.files_waiting_len() > 0;
             if only_idle && load > 0 {
                 return;
             }
@@ -166,11 +194,20 @@ impl Scheduler {
     }
 
     /// These wait again, or a worker's answer changed what could be moved.
-    pub(super) fn came_back(&mut self, lane: usize, tests: &[TestIndex], out: &mut Vec<Decision>) {
+    pub(super) fn came_back(
+        &mut self,
+        lane: usize,
+        tests: &[TestIndex],
+        files: &[u32],
+        out: &mut Vec<Decision>,
+    ) {
         match &self.phase {
             Phase::Running => {
                 if let (Some(force), false) = (&self.tracks[lane].force, tests.is_empty()) {
                     self.policy.returned(tests, &force.view(lane));
+                }
+                if let (Some(force), false) = (&self.tracks[lane].force, files.is_empty()) {
+                    self.policy.files_returned(files, &force.view(lane));
                 }
                 self.spread(lane, false, out);
                 self.settle(lane, out);
@@ -184,47 +221,104 @@ impl Scheduler {
     }
 
     /// Does what the policy says as far as the account allows. `false` if nothing was moved.
-    fn obey(&mut self, lane: usize, orders: Vec<Move>, out: &mut Vec<Decision>) -> bool {
+    pub(super) fn obey(&mut self, lane: usize, orders: Vec<Move>, out: &mut Vec<Decision>) -> bool {
         let mut moved = false;
-        let policy = self.policy.name();
         for order in orders {
-            let (worker, tests) = match &order {
-                Move::Give { worker, tests } | Move::TakeBack { worker, tests } => (*worker, tests),
+            moved |= match order {
+                Move::Give { worker, tests } => self.give(lane, worker, &tests, out),
+                Move::TakeBack { worker, tests } => self.take_back(lane, worker, &tests, out),
+                Move::GiveFile { worker, file, run } => {
+                    self.give_file(lane, worker, file, run, out)
+                }
+                Move::TakeBackFile { worker, file } => self.take_back_file(lane, worker, file, out),
             };
-            let open = self.roster.get(worker).filter(|member| !member.finished);
-            let places = open.and_then(|member| member.places.as_ref());
-            let force = self.tracks[lane].force.as_mut();
-            let (Some(places), Some(force)) = (places, force) else {
-                out.extend(tests.iter().map(|test| refused(policy, worker, *test)));
-                continue;
-            };
-            let mut done = Vec::with_capacity(tests.len());
+        }
+        moved
+    }
+
+    fn give(
+        &mut self,
+        lane: usize,
+        worker: WorkerId,
+        tests: &[TestIndex],
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let policy = self.policy.name();
+        let force = self.tracks[lane].force.as_mut();
+        let given = self.roster.change(worker, |member| {
+            let places = member.places.as_mut().filter(|_| !member.finished)?;
+            let Force { tests: known, account, .. } = force?;
+            let (mut items, mut files) = (Vec::with_capacity(tests.len()), Vec::new());
+            let mut any = false;
+            for test in tests {
+                let item = places.item(*test, known.files());
+                let fits = match item {
+                    Some(_) => account.give(worker, test.0),
+                    None => account.promise(worker, test.0),
+                };
+                any |= fits;
+                if !fits {
+                    out.push(refused(policy, worker, *test));
+                } else if let Some(item) = item {
+                    items.push(item);
+                } else if let (Some(all), Some(streamed)) =
+                    (known.files_mut(), places.streamed_mut())
+                    && let Some(file) = all.file_of(test.0)
+                {
+                    streamed.promise(file, test.0);
+                    if all.give(worker, file, false) {
+                        files.push(streamed.own_file(file));
+                    }
+                }
+            }
+            if !items.is_empty() {
+                out.push(Decision::Run { worker, items });
+            }
+            if !files.is_empty() {
+                out.push(Decision::Make { worker, files, run: false });
+            }
+            Some(any)
+        });
+        given.flatten().unwrap_or_else(|| {
+            out.extend(tests.iter().map(|test| refused(policy, worker, *test)));
+            false
+        })
+    }
+
+    fn take_back(
+        &mut self,
+        lane: usize,
+        worker: WorkerId,
+        tests: &[TestIndex],
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let policy = self.policy.name();
+        let force = self.tracks[lane].force.as_mut();
+        let taken = self.roster.change(worker, |member| {
+            let places = member.places.as_ref().filter(|_| !member.finished)?;
+            let Force { tests: known, account, .. } = force?;
+            let mut recall = Recall::default();
             let mut items = Vec::with_capacity(tests.len());
             for test in tests {
-                let fits = match order {
-                    Move::Give { .. } => force.account.give(worker, test.0),
-                    Move::TakeBack { .. } => force.account.recall(worker, test.0),
-                };
-                if fits {
-                    done.push(*test);
-                    items.push(places.item(*test));
-                } else {
-                    out.push(refused(policy, worker, *test));
+                match places.item(*test, known.files()) {
+                    Some(item) if account.recall(worker, test.0) => {
+                        recall.tests.push(*test);
+                        items.push(item);
+                    }
+                    Some(_) | None => out.push(refused(policy, worker, *test)),
                 }
             }
             if items.is_empty() {
-                continue;
+                return Some(false);
             }
-            moved = true;
-            match order {
-                Move::Give { .. } => out.push(Decision::Run { worker, items }),
-                Move::TakeBack { .. } => {
-                    self.roster.change(worker, |member| member.recalls.push_back(done));
-                    out.push(Decision::Withdraw { worker, items });
-                }
-            }
-        }
-        moved
+            member.recalls.push_back(recall);
+            out.push(Decision::Withdraw { worker, items, files: Vec::new() });
+            Some(true)
+        });
+        taken.flatten().unwrap_or_else(|| {
+            out.extend(tests.iter().map(|test| refused(policy, worker, *test)));
+            false
+        })
     }
 
     /// After every event: a lane that stands still goes on, one with nothing left to begin is told
@@ -234,15 +328,20 @@ impl Scheduler {
         let (Phase::Running, Some(force)) = (&self.phase, &track.force) else {
             return;
         };
-        let account = &force.account;
-        let (oldest, idlest) = (account.waiting().next(), account.next_by_load(None));
-        if let (true, Some(test), Some((_, worker))) = (account.is_still(), oldest, idlest) {
-            self.obey(lane, vec![Move::give(worker, [TestIndex(test)])], out);
-            return;
+        let (account, files) = (&force.account, force.tests.files());
+        let still = account.is_still() && files.is_none_or(Files::is_still);
+        if let (true, Some((_, worker))) = (still, account.next_by_load(None)) {
+            let test = account.waiting().next().map(|test| Move::give(worker, [TestIndex(test)]));
+            let file = files.and_then(|files| files.waiting().next());
+            let file = file.map(|file| Move::GiveFile { worker, file, run: true });
+            if let Some(step) = test.or(file) {
+                self.obey(lane, vec![step], out);
+                return;
+            }
         }
         match self.lanes {
             Lanes::Shared => {
-                if !track.done && account.unbegun() == 0 {
+                if !track.done && account.unbegun() == 0 && force.files_open() == 0 {
                     self.tracks[lane].done = true;
                     self.finish_all(out);
                 }

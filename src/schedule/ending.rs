@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::model::{TestIndex, WorkerId};
 
 use super::account::{Account, State};
-use super::lane::lane_id;
-use super::roster::Stage;
+use super::files::Files;
+use super::lane::{Force, lane_id};
+use super::places::Streamed;
+use super::roster::{Recall, Stage};
 use super::scheduler::Phase;
 use super::{Decision, Lanes, Scheduler};
 
@@ -33,26 +35,46 @@ impl Scheduler {
     }
 
     fn withdraw_all(&mut self, lane: usize, out: &mut Vec<Decision>) {
-        let Some(force) = &mut self.tracks[lane].force else {
-            return;
-        };
-        let workers: Vec<WorkerId> = force.account.workers().collect();
+        let account = self.tracks[lane].force.as_ref().map(|force| &force.account);
+        let workers: Vec<WorkerId> = account.into_iter().flat_map(Account::workers).collect();
         for worker in workers {
+            self.withdraw_from(worker, lane, out);
+        }
+    }
+
+    /// All that a worker has not begun is withdrawn, and what it makes is no longer to be run.
+    pub(super) fn withdraw_from(&mut self, worker: WorkerId, lane: usize, out: &mut Vec<Decision>) {
+        if let Some(force) = &mut self.tracks[lane].force {
             let mut tests: Vec<u32> = force.account.held_backward(worker).collect();
             tests.reverse();
-            if tests.is_empty() {
-                continue;
-            }
+            let Force { tests: known, account, .. } = force;
             self.roster.change(worker, |member| {
-                for test in &tests {
-                    force.account.recall(worker, *test);
+                let Some(places) = &mut member.places else {
+                    return;
+                };
+                for test in places.streamed_mut().map(Streamed::all_promised).unwrap_or_default() {
+                    account.put_back(worker, test);
                 }
-                let tests: Vec<TestIndex> = tests.iter().copied().map(TestIndex).collect();
-                let places = member.places.as_ref();
-                let items =
-                    places.map(|places| tests.iter().map(|test| places.item(*test)).collect());
-                out.extend(items.map(|items| Decision::Withdraw { worker, items }));
-                member.recalls.push_back(tests);
+                let mut recall = Recall::default();
+                let mut own_files = Vec::new();
+                if let (Some(files), Some(streamed)) = (known.files_mut(), places.streamed()) {
+                    recall.files = files.held_backward(worker).collect();
+                    recall.files.reverse();
+                    recall.files.retain(|file| files.recall(worker, *file));
+                    // What is being made is no longer to be run.
+                    let unwanted = recall.files.iter().copied().chain(files.making(worker));
+                    own_files.extend(unwanted.map(|file| streamed.own_file(file)));
+                }
+                let mut items = Vec::with_capacity(tests.len());
+                for test in tests.iter().copied().map(TestIndex) {
+                    account.recall(worker, test.0);
+                    items.extend(places.item(test, known.files()));
+                    recall.tests.push(test);
+                }
+                if !(items.is_empty() && own_files.is_empty()) {
+                    out.push(Decision::Withdraw { worker, items, files: own_files });
+                    member.recalls.push_back(recall);
+                }
             });
         }
     }
@@ -73,13 +95,32 @@ impl Scheduler {
         for lane in 0..self.tracks.len() {
             for (test, state) in self.open_tests(lane) {
                 let (why, lost) = match state {
-                    State::Waiting | State::Held | State::Recalled => &unbegun,
+                    State::Waiting | State::Bound | State::Held | State::Recalled => &unbegun,
                     State::Running | State::Ran | State::Over => &begun,
                 };
                 self.not_run(lane, test, why, *lost, &mut out);
             }
+            let files = self.files(lane).map(Files::write_off_all).unwrap_or_default();
+            self.files_not_run(lane, &files, &unbegun.0, unbegun.1, &mut out);
         }
         out
+    }
+
+    fn files_not_run(
+        &self,
+        lane: usize,
+        files: &[u32],
+        reason: &Arc<str>,
+        lost: bool,
+        out: &mut Vec<Decision>,
+    ) {
+        let known = self.tracks[lane].force.as_ref().and_then(|force| force.tests.files());
+        let listing = known.map_or(&[][..], Files::listing);
+        out.extend(files.iter().map(|file| Decision::FileNotRun {
+            file: listing[*file as usize].id.clone(),
+            reason: reason.clone(),
+            lost,
+        }));
     }
 
     fn open_tests(&self, lane: usize) -> Vec<(u32, State)> {
@@ -108,7 +149,7 @@ impl Scheduler {
         }
     }
 
-    /// All that waits in a lane gets its terminal state.
+    /// All that waits in a lane gets its terminal state; files that wait are given up.
     pub(super) fn write_off(
         &mut self,
         lane: usize,
@@ -120,6 +161,8 @@ impl Scheduler {
         for test in tests.unwrap_or_default() {
             self.not_run(lane, test, reason, lost, out);
         }
+        let files = self.files(lane).map(Files::write_off).unwrap_or_default();
+        self.files_not_run(lane, &files, reason, lost, out);
     }
 
     fn not_run(

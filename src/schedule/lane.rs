@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{Collection, Lane, TestName, WorkerId, WorkerSpec};
+use crate::model::{Collection, Item, Lane, TestName, WorkerId, WorkerSpec};
 
 use super::account::Account;
+use super::files::Files;
 use super::policy::View;
 
 /// The tests of one collection with their names; lanes with equal collections share it.
@@ -21,23 +22,76 @@ impl Catalog {
     }
 }
 
+/// The tests of a lane.
+#[derive(Debug)]
+pub(super) enum Tests {
+    /// All are known.
+    Whole(Arc<Catalog>),
+    /// They become known file by file.
+    Streamed(Files),
+}
+
+impl Tests {
+    pub(super) fn items(&self) -> &[Item] {
+        match self {
+            Self::Whole(catalog) => catalog.collection.items(),
+            Self::Streamed(files) => files.items(),
+        }
+    }
+
+    pub(super) fn name(&self, test: u32) -> Option<&TestName> {
+        match self {
+            Self::Whole(catalog) => catalog.names.get(test as usize),
+            Self::Streamed(files) => files.name(test),
+        }
+    }
+
+    pub(super) fn files(&self) -> Option<&Files> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Streamed(files) => Some(files),
+        }
+    }
+
+    pub(super) fn files_mut(&mut self) -> Option<&mut Files> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Streamed(files) => Some(files),
+        }
+    }
+}
+
 /// What is in force in a lane since distribution began.
 #[derive(Debug)]
 pub(super) struct Force {
     /// The worker whose collection it is.
     pub(super) from: WorkerId,
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) tests: Tests,
     pub(super) account: Account,
 }
 
 impl Force {
     pub(super) fn new(from: WorkerId, catalog: Arc<Catalog>) -> Self {
         let account = Account::new(catalog.collection.len());
-        Self { from, catalog, account }
+        Self { from, tests: Tests::Whole(catalog), account }
+    }
+
+    pub(super) fn streamed(from: WorkerId, files: Files) -> Self {
+        Self { from, tests: Tests::Streamed(files), account: Account::streamed() }
+    }
+
+    /// How many files have tests that are still to be known.
+    pub(super) fn files_open(&self) -> usize {
+        self.tests.files().map_or(0, Files::open)
     }
 
     pub(super) fn view(&self, lane: usize) -> View<'_> {
-        View { lane: lane_id(lane), items: self.catalog.collection.items(), account: &self.account }
+        View {
+            lane: lane_id(lane),
+            items: self.tests.items(),
+            files: self.tests.files(),
+            account: &self.account,
+        }
     }
 }
 

@@ -10,18 +10,24 @@ mod chain;
 mod decision;
 mod dispatch;
 mod ending;
+mod estimates;
+mod files;
 mod lane;
+mod places;
 mod policies;
 mod policy;
 mod progress;
 mod roster;
 mod scheduler;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use decision::{Decision, ScheduleError};
+pub use estimates::{Estimates, FileEstimate, TestEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
 pub use scheduler::Scheduler;
+pub use stream::MadeFile;
 
 use crate::model::Dist;
 

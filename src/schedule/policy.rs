@@ -1,10 +1,14 @@
 //! The seam for ways to share out tests: what a policy is asked, what it sees, what it may answer.
 
-use crate::model::{Dist, Item, Lane, TestIndex, WorkerId};
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::PolicyOptions;
+use crate::model::{Dist, Item, Lane, TestFile, TestIndex, WorkerId};
+
 use super::account::{Account, State};
-use super::policies::{Each, Load, Scope, ScopeKey, WorkSteal};
+use super::files::Files;
+use super::policies::{Each, Load, Scope, ScopeKey, Stream, WorkSteal};
+use super::{Estimates, PolicyOptions};
 
 /// A way to share out tests over workers.
 ///
@@ -42,6 +46,32 @@ pub trait Policy: Send {
         Lanes::Shared
     }
 
+    /// Whether it hands out files whose tests become known as they are looked into. Asked once. Where a worker can not
+    /// do that, another policy takes its place.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// The policy that takes its place where a worker can not hand over files one by one.
+    fn fallback(&mut self) -> Box<dyn Policy> {
+        Box::new(Load::new(None))
+    }
+
+    /// What the tests of a file are likely to weigh, for [`View::weight`] and [`View::heaviest`]. Only asked of a policy
+    /// that [streams](Self::streams).
+    fn weigh_file(&mut self, _file: &TestFile) -> u32 {
+        1
+    }
+
+    /// What a test is likely to weigh. Only asked of a policy that [streams](Self::streams).
+    fn weigh_test(&mut self, _item: &Item) -> u32 {
+        1
+    }
+
+    /// The tests of a file are known since a worker made them: `tests` are places in [`View::items`]. They wait, unless
+    /// the worker runs them at once. Refill is asked next, for the worker that made them.
+    fn made(&mut self, _file: u32, _tests: Range<u32>, _view: &View<'_>) {}
+
     /// All tests wait and distribution begins: prepare, and hand out a first batch if it is to
     /// follow another rule than [`refill`](Self::refill), which is asked afterwards for each worker
     /// that got none.
@@ -55,6 +85,9 @@ pub trait Policy: Send {
     /// were withdrawn. Only a policy with a queue of its own needs to know. `refill` is asked next,
     /// for the worker with the least load first.
     fn returned(&mut self, _tests: &[TestIndex], _view: &View<'_>) {}
+
+    /// Nobody was told to look into these files any more.
+    fn files_returned(&mut self, _files: &[u32], _view: &View<'_>) {}
 
     /// What a worker gets next, if anything. Asked whenever a worker has joined (`last` is `None`),
     /// when the call of a test is over (`last`: its seconds) and when tests came back (`None`).
@@ -91,6 +124,24 @@ pub enum Move {
         /// The tests.
         tests: Vec<TestIndex>,
     },
+
+    /// Have a worker look into a file that waits. Only where the policy [streams](Policy::streams).
+    GiveFile {
+        /// The worker.
+        worker: WorkerId,
+        /// The file, a place in [`View::files`].
+        file: u32,
+        /// Whether it runs the file's tests at once; else they wait when they are known.
+        run: bool,
+    },
+
+    /// Ask a worker for a file that it holds and has not begun to look into.
+    TakeBackFile {
+        /// The worker.
+        worker: WorkerId,
+        /// The file.
+        file: u32,
+    },
 }
 
 impl Move {
@@ -113,6 +164,7 @@ impl Move {
 pub struct View<'a> {
     pub(super) lane: Lane,
     pub(super) items: &'a [Item],
+    pub(super) files: Option<&'a Files>,
     pub(super) account: &'a Account,
 }
 
@@ -164,6 +216,11 @@ impl<'a> View<'a> {
         self.account.load(worker).map_or(0, |load| load as usize)
     }
 
+    /// Whether a worker is in the set-up or call of a test.
+    pub fn is_in_test(&self, worker: WorkerId) -> bool {
+        self.account.is_calling(worker)
+    }
+
     /// The worker with the greatest load, and its load.
     pub fn busiest(&self) -> Option<(WorkerId, usize)> {
         let (load, worker) = self.account.busiest()?;
@@ -175,18 +232,100 @@ impl<'a> View<'a> {
         self.account.held_backward(worker).map(TestIndex)
     }
 
-    /// How many tests have been asked back and are not there yet.
+    /// How many tests and files have been asked back and are not there yet.
     pub fn coming_back_len(&self) -> usize {
-        self.account.recalled()
+        self.account.recalled() + self.files.map_or(0, Files::recalled)
+    }
+
+    /// The files of a streamed collection, in the order of the listing.
+    pub fn files(&self) -> &'a [TestFile] {
+        self.files.map_or(&[], Files::listing)
+    }
+
+    /// The files that nobody was told to look into, in the order of the listing.
+    pub fn files_waiting(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.files.into_iter().flat_map(Files::waiting)
+    }
+
+    /// How many files nobody was told to look into.
+    pub fn files_waiting_len(&self) -> usize {
+        self.files.map_or(0, Files::waiting_len)
+    }
+
+    /// Whether nobody was told to look into a file.
+    pub fn is_file_waiting(&self, file: u32) -> bool {
+        self.files.is_some_and(|files| files.is_waiting(file))
+    }
+
+    /// Whether a worker was told to look into a file and has not done so yet.
+    pub fn is_maker(&self, worker: WorkerId, file: u32) -> bool {
+        self.files.is_some_and(|files| files.is_maker(worker, file))
+    }
+
+    /// How many files a worker has been told to look into and has not done with.
+    pub fn files_making_len(&self, worker: WorkerId) -> usize {
+        self.files.map_or(0, |files| files.making_len(worker))
+    }
+
+    /// Whether a worker has neither tests nor files to look into.
+    pub fn is_free(&self, worker: WorkerId) -> bool {
+        self.load(worker) == 0 && self.files_making_len(worker) == 0
+    }
+
+    /// Whether the tests of a file will never be known.
+    pub fn is_file_lost(&self, file: u32) -> bool {
+        self.files.is_none_or(|files| files.is_over(file))
+    }
+
+    /// The files that could be taken back from a worker, the last given first.
+    pub fn files_backward(&self, worker: WorkerId) -> impl Iterator<Item = u32> + use<'a> {
+        self.files.into_iter().flat_map(move |files| files.held_backward(worker))
+    }
+
+    /// The file of a test.
+    pub fn file_of(&self, test: TestIndex) -> Option<u32> {
+        self.files?.file_of(test.0)
+    }
+
+    /// The tests of a file, if they are known.
+    pub fn tests_of(&self, file: u32) -> Option<Range<u32>> {
+        self.files?.tests_of(file)
+    }
+
+    /// What a file weighs, as [`Policy::weigh_file`] said.
+    pub fn file_weight(&self, file: u32) -> u32 {
+        self.files.map_or(1, |files| files.weight_of(file))
+    }
+
+    /// What a test weighs, as [`Policy::weigh_test`] said.
+    pub fn test_weight(&self, test: TestIndex) -> u32 {
+        self.account.weight_of(test.0)
+    }
+
+    /// The weight of the tests whose call is not over and the files that a worker holds, without those on their way
+    /// back; 0 unless the policy [streams](Policy::streams).
+    pub fn weight(&self, worker: WorkerId) -> u64 {
+        self.account.weight(worker)
+    }
+
+    /// The workers by weight, the heaviest first; none unless the policy [streams](Policy::streams).
+    pub fn heaviest(&self) -> impl Iterator<Item = (u64, WorkerId)> + use<'a> {
+        self.account.heaviest()
     }
 }
 
-/// The policy that the options name.
-pub fn policy(options: &PolicyOptions) -> Box<dyn Policy> {
+/// The policy that the options name, for a run that was asked to have this many workers; `estimates` is what past runs
+/// tell of the tests.
+pub fn policy(
+    options: &PolicyOptions,
+    workers: usize,
+    estimates: Arc<Estimates>,
+) -> Box<dyn Policy> {
     let scope = |key| Scope::new(options.dist.class(), key, !options.keep_scope_order);
     match options.dist {
         Dist::Each => Box::new(Each),
-        Dist::Load | Dist::Stream => Box::new(Load::new(options.max_sched_chunk)),
+        Dist::Load => Box::new(Load::new(options.max_sched_chunk)),
+        Dist::Stream => Box::new(Stream::new(estimates, workers, options.max_sched_chunk)),
         Dist::LoadScope => Box::new(scope(ScopeKey::Scope)),
         Dist::LoadFile => Box::new(scope(ScopeKey::File)),
         Dist::LoadGroup => Box::new(scope(ScopeKey::Group)),

@@ -59,9 +59,9 @@ impl Scheduler {
         })
     }
 
-    /// The answer to the oldest [`Decision::Withdraw`] of a worker: these items were taken back;
+    /// The answer to the oldest [`Decision::Withdraw`] of a worker: these items and files were taken back;
     /// what else was asked for has begun or will begin there.
-    pub fn withdrawn(&mut self, worker: WorkerId, items: &[u32]) -> Vec<Decision> {
+    pub fn withdrawn(&mut self, worker: WorkerId, items: &[u32], files: &[u32]) -> Vec<Decision> {
         let lane = match self.roster.get(worker) {
             None => return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))],
             Some(member) if self.is_late(member) => return Vec::new(),
@@ -88,13 +88,18 @@ impl Scheduler {
                 }));
             }
         }
+        let returned_files = self.files_withdrawn(worker, lane, files, &mut out);
         let asked = self.roster.change(worker, |member| member.recalls.pop_front());
-        if let Some(account) = self.account(lane) {
-            for test in asked.flatten().unwrap_or_default() {
-                account.keep(worker, test.0);
+        let asked = asked.flatten().unwrap_or_default();
+        if let Some(force) = &mut self.tracks[lane].force {
+            for test in asked.tests {
+                force.account.keep(worker, test.0);
+            }
+            if let Some(known) = force.tests.files_mut() {
+                asked.files.iter().for_each(|file| known.keep(worker, *file));
             }
         }
-        self.came_back(lane, &returned, &mut out);
+        self.came_back(lane, &returned, &returned_files, &mut out);
         out
     }
 
@@ -121,7 +126,7 @@ impl Scheduler {
     }
 
     /// Whether a worker's message about a test has come too late to matter.
-    fn is_late(&self, member: &Member) -> bool {
+    pub(super) fn is_late(&self, member: &Member) -> bool {
         member.stage == Stage::Down || self.phase == Phase::Closed
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Collection, TestIndex, WorkerId};
+use crate::model::{TestIndex, WorkerId};
+
+use super::places::Places;
 
 /// Where a worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,51 +21,6 @@ pub(super) enum Stage {
     TurnedAway,
     /// Its process is gone.
     Down,
-}
-
-/// How a worker's items map to the tests in force.
-#[derive(Debug)]
-pub(super) enum Places {
-    /// It collected them in the same order.
-    Same,
-    /// It collected them in another order.
-    Other {
-        /// By test, its item.
-        item_of: Vec<u32>,
-        /// By item, its test.
-        test_of: Vec<u32>,
-    },
-}
-
-impl Places {
-    /// `None` if the worker collected other tests.
-    pub(super) fn of(in_force: &Collection, own: &Collection) -> Option<Self> {
-        if in_force.same_ids(own) {
-            return Some(Self::Same);
-        }
-        let item_of = in_force.order_in(own)?;
-        let mut test_of = vec![0; item_of.len()];
-        for (item, test) in item_of.iter().zip(0..) {
-            test_of[*item as usize] = test;
-        }
-        Some(Self::Other { item_of, test_of })
-    }
-
-    /// The test that an item is; one beyond the collection may give a test that is not in the
-    /// account.
-    pub(super) fn test(&self, item: u32) -> Option<u32> {
-        match self {
-            Self::Same => Some(item),
-            Self::Other { test_of, .. } => test_of.get(item as usize).copied(),
-        }
-    }
-
-    pub(super) fn item(&self, test: TestIndex) -> u32 {
-        match self {
-            Self::Same => test.0,
-            Self::Other { item_of, .. } => item_of[test.0 as usize],
-        }
-    }
 }
 
 /// One worker.
@@ -82,7 +39,14 @@ pub(super) struct Member {
     /// Its replacement was announced.
     pub(super) replaced: bool,
     /// Withdrawals without an answer, the oldest first.
-    pub(super) recalls: VecDeque<Vec<TestIndex>>,
+    pub(super) recalls: VecDeque<Recall>,
+}
+
+/// What a worker was asked to give back.
+#[derive(Debug, Default)]
+pub(super) struct Recall {
+    pub(super) tests: Vec<TestIndex>,
+    pub(super) files: Vec<u32>,
 }
 
 impl Member {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
 
 use super::account::Account;
-use super::lane::{Track, lane_id};
+use super::lane::{Force, Track, lane_id};
 use super::roster::{Roster, Stage};
 use super::{Decision, Lanes, Policy, ScheduleError};
 
@@ -48,13 +48,15 @@ pub struct Scheduler {
     pub(super) classes: Vec<Collection>,
     /// Tests in force without a terminal state.
     pub(super) remaining: usize,
+    /// Whether files are handed out before their tests are known.
+    pub(super) streams: bool,
 }
 
 impl Scheduler {
     /// A scheduler that waits for the collections of these workers (under `each`: with a lane for
     /// each of them).
     pub fn new(policy: Box<dyn Policy>, expected: &[(WorkerId, WorkerSpec)]) -> Self {
-        let lanes = policy.lanes();
+        let (lanes, streams) = (policy.lanes(), policy.streams());
         let mut roster = Roster::default();
         let mut tracks = Vec::new();
         match lanes {
@@ -83,6 +85,7 @@ impl Scheduler {
             phase: Phase::Collecting,
             classes: Vec::new(),
             remaining: 0,
+            streams,
         }
     }
 
@@ -93,7 +96,13 @@ impl Scheduler {
 
     /// Whether every test in force has its terminal state and no more can come into force.
     pub fn is_complete(&self) -> bool {
-        self.phase != Phase::Collecting && self.remaining == 0
+        self.phase != Phase::Collecting && self.remaining == 0 && self.files_open() == 0
+    }
+
+    /// Files whose tests are still to be known.
+    pub(super) fn files_open(&self) -> usize {
+        let forces = self.tracks.iter().filter_map(|track| track.force.as_ref());
+        forces.map(Force::files_open).sum()
     }
 
     /// Tests in force without a terminal state.
@@ -118,8 +127,7 @@ impl Scheduler {
     /// what it did not collect.
     pub fn name(&self, worker: WorkerId, item: u32) -> Option<(Lane, TestIndex, TestName)> {
         let (lane, test) = self.locate(worker, item)?;
-        let names = &self.tracks[lane].force.as_ref()?.catalog.names;
-        let name = names.get(test as usize)?.clone();
+        let name = self.tracks[lane].force.as_ref()?.tests.name(test)?.clone();
         Some((lane_id(lane), TestIndex(test), name))
     }
 
@@ -198,6 +206,9 @@ impl Scheduler {
     /// When all that were asked for have, they must hold the same ids in the same order, or the run
     /// is aborted; then the tests go out. A worker that comes later may have collected the same
     /// tests in another order; one with other tests is turned away.
+    ///
+    /// Where files were to be handed out, the worker could not do that: the policy's
+    /// [fallback](Policy::fallback) takes its place, unless files are out already.
     pub fn collected(&mut self, worker: WorkerId, collection: Collection) -> Vec<Decision> {
         if let Err(fault) = self.expect_stage(worker, Stage::Collecting, "collected") {
             return fault;
@@ -214,6 +225,9 @@ impl Scheduler {
         };
         match self.phase {
             Phase::Collecting => {
+                if std::mem::take(&mut self.streams) {
+                    self.policy = self.policy.fallback();
+                }
                 let class = self.class_of(collection);
                 self.tracks[lane].class = Some(class);
                 self.roster.change(worker, |member| member.class = Some(class));
@@ -235,7 +249,7 @@ impl Scheduler {
 
     /// A worker's process is gone. `running` is the item that was begun and is not over, as its
     /// agent tells: the crash item. It is never run again; what the worker held beyond it goes back
-    /// and to the survivors first.
+    /// and to the survivors first. A file whose tests it was making and nobody knows is not looked into again either.
     ///
     /// `verdict` is [`Outcome::Crashed`] or [`Outcome::TimedOut`].
     pub fn worker_down(
@@ -272,7 +286,8 @@ impl Scheduler {
                 });
             }
             let returned: Vec<TestIndex> = left.returned.into_iter().map(TestIndex).collect();
-            self.came_back(lane, &returned, &mut out);
+            let files = self.leave_files(worker, lane, &mut out);
+            self.came_back(lane, &returned, &files, &mut out);
         }
         self.give_up_lane(worker, lane, &mut out);
         self.try_begin(&mut out);
@@ -297,7 +312,7 @@ impl Scheduler {
     }
 
     /// `Err` with what to answer if the worker is not at this stage.
-    fn expect_stage(
+    pub(super) fn expect_stage(
         &self,
         worker: WorkerId,
         stage: Stage,
@@ -324,6 +339,7 @@ impl Scheduler {
 
     pub(super) fn test_name(&self, lane: usize, test: u32) -> TestName {
         let force = self.tracks[lane].force.as_ref();
-        force.expect("a test that ends is in force").catalog.names[test as usize].clone()
+        let name = force.and_then(|force| force.tests.name(test));
+        name.expect("a test that ends is in force").clone()
     }
 }

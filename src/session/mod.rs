@@ -129,6 +129,8 @@ impl Session {
             | RunEvent::WorkerCollected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::FileCollected { .. }
+            | RunEvent::FileNotRun { .. }
+            | RunEvent::WorkerListed { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestFinished { .. }
             | RunEvent::TestNotRun { .. }

@@ -17,6 +17,8 @@ pub(super) struct Account {
     abnormal: Option<String>,
     unserved: Option<String>,
     conclusion: Option<String>,
+    files_not_run: u32,
+    files_lost: u32,
     worked: HashSet<WorkerId>,
     last_denial: Option<String>,
     asked: Option<(WorkerId, i32)>,
@@ -34,6 +36,10 @@ impl Account {
             RunEvent::TestNotRun { lost, .. } => {
                 *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
                 self.lost += u32::from(*lost);
+            }
+            RunEvent::FileNotRun { lost, .. } => {
+                self.files_not_run += 1;
+                self.files_lost += u32::from(*lost);
             }
             RunEvent::CollectReported { report, .. } => {
                 self.collect_failures += u32::from(report.failed);
@@ -65,6 +71,7 @@ impl Account {
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
             | RunEvent::FileCollected { .. }
+            | RunEvent::WorkerListed { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
@@ -119,6 +126,22 @@ impl Account {
         }
     }
 
+    fn what_was_lost(&self) -> Option<String> {
+        let files = if self.stop.is_some() { self.files_lost } else { self.files_not_run };
+        let of =
+            |count: u32, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        match (self.lost(), files) {
+            (0, 0) => None,
+            (1, 0) => Some("1 test was".to_owned()),
+            (tests, 0) => Some(format!("{} were", of(tests, "test"))),
+            (0, files) => Some(format!("the tests of {} were", of(files, "file"))),
+            (tests, files) => {
+                let (tests, files) = (of(tests, "test"), of(files, "more file"));
+                Some(format!("{tests} and those of {files} were"))
+            }
+        }
+    }
+
     /// The worst that happened decides: what makes the result doubtful before what makes it bad.
     fn exit(&self) -> (i32, Option<String>) {
         let with = |code: ExitCode, text: Option<String>| (i32::from(code.number()), text);
@@ -155,12 +178,8 @@ impl Account {
         {
             return with(ExitCode::Infrastructure, Some(why.clone()));
         }
-        let count = self.lost();
-        if count > 0 {
-            let tests = if count == 1 { "test was" } else { "tests were" };
-            let text = format!(
-                "{count} {tests} not run because workers failed; the results are incomplete"
-            );
+        if let Some(what) = self.what_was_lost() {
+            let text = format!("{what} not run because workers failed; the results are incomplete");
             return with(ExitCode::Infrastructure, Some(text));
         }
         let failed = i32::from(ExitCode::Failed.number());

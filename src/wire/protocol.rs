@@ -54,7 +54,8 @@ pub enum ToAgent {
         run: bool,
     },
 
-    /// Take these back as far as they have not begun. Answered by [`WorkerEvent::Withdrawn`].
+    /// Take these back as far as they have not begun; the items of a file that is being made are then not queued when they
+    /// are made. Answered by [`WorkerEvent::Withdrawn`].
     Withdraw {
         /// The worker.
         worker: WorkerId,
@@ -200,6 +201,8 @@ pub enum WorkerEvent {
         items: Vec<Item>,
         /// Items left out by the project's own selection.
         deselected: u32,
+        /// Whether the items stand in the worker's queue now.
+        queued: bool,
     },
 
     /// An item begins.

@@ -39,6 +39,17 @@ impl Tally {
         self.expected
     }
 
+    /// How many terminal states the run is likely to have, and whether that is a guess: while the tests of some files are
+    /// not known, they are taken to have as many as the others.
+    pub fn foreseen(&self) -> (u32, bool) {
+        let (known, all) = self.files;
+        if known >= all {
+            return (self.expected, false);
+        }
+        let guess = u64::from(self.expected) * u64::from(all) / u64::from(known.max(1));
+        (u32::try_from(guess).unwrap_or(u32::MAX), true)
+    }
+
     /// How many tests have told anything of how they went; what pytest's percentage is of.
     pub fn progressed(&self) -> u32 {
         self.progressed

@@ -131,6 +131,8 @@ impl Live {
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::FileCollected { .. }
+            | RunEvent::FileNotRun { .. }
+            | RunEvent::WorkerListed { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
@@ -171,7 +173,7 @@ impl Live {
             self.bar.suspend(|| self.canvas.push(&above));
         }
         self.bar.update(|state| {
-            state.set_len(u64::from(tally.expected()));
+            state.set_len(u64::from(tally.foreseen().0));
             state.set_pos(u64::from(tally.ended()));
         });
         self.lines = lines;
@@ -204,7 +206,7 @@ impl Live {
             // The seed's `[120]` says that it has collected; by now that means that it waits, or that it has done its part.
             let status = match status.starts_with('[') {
                 false => status,
-                true if tally.ended() >= tally.expected() => "finishing",
+                true if tally.ended() >= tally.foreseen().0 => "finishing",
                 true => "idle",
             };
             lines.push(self.worker_line(at, page, *worker, status));
@@ -237,9 +239,13 @@ impl Live {
 
     /// What stands beside the bar.
     fn rest(&self, at: Duration, tally: &Tally) -> String {
-        let (ended, all) = (tally.ended(), tally.expected());
+        let (ended, (all, guessed)) = (tally.ended(), tally.foreseen());
         let percent = (u64::from(ended) * 100).checked_div(u64::from(all)).unwrap_or(100);
-        let mut rest = format!("{percent:3}% {ended}/{all}");
+        let mut rest = if guessed {
+            format!("{:>4} {ended}/{}+", format!("~{}%", percent.min(99)), tally.expected())
+        } else {
+            format!("{percent:3}% {ended}/{all}")
+        };
         let left =
             self.scheduled.and_then(|scheduled| estimate(at.saturating_sub(scheduled), ended, all));
         if let Some(left) = left {

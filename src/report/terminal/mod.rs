@@ -264,6 +264,8 @@ impl<W> TerminalReport<W> {
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
             | RunEvent::FileCollected { .. }
+            | RunEvent::FileNotRun { .. }
+            | RunEvent::WorkerListed { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }

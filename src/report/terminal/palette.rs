@@ -38,7 +38,7 @@ pub(super) fn of_run(tally: &Tally) -> Style {
         RED
     } else if any("warnings") || any("xpassed") || unknown() {
         YELLOW
-    } else if any("passed") || tally.progressed() < tally.expected() {
+    } else if any("passed") || tally.progressed() < tally.foreseen().0 {
         GREEN
     } else {
         YELLOW

@@ -45,9 +45,14 @@ impl<'a> Told<'a> {
 
 const WIDEST: &str = " [100%]";
 
+/// ` [ 34%]`; ` [~34%]` while some tests are not known, and never 100 then.
 fn percentage(tally: &Tally) -> String {
+    let (all, guessed) = tally.foreseen();
     let done = u64::from(tally.progressed()) * 100;
-    let percent = done.checked_div(u64::from(tally.expected())).unwrap_or(100);
+    let percent = done.checked_div(u64::from(all)).unwrap_or(100);
+    if guessed {
+        return format!(" [{:>4}]", format!("~{}%", percent.min(99)));
+    }
     format!(" [{percent:3}%]")
 }
 
@@ -60,7 +65,7 @@ pub(super) fn letter(page: &mut Page, tally: &Tally, told: &Told<'_>, percent: b
     }
     if !percent {
         page.end_line();
-    } else if tally.progressed() < tally.expected() {
+    } else if tally.progressed() < tally.foreseen().0 {
         page.write(palette::of_run(tally), &percentage(tally));
         page.end_line();
     }

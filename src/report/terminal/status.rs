@@ -38,6 +38,9 @@ impl Status {
             RunEvent::WorkerCollected { worker, tests, .. } => {
                 self.set(*worker, &format!("[{tests}]"));
             }
+            RunEvent::WorkerListed { worker, files } => {
+                self.set(*worker, &format!("[{files} files]"));
+            }
             RunEvent::WorkerDown { worker, .. } => self.set(*worker, "down"),
             RunEvent::Progress(_)
             | RunEvent::Notice(_)
@@ -47,6 +50,7 @@ impl Status {
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
             | RunEvent::FileCollected { .. }
+            | RunEvent::FileNotRun { .. }
             | RunEvent::TestStarted { .. }
             | RunEvent::TestReported { .. }
             | RunEvent::TestFinished { .. }

@@ -130,13 +130,25 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
     }
     for group in tally.not_run().iter().filter(is_named) {
         let (style, word) = if group.lost { (RED, "lost") } else { (YELLOW, "not run") };
-        page.line(style, &format!("{} {word}: {}", group.tests.len(), group.reason));
+        page.line(style, &format!("{} {word}: {}", extent(group), group.reason));
         for test in &group.tests {
             page.say(format_args!("    {test}"));
         }
+        for file in &group.files {
+            page.say(format_args!("    {file} (its tests were not collected)"));
+        }
     }
     for group in tally.not_run().iter().filter(|group| !is_named(group)) {
-        page.line(YELLOW, &format!("{} not run: {}", group.tests.len(), group.reason));
+        page.line(YELLOW, &format!("{} not run: {}", extent(group), group.reason));
+    }
+}
+
+/// How much was not run; tests alone are a bare number.
+fn extent(group: &NotRun) -> String {
+    match (group.tests.len(), group.files.len()) {
+        (tests, 0) => tests.to_string(),
+        (0, files) => format!("{files} whole files"),
+        (tests, files) => format!("{tests} tests and {files} whole files"),
     }
 }
 

@@ -3,9 +3,12 @@
 mod each;
 mod load;
 mod scope;
+mod stealing;
+mod stream;
 mod worksteal;
 
 pub(super) use each::Each;
 pub(super) use load::Load;
 pub(super) use scope::{Scope, ScopeKey};
+pub(super) use stream::Stream;
 pub(super) use worksteal::WorkSteal;

@@ -1,8 +1,8 @@
 //! Deaths while tests are out; each fault of xdist in this field has a script that shows it is not
 //! here.
 
+use super::script::policy;
 use crate::model::{Dist, WorkerId};
-use crate::schedule::policy;
 
 use super::script::{Script, ids_of, options, tests};
 

@@ -1,7 +1,7 @@
 //! Stops, late arrivals and the closing account.
 
+use super::script::policy;
 use crate::model::Dist;
-use crate::schedule::policy;
 
 use super::script::{Script, options, tests};
 

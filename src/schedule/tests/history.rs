@@ -4,7 +4,9 @@
 use proptest::prelude::*;
 
 use crate::model::{Collection, Dist, Item, Outcome, WorkerSpec};
-use crate::schedule::{PolicyOptions, policy};
+use crate::schedule::PolicyOptions;
+
+use super::script::policy;
 
 use super::world::{Verdict, World};
 

@@ -1,7 +1,14 @@
 //! What the scripts are written with: a scheduler whose decisions read as short lines.
 
+use std::sync::Arc;
+
 use crate::model::{Collection, Dist, Outcome, WorkerId, WorkerSpec};
-use crate::schedule::{Decision, Policy, PolicyOptions, Scheduler, policy};
+use crate::schedule::{self, Decision, Policy, PolicyOptions, Scheduler};
+
+/// The policy of the options for a run of two workers that nothing is known about.
+pub(super) fn policy(options: &PolicyOptions) -> Box<dyn Policy> {
+    schedule::policy(options, 2, Arc::default())
+}
 
 /// A scheduler under a script. Workers are numbers, tests of one lane are named by their ids.
 pub(super) struct Script(Scheduler);
@@ -108,7 +115,7 @@ impl Script {
     }
 
     pub(super) fn withdrawn(&mut self, worker: u32, items: &[u32]) -> Vec<String> {
-        lines(self.0.withdrawn(WorkerId(worker), items))
+        lines(self.0.withdrawn(WorkerId(worker), items, &[]))
     }
 
     pub(super) fn dies(&mut self, worker: u32, running: Option<u32>) -> Vec<String> {
@@ -149,9 +156,31 @@ fn line(decision: Decision) -> String {
     };
     match decision {
         Decision::Run { worker, items } => format!("run {worker} {items:?}"),
-        Decision::Withdraw { worker, items } => format!("withdraw {worker} {items:?}"),
+        Decision::Make { worker, files, run } => {
+            let then = if run { " and run" } else { "" };
+            format!("make{then} {worker} {files:?}")
+        }
+        Decision::Withdraw { worker, items, files } if files.is_empty() => {
+            format!("withdraw {worker} {items:?}")
+        }
+        Decision::Withdraw { worker, items, files } => {
+            format!("withdraw {worker} {items:?} files {files:?}")
+        }
         Decision::Finish { worker } => format!("finish {worker}"),
-        Decision::Scheduling { tests, workers } => format!("scheduling {tests} on {workers}"),
+        Decision::Scheduling { tests, workers, files: None } => {
+            format!("scheduling {tests} on {workers}")
+        }
+        Decision::Scheduling { workers, files: Some(files), .. } => {
+            format!("scheduling {files} files on {workers}")
+        }
+        Decision::FileCollected { worker, file, tests, files_left, .. } => {
+            format!("{file} has {tests} by {worker}, {files_left} left")
+        }
+        Decision::FileCrashed { worker, file } => format!("{file} crashed {worker}"),
+        Decision::FileNotRun { file, reason, lost } => {
+            let lost = if lost { "lost" } else { "left out" };
+            format!("{lost} {file}: {reason}")
+        }
         Decision::Started { worker, lane: of, test, .. } => {
             format!("started {}{test} on {worker}", lane(of.0))
         }

@@ -2,8 +2,8 @@
 
 use crate::model::{Dist, Lane, TestIndex, WorkerId};
 
+use super::script::policy;
 use super::script::{Script, ids_of, options, tests};
-use crate::schedule::policy;
 
 fn waiting(workers: u32) -> Script {
     Script::new(policy(&options(Dist::Load)), workers)

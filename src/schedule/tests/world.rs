@@ -2,9 +2,12 @@
 //! under way for long.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
 
-use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
-use crate::schedule::{Decision, Lanes, Policy, Scheduler};
+use crate::model::{
+    Collection, Lane, Outcome, TestFile, TestIndex, TestName, WorkerId, WorkerSpec,
+};
+use crate::schedule::{Decision, Lanes, MadeFile, Policy, Scheduler};
 
 /// Worker → scheduler.
 #[derive(Debug, Clone)]
@@ -14,15 +17,26 @@ enum Event {
     Started(u32),
     Ran(u32),
     Ended(u32),
-    Withdrawn(Vec<u32>),
+    Listed,
+    Making(u32),
+    Made(MadeFile),
+    Withdrawn(Vec<u32>, Vec<u32>),
     Down(Option<u32>, Outcome),
+}
+
+/// What stands in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Item(u32),
+    File(u32, bool),
 }
 
 /// Scheduler → worker.
 #[derive(Debug, Clone)]
 enum Command {
     Run(Vec<u32>),
-    Withdraw(Vec<u32>),
+    Make(Vec<u32>, bool),
+    Withdraw(Vec<u32>, Vec<u32>),
     Finish,
 }
 
@@ -39,10 +53,12 @@ struct Worker {
     spec: WorkerSpec,
     collection: Collection,
     names: Vec<TestName>,
+    listing: Vec<TestFile>,
     stage: Stage,
-    queue: VecDeque<u32>,
+    queue: VecDeque<Entry>,
     /// Taken from the queue, so not to be withdrawn any more; its start is not reported yet.
-    taken: Option<u32>,
+    taken: Option<Entry>,
+    making: Option<(u32, bool)>,
     running: Option<u32>,
     ran: bool,
     finish: bool,
@@ -60,6 +76,9 @@ pub(super) enum Verdict {
 pub(super) struct World {
     scheduler: Scheduler,
     steals: bool,
+    streams: bool,
+    files: Option<u32>,
+    files_ended: BTreeMap<Arc<str>, Decision>,
     workers: BTreeMap<WorkerId, Worker>,
     undecided: Vec<WorkerId>,
     begun: HashSet<(Lane, TestName)>,
@@ -72,6 +91,23 @@ pub(super) struct World {
     aborted: bool,
 }
 
+impl Worker {
+    /// Makes the tests of a file of its listing.
+    fn make(&mut self, file: u32, run: bool) {
+        let id = &self.listing[file as usize].id;
+        let first = u32::try_from(self.names.len()).unwrap();
+        let of_file = self.collection.items().iter().filter(|item| *item.file() == **id);
+        let items: Vec<_> = of_file.cloned().collect();
+        self.names.extend(Collection::new(items.clone()).names());
+        if run {
+            let numbers = first..u32::try_from(self.names.len()).unwrap();
+            numbers.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));
+        }
+        let made = MadeFile { file, first, items, deselected: 0, queued: run };
+        self.events.push_back(Event::Made(made));
+    }
+}
+
 impl World {
     pub(super) fn new(
         policy: Box<dyn Policy>,
@@ -82,8 +118,11 @@ impl World {
         let expected: Vec<_> =
             ids.zip(&workers).map(|(id, (spec, _))| (id, spec.clone())).collect();
         let mut world = Self {
+            streams: policy.streams(),
             scheduler: Scheduler::new(policy, &expected),
             steals,
+            files: None,
+            files_ended: BTreeMap::new(),
             workers: BTreeMap::new(),
             undecided: Vec::new(),
             begun: HashSet::new(),
@@ -103,9 +142,17 @@ impl World {
 
     fn spawn(&mut self, spec: WorkerSpec, collection: Collection) -> WorkerId {
         let id = WorkerId(u32::try_from(self.workers.len()).unwrap());
+        let mut listing: Vec<TestFile> = Vec::new();
+        for item in collection.items() {
+            if !listing.iter().any(|file| *file.id == *item.file()) {
+                listing.push(TestFile { id: item.file().into(), size: 0 });
+            }
+        }
         let worker = Worker {
             spec,
-            names: collection.names(),
+            names: if self.streams { Vec::new() } else { collection.names() },
+            listing,
+            making: None,
             collection,
             stage: Stage::Starting,
             queue: VecDeque::new(),
@@ -136,7 +183,9 @@ impl World {
             worker.events.push_back(Event::Ready);
         } else if worker.stage == Stage::Collecting && !worker.finish {
             worker.stage = Stage::Up;
-            worker.events.push_back(Event::Collected);
+            worker.events.push_back(if self.streams { Event::Listed } else { Event::Collected });
+        } else if let Some((file, run)) = worker.making.take() {
+            worker.make(file, run);
         } else if let Some(item) = worker.running {
             let knows_next = worker.finish || !worker.queue.is_empty();
             if !worker.ran && (patient || !knows_next) {
@@ -151,14 +200,26 @@ impl World {
             }
         } else if worker.taken.is_none() && !worker.queue.is_empty() {
             worker.taken = worker.queue.pop_front();
-        } else if let Some(item) = worker.taken.take() {
+        } else if let Some(Entry::File(file, run)) = worker.taken {
+            worker.taken = None;
+            worker.making = Some((file, run));
+            worker.events.push_back(Event::Making(file));
+        } else if let Some(Entry::Item(item)) = worker.taken.take() {
             worker.running = Some(item);
             worker.events.push_back(Event::Started(item));
             let name = worker.names[item as usize].clone();
-            let (lane, _, known) =
-                self.scheduler.name(id, item).expect("a worker runs what is in force");
-            assert_eq!(known, name, "{id} runs another test than it was meant to");
-            assert!(self.begun.insert((lane, name)), "{known} begins twice");
+            // Of a streaming worker the scheduler may not have heard yet that it has made the test.
+            let lane = match self.scheduler.name(id, item) {
+                Some((lane, _, known)) => {
+                    assert_eq!(known, name, "{id} runs another test than it was meant to");
+                    lane
+                }
+                None => {
+                    assert!(self.streams, "a worker runs what is in force");
+                    Lane(0)
+                }
+            };
+            assert!(self.begun.insert((lane, name.clone())), "{name} begins twice");
         } else if worker.finish {
             worker.stage = Stage::Dead;
             worker.events.push_back(Event::Down(None, Outcome::Crashed));
@@ -194,12 +255,34 @@ impl World {
         match command {
             Command::Run(items) => {
                 assert!(!worker.finish, "{id} gets tests after its finish");
-                worker.queue.extend(items);
+                worker.queue.extend(items.into_iter().map(Entry::Item));
             }
-            Command::Withdraw(items) => {
-                let (taken, kept) = worker.queue.iter().partition(|item| items.contains(item));
-                worker.queue = kept;
-                worker.events.push_back(Event::Withdrawn(taken.into()));
+            Command::Make(files, run) => {
+                assert!(!worker.finish, "{id} gets files after its finish");
+                worker.queue.extend(files.into_iter().map(|file| Entry::File(file, run)));
+            }
+            Command::Withdraw(items, files) => {
+                let (mut back, mut back_files) = (Vec::new(), Vec::new());
+                worker.queue.retain(|entry| match entry {
+                    Entry::Item(item) if items.contains(item) => {
+                        back.push(*item);
+                        false
+                    }
+                    Entry::File(file, _) if files.contains(file) => {
+                        back_files.push(*file);
+                        false
+                    }
+                    Entry::Item(_) | Entry::File(..) => true,
+                });
+                let unwanted = |file: u32| files.contains(&file);
+                if let Some((_, run)) = worker.making.as_mut().filter(|(file, _)| unwanted(*file)) {
+                    *run = false;
+                }
+                match &mut worker.taken {
+                    Some(Entry::File(file, run)) if files.contains(file) => *run = false,
+                    _ => {}
+                }
+                worker.events.push_back(Event::Withdrawn(back, back_files));
             }
             Command::Finish => worker.finish = true,
         }
@@ -219,7 +302,10 @@ impl World {
             Event::Started(item) => scheduler.test_started(id, item),
             Event::Ran(item) => scheduler.test_ran(id, item, 0.2),
             Event::Ended(item) => scheduler.test_ended(id, item, Outcome::Passed, 0.01),
-            Event::Withdrawn(items) => scheduler.withdrawn(id, &items),
+            Event::Listed => scheduler.listed(id, worker.listing.clone()),
+            Event::Making(file) => scheduler.file_making(id, file),
+            Event::Made(made) => scheduler.file_made(id, &made),
+            Event::Withdrawn(items, files) => scheduler.withdrawn(id, &items, &files),
             Event::Down(running, verdict) => {
                 self.undecided.push(id);
                 scheduler.worker_down(id, running, verdict)
@@ -267,15 +353,29 @@ impl World {
                     assert!(!no_more, "{worker} gets tests after its finish");
                     self.send(worker, Command::Run(items));
                 }
-                Decision::Withdraw { worker, items } => {
-                    self.send(worker, Command::Withdraw(items));
+                Decision::Make { worker, files, run } => {
+                    assert!(!files.is_empty());
+                    let no_more = self.told_to_finish.contains(&worker);
+                    assert!(!no_more, "{worker} gets files after its finish");
+                    self.send(worker, Command::Make(files, run));
+                }
+                Decision::Withdraw { worker, items, files } => {
+                    self.send(worker, Command::Withdraw(items, files));
+                }
+                Decision::FileCollected { file, tests, .. } => {
+                    self.scheduled = self.scheduled.map(|before| before + tests);
+                    self.end_file(file, decision);
+                }
+                Decision::FileCrashed { file, .. } | Decision::FileNotRun { file, .. } => {
+                    self.end_file(file, decision);
                 }
                 Decision::Finish { worker } => {
                     let first = self.told_to_finish.insert(worker);
                     assert!(first, "{worker} is told to finish twice");
                     self.send(worker, Command::Finish);
                 }
-                Decision::Scheduling { tests, .. } => {
+                Decision::Scheduling { tests, files, .. } => {
+                    self.files = files;
                     assert_eq!(self.scheduled.replace(tests), None);
                 }
                 Decision::Started { .. } | Decision::Differs(_) => {}
@@ -297,6 +397,11 @@ impl World {
         }
     }
 
+    fn end_file(&mut self, file: Arc<str>, decision: Decision) {
+        let before = self.files_ended.insert(file, decision);
+        assert_eq!(before, None, "two ends of one file");
+    }
+
     fn send(&mut self, id: WorkerId, command: Command) {
         self.workers.get_mut(&id).unwrap().commands.push_back(command);
     }
@@ -304,7 +409,11 @@ impl World {
     /// Everything that is under way arrives.
     fn deliver(&mut self) {
         let ids = |world: &Self| world.workers.keys().copied().collect::<Vec<_>>();
-        while ids(self).into_iter().any(|id| self.event(id) || self.command(id)) {}
+        let mut steps = 0;
+        while ids(self).into_iter().any(|id| self.event(id) || self.command(id)) {
+            steps += 1;
+            assert!(steps < 10_000, "messages go to and fro for ever: {:#?}", self.workers);
+        }
     }
 
     /// Once all is delivered, nobody sits idle beside work that it could take.
@@ -323,15 +432,20 @@ impl World {
             if !takes
                 || !idle
                 || worker.taken.is_some()
+                || worker.making.is_some()
                 || !worker.queue.is_empty()
                 || worker.finish
             {
                 continue;
             }
             let lane = self.scheduler.roster.get(*id).unwrap().lane.unwrap();
+            let files = self.scheduler.tracks[lane].force.as_ref().unwrap().tests.files();
             let account = account(Lane(u32::try_from(lane).unwrap())).unwrap();
             assert_eq!(account.waiting_len(), 0, "{id} idles while tests wait");
-            assert!(account.unbegun() > 0, "{id} was not told that all is begun");
+            let waiting = files.map_or(0, |files| files.waiting().count());
+            assert_eq!(waiting, 0, "{id} idles while files wait");
+            let open = files.map_or(0, |files| files.open());
+            assert!(account.unbegun() + open > 0, "{id} was not told that all is begun");
             if self.steals {
                 let (load, victim) = account.busiest().unwrap();
                 assert!(load < 2, "{id} idles while {victim} has {load} tests");
@@ -376,9 +490,12 @@ impl World {
         assert!(self.scheduler.is_complete());
         assert_eq!(self.scheduler.remaining(), 0);
         assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
+        assert_eq!(self.files_ended.len(), self.files.unwrap_or(0) as usize);
         if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
             let lost = self.terminal.len() - before;
             assert_eq!(lost, 0, "tests are lost though a worker ended for want of work");
+            let is_lost = |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
+            assert!(!self.files_ended.values().any(is_lost), "files are lost all the same");
         }
         for decision in self.terminal.values() {
             if let Decision::NotRun { lane, test, lost, .. } = decision {

@@ -1,0 +1,383 @@
+//! Files that are handed out before their tests are known: listings, what is made of them, what is lost of them.
+
+use crate::model::{Collection, Item, TestFile, TestIndex, WorkerId};
+
+use super::files::Files;
+use super::lane::Force;
+use super::places::Places;
+use super::roster::{Recall, Stage};
+use super::scheduler::Phase;
+use super::{Decision, ScheduleError, Scheduler};
+
+/// The tests of a file, as a worker has made them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MadeFile {
+    /// The file's place in the worker's own listing.
+    pub file: u32,
+
+    /// The place of the first of its tests in the worker's own collection; the others follow.
+    pub first: u32,
+
+    /// The tests in collection order.
+    pub items: Vec<Item>,
+
+    /// How many were deselected.
+    pub deselected: u32,
+
+    /// Whether they stand in the worker's queue already.
+    pub queued: bool,
+}
+
+impl Scheduler {
+    /// A worker has listed the files of the suite, where the policy [streams](super::Policy::streams). The first listing
+    /// is the one in force, and its files go out at once; a worker that comes later may have listed the same files in
+    /// another order, one with other files is turned away.
+    pub fn listed(&mut self, worker: WorkerId, listing: Vec<TestFile>) -> Vec<Decision> {
+        if let Err(fault) = self.expect_stage(worker, Stage::Collecting, "listed") {
+            return fault;
+        }
+        let mut out = Vec::new();
+        let lane = self.roster.change(worker, |member| {
+            member.stage = Stage::Collected;
+            member.lane.filter(|_| !member.finished)
+        });
+        let Some(lane) = lane.flatten() else {
+            return out;
+        };
+        match self.phase {
+            Phase::Collecting if self.streams => {
+                self.begin_streaming(worker, lane, listing, &mut out)
+            }
+            Phase::Collecting => self.turn_away(worker, lane, None, &mut out),
+            Phase::Running => self.admit_listing(worker, lane, &listing, &mut out),
+            Phase::Stopped(_) | Phase::Closed => {}
+        }
+        out
+    }
+
+    fn begin_streaming(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        listing: Vec<TestFile>,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(places) = Places::listed(&listing, &listing) else {
+            let fault = ScheduleError::OutOfTurn { worker, step: "listed" };
+            out.push(Decision::Fault(fault));
+            return;
+        };
+        let files = u32::try_from(listing.len()).unwrap_or(u32::MAX);
+        let weights = listing.iter().map(|file| self.policy.weigh_file(file)).collect();
+        self.tracks[lane].force = Some(Force::streamed(worker, Files::new(listing, weights)));
+        self.phase = Phase::Running;
+        let coming = self.roster.iter().filter(|(_, member)| {
+            !matches!(member.stage, Stage::Down | Stage::TurnedAway) && member.abandoned.is_none()
+        });
+        let workers = u32::try_from(coming.count()).unwrap_or(u32::MAX);
+        out.push(Decision::Scheduling { tests: 0, workers, files: Some(files) });
+        self.join(worker, lane, places);
+        self.begin_lane(lane, out);
+    }
+
+    fn admit_listing(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        listing: &[TestFile],
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(force) = &self.tracks[lane].force else {
+            return self.finish(worker, out);
+        };
+        let Some(files) = force.tests.files() else {
+            return self.turn_away(worker, lane, None, out);
+        };
+        if let Some(places) = Places::listed(files.listing(), listing) {
+            return self.take_in(worker, lane, places, out);
+        }
+        let ids = |files: &[TestFile]| Collection::from_ids(files.iter().map(|file| &*file.id));
+        let diff = ids(files.listing()).diff(force.from, &ids(listing), worker);
+        self.turn_away(worker, lane, diff, out);
+    }
+
+    /// A worker begins to make the tests of a file of its listing.
+    pub fn file_making(&mut self, worker: WorkerId, file: u32) -> Vec<Decision> {
+        let (lane, known) = match self.find_file(worker, file, "making") {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        let mut out = Vec::new();
+        if !self.files(lane).is_some_and(|files| files.begin(worker, known)) {
+            let fault = ScheduleError::File { worker, file, step: "making" };
+            out.push(Decision::Fault(fault));
+            return out;
+        }
+        self.refill(lane, worker, None, &mut out);
+        self.settle(lane, &mut out);
+        out
+    }
+
+    /// A worker has made the tests of a file. If they are new to the run they take part in it from now on; else the
+    /// worker can run those that are meant for it.
+    pub fn file_made(&mut self, worker: WorkerId, made: &MadeFile) -> Vec<Decision> {
+        let (lane, file) = match self.find_file(worker, made.file, "made") {
+            Ok(found) => found,
+            Err(answer) => return answer,
+        };
+        let mut out = Vec::new();
+        let weight = self.files(lane).map_or(0, |files| files.weight_on(worker, file));
+        let is_new = self.files(lane).and_then(|files| files.made(worker, file, &made.items));
+        let Some(is_new) = is_new else {
+            let fault = ScheduleError::File { worker, file: made.file, step: "made" };
+            out.push(Decision::Fault(fault));
+            return out;
+        };
+        if let Some(account) = self.account(lane) {
+            account.weigh(worker, |before| before.saturating_sub(u64::from(weight)));
+        }
+        if is_new {
+            self.add_tests(worker, lane, file, made, &mut out);
+        } else {
+            self.make_known(worker, lane, file, made, &mut out);
+        }
+        self.settle(lane, &mut out);
+        out
+    }
+
+    /// Tests that are new to the run.
+    fn add_tests(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        file: u32,
+        made: &MadeFile,
+        out: &mut Vec<Decision>,
+    ) {
+        let weights: Vec<u32> =
+            made.items.iter().map(|item| self.policy.weigh_test(item)).collect();
+        let Some(force) = &mut self.tracks[lane].force else {
+            return;
+        };
+        let tests = force.tests.files().and_then(|files| files.tests_of(file)).unwrap_or(0..0);
+        self.remaining += weights.len();
+        force.account.grow(weights);
+        let files = force.tests.files();
+        let listing = files.map_or(&[][..], Files::listing);
+        out.push(Decision::FileCollected {
+            worker,
+            file: listing[file as usize].id.clone(),
+            tests: tests.end - tests.start,
+            deselected: made.deselected,
+            files_left: u32::try_from(force.files_open()).unwrap_or(u32::MAX),
+        });
+        if made.queued {
+            for test in tests.clone().rev() {
+                force.account.give_first(worker, test);
+            }
+        }
+        self.roster.change(worker, |member| {
+            let streamed = member.places.as_mut().and_then(Places::streamed_mut);
+            streamed.map(|own| own.made(file, made.first, tests.start, &made.items, &made.items))
+        });
+        match self.phase.clone() {
+            Phase::Running => {
+                let force = self.tracks[lane].force.as_ref();
+                let view = force.expect("a lane with new tests has a force").view(lane);
+                self.policy.made(file, tests, &view);
+                self.refill(lane, worker, None, out);
+                self.spread(lane, true, out);
+            }
+            Phase::Stopped(reason) => {
+                if made.queued {
+                    self.withdraw_from(worker, lane, out);
+                }
+                self.write_off(lane, &reason, false, out);
+            }
+            Phase::Collecting | Phase::Closed => {}
+        }
+    }
+
+    /// Tests that the run knows and this worker has made too.
+    fn make_known(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        file: u32,
+        made: &MadeFile,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(force) = &mut self.tracks[lane].force else {
+            return;
+        };
+        let tests = force.tests.files().and_then(|files| files.tests_of(file));
+        let (Some(tests), true) = (tests, self.phase != Phase::Closed) else {
+            return;
+        };
+        let in_force = &force.tests.items()[tests.start as usize..tests.end as usize];
+        let (mut items, mut returned, mut same) = (Vec::new(), Vec::new(), true);
+        self.roster.change(worker, |member| {
+            let Some(streamed) = member.places.as_mut().and_then(Places::streamed_mut) else {
+                return;
+            };
+            same = streamed.made(file, made.first, tests.start, in_force, &made.items);
+            let promised = if same { streamed.promised(file) } else { streamed.all_promised() };
+            for test in promised {
+                if !same {
+                    returned
+                        .extend(force.account.put_back(worker, test).then_some(TestIndex(test)));
+                } else if force.account.fulfil(worker, test) {
+                    let places = member.places.as_ref();
+                    items.extend(
+                        places.and_then(|own| own.item(TestIndex(test), force.tests.files())),
+                    );
+                }
+            }
+        });
+        if !items.is_empty() {
+            out.push(Decision::Run { worker, items });
+        }
+        if !same {
+            let right = Collection::new(in_force.to_vec());
+            let own = Collection::new(made.items.clone());
+            let diff = right.diff(force.from, &own, worker);
+            force.account.exclude(worker);
+            self.withdraw_from(worker, lane, out);
+            self.turn_away(worker, lane, diff, out);
+            self.came_back(lane, &returned, &[], out);
+        }
+    }
+
+    /// Files come back from a worker; what it was making and nobody knows is given up.
+    pub(super) fn leave_files(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        out: &mut Vec<Decision>,
+    ) -> Vec<u32> {
+        let Some(files) = self.files(lane) else {
+            return Vec::new();
+        };
+        let left = files.leave(worker);
+        if let Some(crashed) = left.crashed {
+            let file = files.listing()[crashed as usize].id.clone();
+            out.push(Decision::FileCrashed { worker, file });
+        }
+        left.returned
+    }
+
+    /// The files of an answer to a withdrawal; gives those that wait again.
+    pub(super) fn files_withdrawn(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        own: &[u32],
+        out: &mut Vec<Decision>,
+    ) -> Vec<u32> {
+        let mut returned = Vec::new();
+        for file in own {
+            let known = self.streamed_file(worker, *file);
+            let weight = known
+                .and_then(|file| Some(self.files(lane)?.weight_on(worker, file)))
+                .unwrap_or_default();
+            let back = known.and_then(|file| self.files(lane)?.put_back(worker, file));
+            match (known, back) {
+                (Some(known), Some(waits)) => {
+                    if let Some(account) = self.account(lane) {
+                        account.weigh(worker, |before| before.saturating_sub(u64::from(weight)));
+                    }
+                    returned.extend(waits.then_some(known));
+                }
+                _ => {
+                    let step = "withdrawn";
+                    out.push(Decision::Fault(ScheduleError::File { worker, file: *file, step }));
+                }
+            }
+        }
+        returned
+    }
+
+    pub(super) fn give_file(
+        &mut self,
+        lane: usize,
+        worker: WorkerId,
+        file: u32,
+        run: bool,
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let own = self.open_place(worker, file);
+        let given =
+            own.filter(|_| self.files(lane).is_some_and(|files| files.give(worker, file, run)));
+        let Some(own) = given else {
+            out.push(self.refused_file(worker, file));
+            return false;
+        };
+        let weight = self.files(lane).map_or(0, |files| files.weight_on(worker, file));
+        if let Some(account) = self.account(lane) {
+            account.weigh(worker, |before| before + u64::from(weight));
+        }
+        out.push(Decision::Make { worker, files: vec![own], run });
+        true
+    }
+
+    pub(super) fn take_back_file(
+        &mut self,
+        lane: usize,
+        worker: WorkerId,
+        file: u32,
+        out: &mut Vec<Decision>,
+    ) -> bool {
+        let own = self.open_place(worker, file);
+        let taken =
+            own.filter(|_| self.files(lane).is_some_and(|files| files.recall(worker, file)));
+        let Some(own) = taken else {
+            out.push(self.refused_file(worker, file));
+            return false;
+        };
+        let recall = Recall { tests: Vec::new(), files: vec![file] };
+        self.roster.change(worker, |member| member.recalls.push_back(recall));
+        out.push(Decision::Withdraw { worker, items: Vec::new(), files: vec![own] });
+        true
+    }
+
+    fn refused_file(&self, worker: WorkerId, file: u32) -> Decision {
+        let policy = self.policy.name().to_owned();
+        Decision::Fault(ScheduleError::MoveFile { policy, worker, file })
+    }
+
+    /// The place of a file in the listing of a worker that can be given something.
+    fn open_place(&self, worker: WorkerId, file: u32) -> Option<u32> {
+        let member = self.roster.get(worker).filter(|member| !member.finished)?;
+        let streamed = member.places.as_ref()?.streamed()?;
+        let lane = self.tracks[member.lane?].force.as_ref()?;
+        let known = (file as usize) < lane.tests.files()?.listing().len();
+        known.then(|| streamed.own_file(file))
+    }
+
+    pub(super) fn files(&mut self, lane: usize) -> Option<&mut Files> {
+        self.tracks.get_mut(lane)?.force.as_mut()?.tests.files_mut()
+    }
+
+    /// The file in force that a place in a worker's own listing is.
+    fn streamed_file(&self, worker: WorkerId, own: u32) -> Option<u32> {
+        let member = self.roster.get(worker)?;
+        let file = member.places.as_ref()?.streamed()?.file(own)?;
+        let files = self.tracks[member.lane?].force.as_ref()?.tests.files()?;
+        ((file as usize) < files.listing().len()).then_some(file)
+    }
+
+    fn find_file(
+        &self,
+        worker: WorkerId,
+        file: u32,
+        step: &'static str,
+    ) -> Result<(usize, u32), Vec<Decision>> {
+        let lane = match self.roster.get(worker) {
+            None => return Err(vec![Decision::Fault(ScheduleError::UnknownWorker(worker))]),
+            Some(member) if self.is_late(member) => return Err(Vec::new()),
+            Some(member) => member.lane,
+        };
+        let found = lane.zip(self.streamed_file(worker, file));
+        found.ok_or_else(|| vec![Decision::Fault(ScheduleError::File { worker, file, step })])
+    }
+}
