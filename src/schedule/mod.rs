@@ -10,6 +10,7 @@ mod chain;
 mod decision;
 mod dispatch;
 mod ending;
+mod estimates;
 mod lane;
 mod policies;
 mod policy;
@@ -20,6 +21,7 @@ mod scheduler;
 mod tests;
 
 pub use decision::{Decision, ScheduleError};
+pub use estimates::{Estimates, FileEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
 pub use scheduler::Scheduler;
 
