@@ -33,7 +33,7 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
-    /// What SQLite says of a file; `what`: `used` or `recorded`.
+    /// What `SQLite` says of a file; `what`: `used` or `recorded`.
     pub(super) fn of(file: &Path, what: &'static str, error: &rusqlite::Error) -> Self {
         let file = file.to_owned();
         match error.sqlite_error_code() {

@@ -1,10 +1,10 @@
 //! What is remembered of past runs: how long each test took, and how it ended.
 //!
-//! One SQLite file, by default `.callsheet/history.db` beside the project's configuration. It is read once before a run
+//! One `SQLite` file, by default `.callsheet/history.db` beside the project's configuration. It is read once before a run
 //! and written once after it, in one transaction. It is a convenience and never a reason for a run to fail: whatever is
 //! wrong with it comes back as a sentence for people.
 //!
-//! * SQLite's rollback journal is used, not its write-ahead log: that one needs shared memory, which network file
+//! * `SQLite`'s rollback journal is used, not its write-ahead log: that one needs shared memory, which network file
 //!   systems lack, and leaves two more files lying about in directories that may be read-only the next day.
 //! * Nothing is forced to the disk. A crash of a program does no harm; after a power failure the file may be damaged.
 //! * A damaged file in our own folder is moved aside and a new one begun. One that the user named is left alone: it may
@@ -80,7 +80,7 @@ impl History {
             Err(error) => {
                 self.closed =
                     matches!(error, HistoryError::Newer { .. } | HistoryError::Foreign(_));
-                let error = self.put_aside(error);
+                let error = put_aside(error);
                 (Estimates::default(), Some(error.to_string()))
             }
         }
@@ -93,7 +93,7 @@ impl History {
         if self.closed || record.is_empty() {
             return None;
         }
-        let first = self.write(record).map_err(|error| self.put_aside(error));
+        let first = self.write(record).map_err(put_aside);
         let problem = match first {
             Err(damaged @ HistoryError::Moved { .. }) => match self.write(record) {
                 Ok(()) => damaged,
@@ -110,19 +110,19 @@ impl History {
         make_folder(&self.file).map_err(unwritable)?;
         Sheet::open_to_write(&self.file)?.add(&self.key, record, seconds_since_1970())
     }
+}
 
-    /// A damaged file of ours is moved out of the way.
-    fn put_aside(&self, error: HistoryError) -> HistoryError {
-        match error {
-            HistoryError::Damaged { file, .. } if is_ours(&file) => {
-                let aside = file.with_extension("db.damaged");
-                match fs::rename(&file, &aside) {
-                    Ok(()) => HistoryError::Moved { file, aside },
-                    Err(source) => HistoryError::Folder { file, source },
-                }
+/// A damaged file of ours is moved out of the way.
+fn put_aside(error: HistoryError) -> HistoryError {
+    match error {
+        HistoryError::Damaged { file, .. } if is_ours(&file) => {
+            let aside = file.with_extension("db.damaged");
+            match fs::rename(&file, &aside) {
+                Ok(()) => HistoryError::Moved { file, aside },
+                Err(source) => HistoryError::Folder { file, source },
             }
-            other => other,
         }
+        other => other,
     }
 }
 

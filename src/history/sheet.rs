@@ -1,9 +1,9 @@
-//! The SQLite file: its tables, how it is read and how a run is added.
+//! The `SQLite` file: its tables, how it is read and how a run is added.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::{HistoryError, KEPT_DAYS, Key, Record};
 use crate::model::Durations;
@@ -179,23 +179,15 @@ fn content(
 
 fn write(connection: &Connection, key: &Key, record: &Record, now: u64) -> rusqlite::Result<()> {
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let known = connection
-        .query_row(
-            "SELECT suite FROM suites WHERE framework = ?1 AND root = ?2",
-            params![key.framework, key.root],
-            |row| row.get::<_, i64>(0),
-        )
-        .optional()?;
-    let suite = match known {
-        Some(suite) => suite,
-        None => {
-            connection.execute(
-                "INSERT INTO suites (framework, root) VALUES (?1, ?2)",
-                params![key.framework, key.root],
-            )?;
-            connection.last_insert_rowid()
-        }
-    };
+    connection.execute(
+        "INSERT INTO suites (framework, root) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        params![key.framework, key.root],
+    )?;
+    let suite: i64 = connection.query_row(
+        "SELECT suite FROM suites WHERE framework = ?1 AND root = ?2",
+        params![key.framework, key.root],
+        |row| row.get(0),
+    )?;
     let mut upsert = connection.prepare(
         "INSERT INTO tests (suite, id, setup, call, teardown, outcome, last_run)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
