@@ -31,6 +31,11 @@ pub struct Retire;
 #[rtype(result = "()")]
 pub struct Publish(pub RunEvent);
 
+/// Session → history, once every test has its terminal state: keep what was seen. Answered with what went wrong.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Option<String>")]
+pub struct KeepHistory;
+
 /// Session → supervisor: start the host and its workers.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

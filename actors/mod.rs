@@ -25,7 +25,8 @@
 //! | scheduler, policy, reporters → session | [`SessionNote`](messages::SessionNote) | what is the session's and not public |
 //! | supervisor → scheduler | [`Enlist`](messages::Enlist) | where a worker's orders go |
 //! | session → reporters | [`Flush`](messages::Flush) | answer when all is written, and stop |
-//! | session → scheduler, supervisor | [`Retire`](messages::Retire) | the run is over, stop |
+//! | session → history | [`KeepHistory`](messages::KeepHistory) | keep what tests took, off this thread |
+//! | session → scheduler, supervisor, history | [`Retire`](messages::Retire) | the run is over, stop |
 //! | host program → session | [`Halt`](messages::Halt) | end the run |
 //! | supervisor → session | [`FleetNews`](messages::FleetNews) | the fleet is empty; the suite is refused |
 //! | anyone → scheduler | [`Publish`](messages::Publish) | an event of one's own for the record |
@@ -42,6 +43,7 @@
 
 mod error;
 mod fleet;
+mod history;
 mod host;
 pub mod messages;
 mod policy;

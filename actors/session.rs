@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::error::RunError;
 use super::messages::{
-    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KillFleet, Publish, ResumeWorker, Retire,
-    RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
+    CloseRun, Dismiss, Event, FleetNews, Flush, Halt, KeepHistory, KillFleet, Publish,
+    ResumeWorker, Retire, RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, Verdict};
@@ -28,6 +28,7 @@ pub(super) struct Neighbours {
     pub(super) kill: Recipient<KillFleet>,
     pub(super) conclude: Recipient<RunConclusion>,
     pub(super) dismiss: Recipient<Dismiss>,
+    pub(super) history: Option<Recipient<KeepHistory>>,
     pub(super) flush: Vec<Recipient<Flush>>,
     pub(super) retire: Vec<Recipient<Retire>>,
 }
@@ -37,7 +38,7 @@ pub(super) struct Neighbours {
 #[rtype(result = "()")]
 pub(super) struct Begin {
     pub(super) neighbours: Neighbours,
-    pub(super) first: RunEvent,
+    pub(super) first: Vec<RunEvent>,
 }
 
 /// The run as a whole.
@@ -49,6 +50,18 @@ pub(super) struct SessionActor {
     asked: bool,
     record_lost: bool,
     fleet_lost: bool,
+    keeping: Keeping,
+}
+
+/// How far the history is with what it keeps of the run. The verdict waits for it, as what went wrong stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    /// It notes, or there is none.
+    Idle,
+    /// It writes.
+    Busy,
+    /// It writes, and all else is done.
+    Awaited,
 }
 
 impl SessionActor {
@@ -60,12 +73,17 @@ impl SessionActor {
             asked: false,
             record_lost: false,
             fleet_lost: false,
+            keeping: Keeping::Idle,
         }
     }
 
-    fn carry_out(&self, steps: Vec<Step>) {
-        let Some(to) = &self.neighbours else { return };
+    fn carry_out(&mut self, steps: Vec<Step>) {
         for step in steps {
+            if self.fleet_lost && matches!(step, Step::Conclude(_) | Step::Done) {
+                self.publish_verdict();
+                continue;
+            }
+            let Some(to) = &self.neighbours else { return };
             match step {
                 Step::Stop { reason, interrupt } => {
                     to.stop.do_send(StopRun(reason));
@@ -75,14 +93,37 @@ impl SessionActor {
                 Step::Resume(worker) => to.resume.do_send(ResumeWorker(worker)),
                 Step::Notice(text) => to.publish.do_send(Publish(RunEvent::Notice(text))),
                 Step::Close(reason) => to.close.do_send(CloseRun(reason)),
-                Step::Conclude(_) | Step::Done if self.fleet_lost => self.publish_verdict(),
                 Step::Conclude(requests) => to.conclude.do_send(RunConclusion(requests)),
                 Step::Done => to.dismiss.do_send(Dismiss),
             }
         }
     }
 
-    fn publish_verdict(&self) {
+    /// Every test has its terminal state: what they took is written while workers and agents end.
+    fn keep_history(&mut self, context: &mut Context<Self>) {
+        let Some(history) = self.neighbours.as_ref().and_then(|to| to.history.as_ref()) else {
+            return;
+        };
+        self.keeping = Keeping::Busy;
+        let kept = history.send(KeepHistory);
+        context.spawn(wrap_future(kept).map(|kept, actor: &mut Self, _: &mut Context<Self>| {
+            let problem =
+                kept.unwrap_or_else(|error| Some(format!("durations are not recorded: {error}")));
+            if let (Some(problem), Some(to)) = (problem, &actor.neighbours) {
+                to.publish.do_send(Publish(RunEvent::Notice(problem)));
+            }
+            let before = std::mem::replace(&mut actor.keeping, Keeping::Idle);
+            if before == Keeping::Awaited {
+                actor.publish_verdict();
+            }
+        }));
+    }
+
+    fn publish_verdict(&mut self) {
+        if self.keeping != Keeping::Idle {
+            self.keeping = Keeping::Awaited;
+            return;
+        }
         if let Some(to) = &self.neighbours {
             to.publish.do_send(Publish(RunEvent::RunFinished(self.core.verdict())));
         }
@@ -181,7 +222,9 @@ impl Handler<Begin> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Begin { neighbours, first }: Begin, _context: &mut Context<Self>) {
-        neighbours.publish.do_send(Publish(first));
+        for event in first {
+            neighbours.publish.do_send(Publish(event));
+        }
         neighbours.start_fleet.do_send(StartFleet);
         self.neighbours = Some(neighbours);
     }
@@ -224,7 +267,10 @@ impl Handler<SessionNote> for SessionActor {
                 self.core.leaves(request);
                 Vec::new()
             }
-            SessionNote::Closed => self.core.closed(),
+            SessionNote::Closed => {
+                self.keep_history(context);
+                self.core.closed()
+            }
             SessionNote::Broken(what) => return self.broken(what),
             SessionNote::SchedulerFailed => return self.scheduler_failed(context),
             SessionNote::SubscriberFailed(what) => return self.subscriber_failed(&what),

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Recipient};
+use log::debug;
 use tokio::sync::oneshot;
 
 use super::error::RunError;
+use super::history::HistoryActor;
 use super::messages::{Event, Halt};
 use super::policy::ForeignPolicy;
 use super::reporter::{ReporterActor, Subscriber};
@@ -15,9 +17,10 @@ use super::session::{self, Begin, SessionActor};
 use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
 use crate::config::Config;
+use crate::history::{History, Recorder};
 use crate::launch;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{Policy, Scheduler, policy};
+use crate::schedule::{Estimates, Policy, Scheduler, policy};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -167,6 +170,11 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }
+    let Remembered { history, estimates, problem } = remembered(config);
+    let history = history
+        .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
+    recipients.extend(history.iter().map(|history| history.clone().recipient()));
+    debug!("{} tests are known from past runs", estimates.len());
 
     let expected: Vec<(WorkerId, WorkerSpec)> =
         (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
@@ -202,11 +210,14 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     });
     let scheduler = scheduler.expect("an actor is made before `create` returns");
 
-    let first = RunEvent::RunStarted {
+    let mut first = vec![RunEvent::RunStarted {
         run_id: config.run_id.clone(),
         dist: config.policy.dist,
         workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
-    };
+    }];
+    first.extend(problem.map(RunEvent::Notice));
+    let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
+    retire.extend(history.iter().map(|history| history.clone().recipient()));
     session.do_send(Begin {
         neighbours: session::Neighbours {
             stop: scheduler.clone().recipient(),
@@ -218,12 +229,30 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             kill: supervisor.clone().recipient(),
             conclude: supervisor.clone().recipient(),
             dismiss: supervisor.clone().recipient(),
+            history: history.map(Addr::recipient),
             flush,
-            retire: vec![scheduler.recipient(), supervisor.recipient()],
+            retire,
         },
         first,
     });
     Ok(SessionHandle { session, answer })
+}
+
+/// What is known of past runs, and where what comes is kept.
+#[derive(Default)]
+struct Remembered {
+    history: Option<History>,
+    estimates: Estimates,
+    problem: Option<String>,
+}
+
+fn remembered(config: &Config) -> Remembered {
+    let Some(file) = &config.history else {
+        return Remembered::default();
+    };
+    let mut history = History::new(file.clone(), &config.suite, &config.project);
+    let (estimates, problem) = history.load();
+    Remembered { history: Some(history), estimates, problem }
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

@@ -70,10 +70,11 @@ fn begun() -> (Addr<SessionActor>, Notes, Answer) {
         kill: all.clone().recipient(),
         conclude: all.clone().recipient(),
         dismiss: all.clone().recipient(),
+        history: None,
         flush: vec![all.clone().recipient()],
         retire: vec![all.recipient()],
     };
-    session.do_send(Begin { neighbours, first: RunEvent::Progress("begun".to_owned()) });
+    session.do_send(Begin { neighbours, first: vec![RunEvent::Progress("begun".to_owned())] });
     (session, notes, answer)
 }
 

@@ -52,6 +52,7 @@
 //! * [`schedule`], [`session`], [`supervise`]: the rules they follow, pure.
 //! * [`wire`], [`launch`], [`agent`]: the way to the processes that run tests.
 //! * [`report`]: what people and machines read.
+//! * [`history`]: what is remembered of past runs.
 
 /// The programs in the README compile.
 #[cfg(doctest)]
@@ -64,6 +65,7 @@ pub mod adapters;
 pub mod agent;
 pub mod config;
 pub mod exit;
+pub mod history;
 pub mod launch;
 pub mod model;
 pub mod report;

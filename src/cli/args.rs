@@ -167,6 +167,14 @@ pub(super) struct DistributionArguments {
     #[arg(long, overrides_with = "loadscope_reorder")]
     pub(super) no_loadscope_reorder: bool,
 
+    /// The file that durations of past runs are kept in [default: `.callsheet/history.db` in the project]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, overrides_with = "no_history")]
+    pub(super) history: Option<String>,
+
+    /// Neither use nor keep durations of past runs
+    #[arg(long, overrides_with = "history")]
+    pub(super) no_history: bool,
+
     /// The run's id, which tests see as `testrun_uid` [default: a new one]
     #[arg(long, value_name = "ID")]
     pub(super) testrunuid: Option<String>,

@@ -58,6 +58,10 @@ impl DistributionArguments {
         set(overrides, Key::MaxProcesses, "--maxprocesses", self.maxprocesses.as_ref());
         set(overrides, Key::Dist, "--dist", self.dist.as_ref());
         set(overrides, Key::MaxSchedChunk, "--maxschedchunk", self.maxschedchunk.as_ref());
+        set(overrides, Key::History, "--history", self.history.as_ref());
+        if self.no_history {
+            overrides.set(Key::History, flag("--no-history"), "off");
+        }
         if !self.tx.is_empty() {
             overrides.set_list(Key::Tx, flag("--tx"), self.tx.clone());
         }

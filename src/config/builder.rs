@@ -37,6 +37,7 @@ pub struct ConfigBuilder {
     restart: Option<RestartLimits>,
     worker_memory: Option<u64>,
     seed: Option<u32>,
+    history: Option<PathBuf>,
     terminal: Option<TerminalOptions>,
     agent: AgentCommand,
 }
@@ -170,6 +171,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// The file, relative to the root, to keep durations in and to have them from. The command's own is
+    /// `.callsheet/history.db`; a program that does not say this keeps none, unless the key `history` of its
+    /// [`config_file`](Self::config_file) does.
+    #[must_use]
+    pub fn history(mut self, file: impl Into<PathBuf>) -> Self {
+        self.history = Some(file.into());
+        self
+    }
+
     /// How people are shown the run, for a program that shows it with callsheet's own reporter.
     #[must_use]
     pub fn terminal(mut self, options: TerminalOptions) -> Self {
@@ -205,6 +215,11 @@ impl ConfigBuilder {
         config.restart = self.restart.unwrap_or(config.restart);
         config.worker_memory = self.worker_memory.or(config.worker_memory);
         config.seed = self.seed.unwrap_or(config.seed);
+        // Nobody expects a library to write into the project unasked.
+        config.history = match self.history {
+            Some(file) => Some(root.join(file)),
+            None => config.history.filter(|_| resolved.settings.history.strength > 0),
+        };
         config.terminal = self.terminal.unwrap_or(config.terminal);
         config.agent = self.agent;
         Ok(config)

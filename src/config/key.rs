@@ -22,6 +22,7 @@ pub enum Key {
     RestartBackoff,
     RestartBackoffMax,
     WorkerMemory,
+    History,
     Durations,
     Color,
     Verbosity,
@@ -41,7 +42,7 @@ pub enum Key {
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
@@ -55,6 +56,7 @@ impl Key {
         Self::RestartBackoff,
         Self::RestartBackoffMax,
         Self::WorkerMemory,
+        Self::History,
         Self::Durations,
         Self::Color,
         Self::Verbosity,
@@ -88,6 +90,7 @@ impl Key {
             Self::RestartBackoff => "restart_backoff",
             Self::RestartBackoffMax => "restart_backoff_max",
             Self::WorkerMemory => "worker_memory",
+            Self::History => "history",
             Self::Durations => "durations",
             Self::Color => "color",
             Self::Verbosity => "verbosity",

@@ -38,8 +38,9 @@ pub use overrides::Overrides;
 pub use value::WorkerCount;
 
 use resolve::Resolved;
-use value::{Automatic, Budget};
+use value::{Automatic, Budget, HistoryPlace};
 
+use crate::history;
 use crate::launch::AgentCommand;
 use crate::model::{Deadlines, Suite, WorkerSpec};
 use crate::report::TerminalOptions;
@@ -87,6 +88,9 @@ pub struct Config {
 
     /// Collect on one worker, run nothing.
     pub collect_only: bool,
+
+    /// The file that durations of past runs are kept in; `None`: nowhere.
+    pub history: Option<PathBuf>,
 
     /// How people are shown the run.
     pub terminal: TerminalOptions,
@@ -171,9 +175,22 @@ impl Config {
             // The first field of a version 4 UUID is random throughout.
             seed: Uuid::new_v4().as_fields().0,
             collect_only: overrides.collect_only,
+            history: history_file(resolved).filter(|_| !overrides.collect_only),
             terminal: terminal::options(settings, environment),
             agent: AgentCommand::ThisProgram,
         })
+    }
+}
+
+/// Where durations are kept.
+fn history_file(resolved: &Resolved) -> Option<PathBuf> {
+    let setting = &resolved.settings.history;
+    match &setting.value {
+        HistoryPlace::Auto => {
+            Some(resolved.project.directory.join(history::FOLDER).join(history::FILE))
+        }
+        HistoryPlace::Off => None,
+        HistoryPlace::At(path) => Some(resolved.base(&setting.origin()).join(path)),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::overrides::{Given, GivenValue};
-use super::value::{Automatic, Budget, ColorWhen, Limit, OptionalSpan, Size, Span, Value};
+use super::value::{
+    Automatic, Budget, ColorWhen, HistoryPlace, Limit, OptionalSpan, Size, Span, Value,
+};
 use super::{ConfigError, Key, Origin, WorkerCount};
 use crate::model::{Deadlines, Dist};
 
@@ -51,6 +53,7 @@ pub(super) struct Settings {
     pub(super) restart_backoff: Setting<Duration>,
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
+    pub(super) history: Setting<HistoryPlace>,
     pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
@@ -195,6 +198,7 @@ impl Settings {
             Key::RestartBackoff => &mut self.restart_backoff,
             Key::RestartBackoffMax => &mut self.restart_backoff_max,
             Key::WorkerMemory => &mut self.worker_memory,
+            Key::History => &mut self.history,
             Key::Durations => &mut self.durations,
             Key::Color => &mut self.color,
             Key::Verbosity => &mut self.verbosity,

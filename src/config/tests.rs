@@ -385,3 +385,32 @@ fn the_builder_reads_no_file_and_sets_what_it_is_told() {
         .unwrap();
     assert_eq!((with_file.workers.len(), with_file.policy.dist), (1, Dist::Each));
 }
+
+#[test]
+fn durations_are_kept_beside_the_projects_file_or_where_one_says() {
+    let directory = project(&[("callsheet.toml", ""), ("sub/x.py", "")]);
+    let top = directory.path();
+    let resolve = |overrides: &Overrides, environment: &Environment| {
+        Config::resolve(overrides, environment, &top.join("sub")).unwrap().history
+    };
+    let none = Overrides::default();
+    assert_eq!(resolve(&none, &machine()), Some(top.join(".callsheet/history.db")));
+    let flag = flags(&[(Key::History, "--history", "kept.db")]);
+    assert_eq!(resolve(&flag, &machine()), Some(top.join("sub/kept.db")));
+    assert_eq!(resolve(&none, &machine().with("CALLSHEET_HISTORY", "off")), None);
+    let listing = Overrides { collect_only: true, ..Overrides::default() };
+    assert_eq!(resolve(&listing, &machine()), None);
+    fs::write(top.join("callsheet.toml"), "history = 'ci/kept.db'").unwrap();
+    assert_eq!(resolve(&none, &machine()), Some(top.join("ci/kept.db")));
+}
+
+#[test]
+fn a_program_keeps_durations_only_where_it_says_so() {
+    let directory = project(&[("own.toml", "history = 'auto'")]);
+    let top = directory.path();
+    let builder = || Config::builder().root(top);
+    assert_eq!(builder().build().unwrap().history, None);
+    assert_eq!(builder().history("kept.db").build().unwrap().history, Some(top.join("kept.db")));
+    let with_file = builder().config_file("own.toml").build().unwrap();
+    assert_eq!(with_file.history, Some(top.join(".callsheet/history.db")));
+}

@@ -66,6 +66,18 @@ pub(super) enum ColorWhen {
     Never,
 }
 
+/// Where durations are kept between runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum HistoryPlace {
+    /// In the folder beside the project's file.
+    #[default]
+    Auto,
+    /// Nowhere.
+    Off,
+    /// In this file.
+    At(String),
+}
+
 const UNLIMITED: &str = "unlimited";
 /// A number as text, or a string: what keys with a word beside numbers take.
 fn number_or_word(value: &toml::Value) -> Option<String> {
@@ -284,6 +296,27 @@ impl Value for Dist {
 
     fn to_toml(&self) -> toml::Value {
         text(self.name())
+    }
+}
+
+impl Value for HistoryPlace {
+    const EXPECTED: &'static str = "\"auto\", \"off\" or the path of a file";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "off" => Some(Self::Off),
+            "" => None,
+            path => Some(Self::At(path.to_owned())),
+        }
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        text(match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::At(path) => path,
+        })
     }
 }
 

@@ -24,7 +24,7 @@ mod stream;
 mod tests;
 
 pub use decision::{Decision, ScheduleError};
-pub use estimates::{Estimates, FileEstimate, TestEstimate};
+pub use estimates::{Estimates, FileEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
 pub use scheduler::Scheduler;
 pub use stream::MadeFile;

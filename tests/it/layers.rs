@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer and the layers that it may name. What stands in no row may name nothing but itself.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("main", &["agent"]),
     ("lib", &["actors", "run"]),
     ("cli", &["agent", "config", "exit", "model", "run"]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
         &[
             "config",
             "exit",
+            "history",
             "launch",
             "model",
             "report",
@@ -24,7 +25,8 @@ const LAYERS: [(&str, &[&str]); 16] = [
         ],
     ),
     // The settings of those are parts of a `Config`.
-    ("config", &["launch", "model", "report", "schedule", "supervise"]),
+    ("config", &["history", "launch", "model", "report", "schedule", "supervise"]),
+    ("history", &["model", "schedule"]),
     ("session", &["exit", "model"]),
     ("schedule", &["model"]),
     ("supervise", &["model"]),
@@ -206,6 +208,7 @@ fn a_row_names_layers_and_the_rows_make_no_circle() {
         "run",
         "actors",
         "config",
+        "history",
         "session",
         "agent",
         "adapters",

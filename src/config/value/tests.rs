@@ -54,6 +54,14 @@ fn numbers_with_words() {
 }
 
 #[test]
+fn a_history_is_a_word_or_a_path() {
+    assert_eq!(round::<HistoryPlace>("auto"), HistoryPlace::Auto);
+    assert_eq!(round::<HistoryPlace>("off"), HistoryPlace::Off);
+    assert_eq!(round::<HistoryPlace>("./off"), HistoryPlace::At("./off".to_owned()));
+    assert_eq!(HistoryPlace::from_text(""), None);
+}
+
+#[test]
 fn lists_in_the_environment_are_quoted_as_in_a_shell() {
     assert_eq!(round::<Vec<String>>("-k 'a or b'"), ["-k", "a or b"]);
     assert_eq!(Vec::<String>::from_text("'open"), None);

@@ -24,7 +24,7 @@ use self::live::Live;
 use self::page::{DIM, PLAIN, Page, RED, YELLOW, tamed};
 use self::progress::Told;
 use self::status::Status;
-use super::Tally;
+use super::{Makespan, Tally};
 use crate::model::{Death, Outcome, PhaseReport, RunEvent, StopReason, TestName, WorkerId};
 
 /// How people are shown a run.
@@ -67,6 +67,7 @@ pub struct TerminalReport<W> {
     flushed: Option<Duration>,
     options: TerminalOptions,
     tally: Tally,
+    makespan: Makespan,
     status: Status,
     page: Page,
     live: Option<Live>,
@@ -83,6 +84,7 @@ impl<W: io::Write> TerminalReport<W> {
             out,
             flushed: None,
             tally: Tally::new(options.slowest),
+            makespan: Makespan::default(),
             status: Status::default(),
             page: Page::new(options.columns, options.color),
             live: options.live.then(|| Live::new(options.columns, ROWS)),
@@ -108,6 +110,7 @@ impl<W: io::Write> TerminalReport<W> {
     /// What the output said; a broken pipe among others. The report can go on being used.
     pub fn event(&mut self, at: Duration, event: &RunEvent) -> io::Result<()> {
         let implied = self.tally.event(event);
+        self.makespan.event(event);
         self.status.event(event);
         if let Some(live) = &mut self.live {
             live.event(at, event);
@@ -119,6 +122,7 @@ impl<W: io::Write> TerminalReport<W> {
             summary::summary(
                 &mut self.page,
                 &self.tally,
+                self.makespan.spread().as_ref(),
                 &self.options,
                 self.letters.as_deref().unwrap_or("wfE"),
                 &self.passed,

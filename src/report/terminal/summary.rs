@@ -9,8 +9,8 @@ use super::page::{PLAIN, Page, RED, YELLOW};
 use super::palette::{self, KNOWN};
 use super::short;
 use crate::model::{Outcome, StopReason};
-use crate::report::Tally;
 use crate::report::tally::{Down, NotRun};
+use crate::report::{Spread, Tally};
 
 /// The exit code of a worker that refuses its command line.
 const USAGE: i32 = 4;
@@ -19,6 +19,7 @@ const USAGE: i32 = 4;
 pub(super) fn summary(
     page: &mut Page,
     tally: &Tally,
+    spread: Option<&Spread>,
     options: &TerminalOptions,
     letters: &str,
     passed: &[Arc<str>],
@@ -39,6 +40,9 @@ pub(super) fn summary(
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
     explained(page, tally);
+    if let Some(spread) = spread.filter(|_| options.verbosity >= 0 && tally.stop().is_none()) {
+        makespan(page, spread);
+    }
     if options.verbosity >= -1 {
         last_line(page, tally, elapsed, options.verbosity >= 0);
     }
@@ -196,6 +200,35 @@ fn explained(page: &mut Page, tally: &Tally) {
     };
     if !is_said {
         page.line(palette::of_run(tally), explanation);
+    }
+}
+
+/// How long the tests took, how near that is to what is possible, and what more workers would change.
+fn makespan(page: &mut Page, spread: &Spread) {
+    let (longest, seconds) = &spread.longest;
+    let more = if spread.useful > spread.workers {
+        format!("up to {} workers would help, given the CPUs", spread.useful)
+    } else {
+        "more workers would not help".to_owned()
+    };
+    page.say(format_args!(
+        "{} on {} workers: {:.0} % of the bound; longest: {longest}, {}; {more}",
+        span(spread.seconds),
+        spread.workers,
+        spread.percent(),
+        span(*seconds),
+    ));
+}
+
+/// A time for people: `4.2 s`, `0.07 s`, past a minute `1m 7s`.
+fn span(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{seconds:.2} s")
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or(Duration::MAX);
+        humantime::format_duration(whole).to_string()
     }
 }
 

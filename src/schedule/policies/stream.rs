@@ -109,7 +109,7 @@ impl Stream {
         let setup = self.estimates.tests_of(&file.id).map(|(_, test)| test.setup);
         let least = least.max(setup.fold(0.0, f64::max));
         let long = self.estimates.tests_of(&file.id).filter(|(_, test)| test.call >= least);
-        long.map(|(id, test)| (id.clone(), test.total())).collect()
+        long.map(|(id, test)| (id.into(), test.total())).collect()
     }
 
     fn queue_file(&mut self, file: u32, view: &View<'_>) {

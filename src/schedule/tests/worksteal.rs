@@ -61,12 +61,12 @@ fn a_steal_that_came_too_late_for_all_leads_to_another_one() {
 }
 
 #[test]
-fn a_test_that_was_kept_can_be_asked_for_again() {
+fn a_test_that_was_kept_is_about_to_begin_and_not_asked_for_again() {
     let (mut script, _) = started(2, 4);
     script.runs(1, 2);
     assert_eq!(script.runs(1, 3), ["withdraw gw0 [1]"]);
-    assert_eq!(script.withdrawn(0, &[]), ["withdraw gw0 [1]"]);
-    assert_eq!(script.withdrawn(0, &[1]), ["run gw1 [1]"]);
+    assert_eq!(script.withdrawn(0, &[]), ["withdraw gw0 [0]"]);
+    assert_eq!(script.withdrawn(0, &[0]), ["run gw1 [0]"]);
 }
 
 #[test]

@@ -328,3 +328,28 @@ fn what_a_worker_stops_for_is_said_once_and_long_words_in_a_block() {
     assert_eq!(broken.matches("OSError").count(), 1, "{broken}");
     assert!(!usage.contains("the gist") && !broken.contains("the gist"), "{usage}{broken}");
 }
+
+#[test]
+fn the_summary_tells_how_near_to_the_bound_the_run_came_and_what_more_workers_would_do() {
+    let line = |options, seconds| {
+        let script = Script::begun(3)
+            .took(0, "test_a.py::test_x", 100.0, 30.0)
+            .took(0, "test_a.py::test_y", 130.0, 20.0)
+            .took(1, "test_a.py::test_z", 100.0, seconds);
+        let text = shown(options, &script.finish(0, None));
+        text.lines().rev().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_snapshot!(line(plain(), 75.0), @"1m 15s on 2 workers: 100 % of the bound; longest: test_a.py::test_z, 1m 15s; more workers would not help");
+    assert_snapshot!(line(plain(), 22.0), @"50.0 s on 2 workers: 72 % of the bound; longest: test_a.py::test_x, 30.0 s; up to 3 workers would help, given the CPUs");
+    let quiet = TerminalOptions { verbosity: -1, ..plain() };
+    assert!(!line(quiet, 75.0).contains("workers"));
+}
+
+#[test]
+fn a_run_that_was_stopped_is_not_held_against_its_bound() {
+    let script = Script::begun(2)
+        .took(0, "test_a.py::test_x", 100.0, 30.0)
+        .stop(StopReason::Requested("SIGINT".to_owned()))
+        .not_run("test_a.py::test_y", "the run was interrupted by SIGINT", false);
+    assert!(!shown(plain(), &script.finish(2, None)).contains("of the bound"));
+}
