@@ -47,7 +47,7 @@ def _high_copy(fd):
 
 
 class Message:
-    """One message of the queue: `kind` is `run`, `resume`, `finish` or `interrupt`."""
+    """One message of the queue: `kind` is `run`, `make`, `resume`, `finish` or `interrupt`."""
 
     __slots__ = ("kind", "value")
 
@@ -186,7 +186,7 @@ def _parse(data):
         message = json.loads(data)
     except ValueError:
         os._exit(BROKEN)
-    for kind in ("run", "resume", "finish", "interrupt"):
+    for kind in ("run", "make", "resume", "finish", "interrupt"):
         if kind in message:
             return Message(kind, message[kind])
     return None

@@ -65,16 +65,19 @@ class Running:
 class Loop:
     """Runs the items of one session as the queue asks for them."""
 
-    def __init__(self, channel, session, renderer, letters, halts):
+    def __init__(self, channel, session, renderer, letters, halts, stream=None, make=None):
         self._channel = channel
         self._session = session
         self._config = session.config
         self._renderer = renderer
         self._halts = halts
+        self._stream = stream
+        self._make = make
         self._show_passed = "P" in letters
         self._plain_status = compat.has_plain_status(session.config)
         self._pause = compat.Pause(session.config)
         self._running = None
+        self._last = None
         self._time = time.time
         self._clock = time.perf_counter
         self._sleep = time.sleep
@@ -102,7 +105,12 @@ class Loop:
     def _run(self):
         session = self._session
         message = self._take(wait=True)
-        while message.kind == "run":
+        while message.kind in ("run", "make"):
+            if message.kind == "make":
+                message = self._made(message.value)
+                if message is None:
+                    return None
+                continue
             item = self._item(message)
             self._begin(message.value, item)
             hint = self._peeked(self._peek(wait=False))
@@ -120,8 +128,21 @@ class Loop:
                 else:
                     self._end()
                 message = self._take(wait=True)
-            self._settle(self._item(message) if message.kind == "run" else None)
+            self._settle(self._named(message))
         self._end()
+        return message
+
+    def _made(self, place):
+        """Make the items of a file; returns the message that comes next, or None for a stop by the session."""
+        session = self._session
+        self._end()
+        self._file(place)
+        self._make(place)
+        if session.shouldfail or session.shouldstop:
+            self._settle(None)
+            return None
+        message = self._take(wait=True)
+        self._settle(self._named(message))
         return message
 
     def _take(self, wait):
@@ -145,9 +166,25 @@ class Loop:
         except (IndexError, TypeError):
             self._channel._exit(BROKEN)
 
+    def _file(self, place):
+        """A node of a file that is still to be made."""
+        try:
+            if place < 0 or self._stream.units[place].is_made:
+                raise IndexError(place)
+            return self._stream.node(place)
+        except (IndexError, TypeError, AttributeError):
+            self._channel._exit(BROKEN)
+
+    def _named(self, message):
+        """What the message is about to run: an item, a node of a file, or nothing."""
+        if message.kind == "run":
+            return self._item(message)
+        return self._file(message.value) if message.kind == "make" else None
+
     def _begin(self, index, item):
         end = self._running.end_line() if self._running is not None else ""
         self._running = Running(index, item, self._time(), self._clock())
+        self._last = item
         self._channel.send_lines('%s{"t":"start","i":%d}\n' % (end, index))
         self._channel.mark[0] = PHASES["setup"]
 
@@ -174,16 +211,16 @@ class Loop:
             message = channel.peek(wait=True)
             if message.kind == "resume":
                 channel.take(wait=True)
-            if message.kind != "run":
+            if message.kind not in ("run", "make"):
                 return
             # The agent is about to take it back.
             self._sleep(0.001)
 
     def _peeked(self, message):
-        """The item that a message announces; None for an item that runs again, so that it is torn down."""
-        if message is None or message.kind != "run":
+        """The item, or the file, that a message announces; None for an item that runs again, so that it is torn down."""
+        if message is None:
             return None
-        item = self._item(message)
+        item = self._named(message)
         return None if self._running is not None and item is self._running.item else item
 
     def _wrapped(self, item, when, log=True, **kwds):
@@ -235,16 +272,20 @@ class Loop:
             return
         if stack and nextitem in state.stack:
             nextitem = None
-        if running is None:
+        if self._last is None:
             self._teardown_exact(nextitem)
             return
-        item = running.item
+        item = self._last
         call = self._teardown_call(item, lambda: self._teardown_exact(nextitem))
         if call.excinfo is None:
-            running.seconds["teardown"] += call.duration
-        else:
-            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-            item.ihook.pytest_runtest_logreport(report=report)
+            if running is not None:
+                running.seconds["teardown"] += call.duration
+            return
+        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        item.ihook.pytest_runtest_logreport(report=report)
+        if running is None:
+            # A file without tests came between: its item has ended, so this error stands for itself.
+            self._channel.send(self._renderer.collect(report))
 
     def _teardown_call(self, item, teardown):
         """The late teardown as a phase of `item`, its output captured for it."""

@@ -1,5 +1,6 @@
 """The plugin that makes a pytest session a worker: introduces it, sends its collection, runs its loop, tells how it ends."""
 
+import contextlib
 import gc
 import io
 import os
@@ -11,6 +12,7 @@ from _pytest._io import TerminalWriter
 from . import compat, options, unserved
 from .loop import Loop
 from .render import Renderer
+from .stream import Stream, refusal
 
 PART = 1000
 """Items a line of the collection."""
@@ -41,6 +43,8 @@ class Worker:
         self._writer = None
         self._early_warnings = []
         self._deselected = 0
+        self._whole = None
+        self._stream = None
         self._loop = None
         self._renderer = None
         self._maxfail = 0
@@ -158,7 +162,13 @@ class Worker:
         # Collecting makes many objects and hardly any garbage.
         was_enabled = gc.isenabled()
         gc.disable()
-        yield
+        with contextlib.ExitStack() as stack:
+            if self._setup.get("stream"):
+                self._whole = refusal(session.config)
+                if self._whole is None:
+                    self._stream = Stream(session, bool(self._setup.get("lazy_import")))
+                    stack.enter_context(self._stream.finding())
+            yield
         gc.freeze()
         if was_enabled:
             gc.enable()
@@ -174,8 +184,14 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        self._send_collection(session.items)
-        self._loop = Loop(self._channel, session, self._renderer, self._letters(session.config), self._halts)
+        if self._stream is not None and self._stream.whole is not None:
+            self._whole, self._stream = self._stream.whole, None
+        if self._stream is None:
+            self._send_collection(session.items)
+        else:
+            self._send_files(self._stream.units)
+        letters = self._letters(session.config)
+        self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._stream, self._make)
         message = self._loop.run()
         if message is None:
             if session.shouldfail:
@@ -192,7 +208,28 @@ class Worker:
         for first in range(0, len(items), PART):
             part = [describe(item) for item in items[first : first + PART]]
             self._channel.send({"t": "items", "items": part})
-        self._channel.send({"t": "collected", "count": len(items), "deselected": self._deselected})
+        event = {"t": "collected", "count": len(items), "deselected": self._deselected}
+        if self._whole is not None:
+            event["whole"] = self._whole
+        self._channel.send(event)
+
+    def _send_files(self, units):
+        for first in range(0, len(units), PART):
+            part = [[unit.id, unit.size()] for unit in units[first : first + PART]]
+            self._channel.send({"t": "files", "files": part})
+        self._channel.send({"t": "listed", "count": len(units)})
+
+    def _make(self, place):
+        """Make the items of a file and tell them."""
+        self._channel.send_lines('{"t":"making","f":%d}\n' % place)
+        self._deselected = 0
+        items = self._stream.make(place)
+        for first in range(0, max(len(items), 1), PART):
+            part = [describe(item) for item in items[first : first + PART]]
+            event = {"t": "made", "f": place, "items": part, "last": first + PART >= len(items)}
+            if event["last"]:
+                event["deselected"] = self._deselected
+            self._channel.send(event)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
