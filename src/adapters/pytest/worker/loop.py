@@ -10,7 +10,7 @@ from _pytest import runner
 from _pytest.outcomes import Exit
 from _pytest.reports import TestReport
 
-from . import compat
+from . import compat, lean
 from .channel import BROKEN
 
 RANK = {"passed": 0, "xpassed": 1, "xfailed": 2, "skipped": 3, "error": 4, "failed": 5}
@@ -65,7 +65,7 @@ class Running:
 class Loop:
     """Runs the items of one session as the queue asks for them."""
 
-    def __init__(self, channel, session, renderer, letters, halts, stream=None, make=None):
+    def __init__(self, channel, session, renderer, letters, halts, writer, stream=None, make=None):
         self._channel = channel
         self._session = session
         self._config = session.config
@@ -75,6 +75,9 @@ class Loop:
         self._make = make
         self._show_passed = "P" in letters
         self._plain_status = compat.has_plain_status(session.config)
+        self._asks_for_next = compat.asks_for_next(session.config)
+        self._tally = lean.Tally(session.config, writer)
+        self._locations = lean.Locations(session)
         self._pause = compat.Pause(session.config)
         self._running = None
         self._last = None
@@ -113,7 +116,7 @@ class Loop:
                 continue
             item = self._item(message)
             self._begin(message.value, item)
-            hint = self._peeked(self._peek(wait=False))
+            hint = self._peeked(self._peek(wait=False)) if self._asks_for_next else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=hint)
             if session.shouldfail or session.shouldstop:
                 self._settle(None)
@@ -187,6 +190,7 @@ class Loop:
         self._last = item
         self._channel.send_lines('%s{"t":"start","i":%d}\n' % (end, index))
         self._channel.mark[0] = PHASES["setup"]
+        self._locations.prepare(item)
 
     def _end(self):
         if self._running is not None:
@@ -308,6 +312,9 @@ class Loop:
         """Take a phase's report into the account of its item and send it if it has something to say."""
         running = self._running
         if running is None or report.nodeid != running.item.nodeid:
+            if self._tally.is_active:
+                category, letter, word = self._status(report)
+                self._tally.add(report, category, letter or word)
             return
         running.seen = True
         is_plain = type(report) is TestReport
@@ -323,6 +330,8 @@ class Loop:
             category, letter, word = ("passed", ".", "PASSED") if report.when == "call" else ("", "", "")
         else:
             category, letter, word = self._status(report)
+        if self._tally.is_active:
+            self._tally.add(report, category, letter or word)
         self._account(running, report, is_plain, category)
         self._say(running, report, category, letter, word)
 

@@ -191,7 +191,7 @@ class Worker:
         else:
             self._send_files(self._stream.units)
         letters = self._letters(session.config)
-        self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._stream, self._make)
+        self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
         if message is None:
             if session.shouldfail:
