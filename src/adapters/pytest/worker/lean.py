@@ -77,3 +77,25 @@ class Locations:
         if file is None:
             file = self._files[code.co_filename] = self._slow(item)[0]
         item.__dict__["location"] = (file, code.co_firstlineno - 1, item.getmodpath())
+
+
+def share_hook_proxies(session):
+    """Let nodes of one path share the proxy that knows which conftests apply there, as long as no conftest is added."""
+    manager = session.config.pluginmanager
+    conftests, places = getattr(manager, "_conftest_plugins", None), getattr(manager, "_dirpath2confmods", None)
+    make = session.gethookproxy
+    if not (isinstance(conftests, set) and isinstance(places, dict) and getattr(make, "__func__", None) is pytest.Session.gethookproxy):
+        return
+    state = [0, 0]
+    proxies = {}
+
+    def gethookproxy(fspath):
+        if state[0] != len(conftests) or state[1] != len(places):
+            state[:] = len(conftests), len(places)
+            proxies.clear()
+        proxy = proxies.get(fspath)
+        if proxy is None:
+            proxy = proxies[fspath] = make(fspath)
+        return proxy
+
+    session.gethookproxy = gethookproxy

@@ -9,13 +9,15 @@ import sys
 import pytest
 from _pytest._io import TerminalWriter
 
-from . import compat, options, unserved
+from . import compat, lean, options, unserved
 from .loop import Loop
 from .render import Renderer
 from .stream import Stream, refusal
 
 PART = 1000
 """Items a line of the collection."""
+
+GROUP = "xdist_group"
 
 
 class Silence(io.StringIO):
@@ -190,6 +192,7 @@ class Worker:
             self._send_collection(session.items)
         else:
             self._send_files(self._stream.units)
+        lean.share_hook_proxies(session)
         letters = self._letters(session.config)
         self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
@@ -206,8 +209,7 @@ class Worker:
 
     def _send_collection(self, items):
         for first in range(0, len(items), PART):
-            part = [describe(item) for item in items[first : first + PART]]
-            self._channel.send({"t": "items", "items": part})
+            self._channel.send({"t": "items", "items": describe(items[first : first + PART])})
         event = {"t": "collected", "count": len(items), "deselected": self._deselected}
         if self._whole is not None:
             event["whole"] = self._whole
@@ -225,7 +227,7 @@ class Worker:
         self._deselected = 0
         items = self._stream.make(place)
         for first in range(0, max(len(items), 1), PART):
-            part = [describe(item) for item in items[first : first + PART]]
+            part = describe(items[first : first + PART])
             event = {"t": "made", "f": place, "items": part, "last": first + PART >= len(items)}
             if event["last"]:
                 event["deselected"] = self._deselected
@@ -298,14 +300,25 @@ def _where(excinfo):
     return "KeyboardInterrupt" if crash is None else "KeyboardInterrupt at %s:%s" % (crash.path, crash.lineno)
 
 
-def describe(item):
-    """How the collection names an item: id, length of its scope in bytes, and its group if it has one."""
-    nodeid = item.nodeid
-    scope = getattr(item.parent, "nodeid", "") or nodeid
-    if not nodeid.startswith(scope):
-        scope = nodeid
-    length = len(scope) if scope.isascii() else len(scope.encode("utf-8", "replace"))
-    groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers("xdist_group")}
-    if groups:
-        return [nodeid, length, "_".join(sorted(groups))]
-    return [nodeid, length]
+def describe(items):
+    """How the collection names items: each by its id, the length of its scope in bytes, and its group if it has one."""
+    groups_of_parents = {}
+    described = []
+    for item in items:
+        parent = item.parent
+        if parent not in groups_of_parents:
+            groups_of_parents[parent] = _groups(parent.iter_markers(GROUP)) if parent is not None else set()
+        groups = groups_of_parents[parent]
+        if item.own_markers:
+            groups = groups | _groups(mark for mark in item.own_markers if mark.name == GROUP)
+        nodeid = item.nodeid
+        scope = getattr(parent, "nodeid", "") or nodeid
+        if not nodeid.startswith(scope):
+            scope = nodeid
+        length = len(scope) if scope.isascii() else len(scope.encode("utf-8", "replace"))
+        described.append([nodeid, length, "_".join(sorted(groups))] if groups else [nodeid, length])
+    return described
+
+
+def _groups(marks):
+    return {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
