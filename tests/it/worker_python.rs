@@ -26,9 +26,16 @@ fn the_worker_keeps_to_its_protocol() {
 }
 
 #[test]
+fn the_worker_makes_file_by_file_what_pytest_makes_at_once() {
+    let told = run(&Project::new(&[]), "test_stream.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+    assert!(count(&told, "passed") > 75, "{told}");
+}
+
+#[test]
 fn the_worker_bears_with_plugins() {
     let told = run(&with_plugins(&[]), "test_plugins.py");
     // Two plugins are not in the environment: pytest-html and flaky.
     assert_eq!((told.code, count(&told, "skipped")), (Some(0), 2), "{told}");
-    assert!(count(&told, "passed") >= 11, "{told}");
+    assert!(count(&told, "passed") >= 12, "{told}");
 }

@@ -70,6 +70,7 @@ class Agent:
         self.events = os.fdopen(events, "rb", buffering=0)
         self.pending = b""
         self.items = []
+        self.files = []
         self.log = []
 
     def send(self, **message):
@@ -97,6 +98,10 @@ class Agent:
         self.log.append(event)
         if event["t"] == "items":
             self.items.extend(event["items"])
+        if event["t"] == "files":
+            self.files.extend(event["files"])
+        if event["t"] == "made":
+            self.items.extend(event["items"])
         return event
 
     def until(self, kind, **fields):
@@ -122,6 +127,37 @@ class Agent:
     def collect(self):
         self.until("collected")
         return self
+
+    def listing(self):
+        """The ids of the files it found; it must not have collected everything."""
+        seen = self.until("listed")
+        assert "collected" not in [event["t"] for event in seen]
+        assert seen[-1]["count"] == len(self.files)
+        return [nodeid for nodeid, _ in self.files]
+
+    def make(self, place):
+        """Have a file made; returns the ids of its items."""
+        self.send(make=place)
+        return self.made(place)
+
+    def made(self, place):
+        """The ids of the items of a file whose making was asked for."""
+        ids = []
+        while True:
+            event = self.until("made", f=place)[-1]
+            ids.extend(item[0] for item in event["items"])
+            if event["last"]:
+                return ids
+
+    def stream_all(self):
+        """Make and run every file in order, then finish; the next file is known before the last item of one ends."""
+        self.listing()
+        for place in range(len(self.files)):
+            before = len(self.items)
+            self.make(place)
+            self.run(*range(before, len(self.items)))
+        self.send(finish=True)
+        return self.rest()
 
     def run_all(self):
         """Run everything in order, then finish; returns all events from then on, without how it waited."""

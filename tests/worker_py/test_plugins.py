@@ -244,3 +244,32 @@ def test_flaky_reruns_and_waits_like_pytest(project):
     agent.rest()
     assert agent.text().count("module down") == 1
     assert counts(agent) == {"passed": 2}
+
+
+def test_plugins_that_look_at_one_item_at_a_time_leave_streaming_alone(project):
+    for name in ("pytest_cov", "pytest_randomly", "pytest_rerunfailures", "pytest_timeout", "pytest_mock", "pytest_asyncio", "hypothesis"):
+        pytest.importorskip(name)
+    project.without = []
+    project.write(
+        test_a="""
+        import asyncio, pytest
+        from hypothesis import given, strategies
+        @given(strategies.integers())
+        def test_given(x): pass
+        @pytest.mark.asyncio
+        async def test_async(): await asyncio.sleep(0)
+        @pytest.mark.flaky(reruns=2)
+        def test_flaky(tmp_path_factory, seen=[]):
+            seen.append(1)
+            assert len(seen) == 2
+        """,
+        test_b="def test_mock(mocker): mocker.patch('os.getcwd')\n",
+    )
+    arguments = ["--timeout=60", "--cov=.", "--cov-report="]
+    for order in (["-p", "no:randomly"], ["--randomly-dont-reorganize"]):
+        agent = project.agent(*(arguments + order), stream=True)
+        agent.stream_all()
+        assert [event["o"] for event in agent.log if event["t"] == "end"] == ["passed"] * 4
+    agent = project.agent(*arguments, stream=True)
+    why = agent.until("collected")[-1]["whole"]
+    assert why == "pytest-randomly may reorder or deselect tests across files (pytest_collection_modifyitems)"

@@ -10,16 +10,19 @@ use std::path::{Path, PathBuf};
 /// Its arguments are the directory of the files and the module to run: `main` or `conclude`.
 pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 13] = [
     ("__init__.py", include_str!("worker/__init__.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("compat.py", include_str!("worker/compat.py")),
     ("conclude.py", include_str!("worker/conclude.py")),
+    ("lean.py", include_str!("worker/lean.py")),
     ("loop.py", include_str!("worker/loop.py")),
     ("main.py", include_str!("worker/main.py")),
     ("options.py", include_str!("worker/options.py")),
     ("plugin.py", include_str!("worker/plugin.py")),
+    ("reach.py", include_str!("worker/reach.py")),
     ("render.py", include_str!("worker/render.py")),
+    ("stream.py", include_str!("worker/stream.py")),
     ("unserved.py", include_str!("worker/unserved.py")),
 ];
 

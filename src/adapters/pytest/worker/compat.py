@@ -15,6 +15,14 @@ def has_plain_status(config):
     return True
 
 
+def asks_for_next(config):
+    """Whether anything but pytest runs items, and so may look at the next one before the teardown."""
+    for impl in config.hook.pytest_runtest_protocol.get_hookimpls():
+        if not getattr(impl.function, "__module__", "").startswith("_pytest."):
+            return True
+    return False
+
+
 class Pause:
     """Stops the clocks that plugins set on an item while the item waits for its teardown."""
 

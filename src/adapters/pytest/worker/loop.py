@@ -10,7 +10,7 @@ from _pytest import runner
 from _pytest.outcomes import Exit
 from _pytest.reports import TestReport
 
-from . import compat
+from . import compat, lean
 from .channel import BROKEN
 
 RANK = {"passed": 0, "xpassed": 1, "xfailed": 2, "skipped": 3, "error": 4, "failed": 5}
@@ -65,16 +65,22 @@ class Running:
 class Loop:
     """Runs the items of one session as the queue asks for them."""
 
-    def __init__(self, channel, session, renderer, letters, halts):
+    def __init__(self, channel, session, renderer, letters, halts, writer, stream=None, make=None):
         self._channel = channel
         self._session = session
         self._config = session.config
         self._renderer = renderer
         self._halts = halts
+        self._stream = stream
+        self._make = make
         self._show_passed = "P" in letters
         self._plain_status = compat.has_plain_status(session.config)
+        self._asks_for_next = compat.asks_for_next(session.config)
+        self._tally = lean.Tally(session.config, writer)
+        self._locations = lean.Locations(session)
         self._pause = compat.Pause(session.config)
         self._running = None
+        self._last = None
         self._time = time.time
         self._clock = time.perf_counter
         self._sleep = time.sleep
@@ -102,10 +108,15 @@ class Loop:
     def _run(self):
         session = self._session
         message = self._take(wait=True)
-        while message.kind == "run":
+        while message.kind in ("run", "make"):
+            if message.kind == "make":
+                message = self._made(message.value)
+                if message is None:
+                    return None
+                continue
             item = self._item(message)
             self._begin(message.value, item)
-            hint = self._peeked(self._peek(wait=False))
+            hint = self._peeked(self._peek(wait=False)) if self._asks_for_next else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=hint)
             if session.shouldfail or session.shouldstop:
                 self._settle(None)
@@ -120,8 +131,21 @@ class Loop:
                 else:
                     self._end()
                 message = self._take(wait=True)
-            self._settle(self._item(message) if message.kind == "run" else None)
+            self._settle(self._named(message))
         self._end()
+        return message
+
+    def _made(self, place):
+        """Make the items of a file; returns the message that comes next, or None for a stop by the session."""
+        session = self._session
+        self._end()
+        self._file(place)
+        self._make(place)
+        if session.shouldfail or session.shouldstop:
+            self._settle(None)
+            return None
+        message = self._take(wait=True)
+        self._settle(self._named(message))
         return message
 
     def _take(self, wait):
@@ -145,11 +169,28 @@ class Loop:
         except (IndexError, TypeError):
             self._channel._exit(BROKEN)
 
+    def _file(self, place):
+        """A node of a file that is still to be made."""
+        try:
+            if place < 0 or self._stream.units[place].is_made:
+                raise IndexError(place)
+            return self._stream.node(place)
+        except (IndexError, TypeError, AttributeError):
+            self._channel._exit(BROKEN)
+
+    def _named(self, message):
+        """What the message is about to run: an item, a node of a file, or nothing."""
+        if message.kind == "run":
+            return self._item(message)
+        return self._file(message.value) if message.kind == "make" else None
+
     def _begin(self, index, item):
         end = self._running.end_line() if self._running is not None else ""
         self._running = Running(index, item, self._time(), self._clock())
+        self._last = item
         self._channel.send_lines('%s{"t":"start","i":%d}\n' % (end, index))
         self._channel.mark[0] = PHASES["setup"]
+        self._locations.prepare(item)
 
     def _end(self):
         if self._running is not None:
@@ -174,16 +215,16 @@ class Loop:
             message = channel.peek(wait=True)
             if message.kind == "resume":
                 channel.take(wait=True)
-            if message.kind != "run":
+            if message.kind not in ("run", "make"):
                 return
             # The agent is about to take it back.
             self._sleep(0.001)
 
     def _peeked(self, message):
-        """The item that a message announces; None for an item that runs again, so that it is torn down."""
-        if message is None or message.kind != "run":
+        """The item, or the file, that a message announces; None for an item that runs again, so that it is torn down."""
+        if message is None:
             return None
-        item = self._item(message)
+        item = self._named(message)
         return None if self._running is not None and item is self._running.item else item
 
     def _wrapped(self, item, when, log=True, **kwds):
@@ -235,16 +276,20 @@ class Loop:
             return
         if stack and nextitem in state.stack:
             nextitem = None
-        if running is None:
+        if self._last is None:
             self._teardown_exact(nextitem)
             return
-        item = running.item
+        item = self._last
         call = self._teardown_call(item, lambda: self._teardown_exact(nextitem))
         if call.excinfo is None:
-            running.seconds["teardown"] += call.duration
-        else:
-            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-            item.ihook.pytest_runtest_logreport(report=report)
+            if running is not None:
+                running.seconds["teardown"] += call.duration
+            return
+        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        item.ihook.pytest_runtest_logreport(report=report)
+        if running is None:
+            # A file without tests came between: its item has ended, so this error stands for itself.
+            self._channel.send(self._renderer.collect(report))
 
     def _teardown_call(self, item, teardown):
         """The late teardown as a phase of `item`, its output captured for it."""
@@ -267,6 +312,9 @@ class Loop:
         """Take a phase's report into the account of its item and send it if it has something to say."""
         running = self._running
         if running is None or report.nodeid != running.item.nodeid:
+            if self._tally.is_active:
+                category, letter, word = self._status(report)
+                self._tally.add(report, category, letter or word)
             return
         running.seen = True
         is_plain = type(report) is TestReport
@@ -282,6 +330,8 @@ class Loop:
             category, letter, word = ("passed", ".", "PASSED") if report.when == "call" else ("", "", "")
         else:
             category, letter, word = self._status(report)
+        if self._tally.is_active:
+            self._tally.add(report, category, letter or word)
         self._account(running, report, is_plain, category)
         self._say(running, report, category, letter, word)
 

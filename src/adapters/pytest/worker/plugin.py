@@ -1,5 +1,6 @@
 """The plugin that makes a pytest session a worker: introduces it, sends its collection, runs its loop, tells how it ends."""
 
+import contextlib
 import gc
 import io
 import os
@@ -8,12 +9,15 @@ import sys
 import pytest
 from _pytest._io import TerminalWriter
 
-from . import compat, options, unserved
+from . import compat, lean, options, unserved
 from .loop import Loop
 from .render import Renderer
+from .stream import Stream, refusal
 
 PART = 1000
 """Items a line of the collection."""
+
+GROUP = "xdist_group"
 
 
 class Silence(io.StringIO):
@@ -41,6 +45,8 @@ class Worker:
         self._writer = None
         self._early_warnings = []
         self._deselected = 0
+        self._whole = None
+        self._stream = None
         self._loop = None
         self._renderer = None
         self._maxfail = 0
@@ -158,7 +164,13 @@ class Worker:
         # Collecting makes many objects and hardly any garbage.
         was_enabled = gc.isenabled()
         gc.disable()
-        yield
+        with contextlib.ExitStack() as stack:
+            if self._setup.get("stream"):
+                self._whole = refusal(session.config)
+                if self._whole is None:
+                    self._stream = Stream(session, bool(self._setup.get("lazy_import")))
+                    stack.enter_context(self._stream.finding())
+            yield
         gc.freeze()
         if was_enabled:
             gc.enable()
@@ -174,8 +186,15 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session):
-        self._send_collection(session.items)
-        self._loop = Loop(self._channel, session, self._renderer, self._letters(session.config), self._halts)
+        if self._stream is not None and self._stream.whole is not None:
+            self._whole, self._stream = self._stream.whole, None
+        if self._stream is None:
+            self._send_collection(session.items)
+        else:
+            self._send_files(self._stream.units)
+        lean.share_hook_proxies(session)
+        letters = self._letters(session.config)
+        self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
         if message is None:
             if session.shouldfail:
@@ -190,9 +209,29 @@ class Worker:
 
     def _send_collection(self, items):
         for first in range(0, len(items), PART):
-            part = [describe(item) for item in items[first : first + PART]]
-            self._channel.send({"t": "items", "items": part})
-        self._channel.send({"t": "collected", "count": len(items), "deselected": self._deselected})
+            self._channel.send({"t": "items", "items": describe(items[first : first + PART])})
+        event = {"t": "collected", "count": len(items), "deselected": self._deselected}
+        if self._whole is not None:
+            event["whole"] = self._whole
+        self._channel.send(event)
+
+    def _send_files(self, units):
+        for first in range(0, len(units), PART):
+            part = [[unit.id, unit.size()] for unit in units[first : first + PART]]
+            self._channel.send({"t": "files", "files": part})
+        self._channel.send({"t": "listed", "count": len(units)})
+
+    def _make(self, place):
+        """Make the items of a file and tell them."""
+        self._channel.send_lines('{"t":"making","f":%d}\n' % place)
+        self._deselected = 0
+        items = self._stream.make(place)
+        for first in range(0, max(len(items), 1), PART):
+            part = describe(items[first : first + PART])
+            event = {"t": "made", "f": place, "items": part, "last": first + PART >= len(items)}
+            if event["last"]:
+                event["deselected"] = self._deselected
+            self._channel.send(event)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
@@ -261,14 +300,25 @@ def _where(excinfo):
     return "KeyboardInterrupt" if crash is None else "KeyboardInterrupt at %s:%s" % (crash.path, crash.lineno)
 
 
-def describe(item):
-    """How the collection names an item: id, length of its scope in bytes, and its group if it has one."""
-    nodeid = item.nodeid
-    scope = getattr(item.parent, "nodeid", "") or nodeid
-    if not nodeid.startswith(scope):
-        scope = nodeid
-    length = len(scope) if scope.isascii() else len(scope.encode("utf-8", "replace"))
-    groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in item.iter_markers("xdist_group")}
-    if groups:
-        return [nodeid, length, "_".join(sorted(groups))]
-    return [nodeid, length]
+def describe(items):
+    """How the collection names items: each by its id, the length of its scope in bytes, and its group if it has one."""
+    groups_of_parents = {}
+    described = []
+    for item in items:
+        parent = item.parent
+        if parent not in groups_of_parents:
+            groups_of_parents[parent] = _groups(parent.iter_markers(GROUP)) if parent is not None else set()
+        groups = groups_of_parents[parent]
+        if item.own_markers:
+            groups = groups | _groups(mark for mark in item.own_markers if mark.name == GROUP)
+        nodeid = item.nodeid
+        scope = getattr(parent, "nodeid", "") or nodeid
+        if not nodeid.startswith(scope):
+            scope = nodeid
+        length = len(scope) if scope.isascii() else len(scope.encode("utf-8", "replace"))
+        described.append([nodeid, length, "_".join(sorted(groups))] if groups else [nodeid, length])
+    return described
+
+
+def _groups(marks):
+    return {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}
