@@ -2,10 +2,13 @@
 //!
 //! Pure: bytes of a line in, a [`WorkerEvent`] out, or the sentence that says how the line broke the protocol.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::line::{Message, StageWord};
-use crate::model::{Durations, TestEnd, WarningReport, WarningStage};
+use super::line::{FileLine, ItemLine, Message, StageWord};
+use crate::model::{Durations, Item, TestEnd, TestFile, WarningReport, WarningStage};
 use crate::wire::WorkerEvent;
 
 /// The version of the worker protocol that this agent speaks.
@@ -41,8 +44,10 @@ pub(super) enum Stage {
     Starting,
     /// Ready, and collecting.
     Collecting,
-    /// Between tests; the number of items collected.
+    /// Between tests.
     Idle,
+    /// Making the items of this file.
+    Making(u32),
     /// In this item.
     Running(u32),
     /// In this item, which waits in its teardown to know what comes next.
@@ -55,16 +60,33 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Conversation {
     stage: Stage,
+    /// Whether it was asked to list files.
+    streams: bool,
+    /// How many items it has told of, collected or made.
     items: u32,
-}
-
-impl Default for Conversation {
-    fn default() -> Self {
-        Self { stage: Stage::Starting, items: 0 }
-    }
+    files: Vec<Arc<str>>,
+    /// The same, to find one that is named twice, until the listing is complete.
+    listing: HashSet<Arc<str>>,
+    /// What has come of the items of the file that it is making.
+    made: Vec<Item>,
+    /// Bytes of the lines that they came in.
+    made_bytes: usize,
 }
 
 impl Conversation {
+    /// `streams`: whether the worker was asked to list files and make their items when told to.
+    pub(super) fn new(streams: bool) -> Self {
+        Self {
+            stage: Stage::Starting,
+            streams,
+            items: 0,
+            files: Vec::new(),
+            listing: HashSet::new(),
+            made: Vec::new(),
+            made_bytes: 0,
+        }
+    }
+
     /// Where the worker is.
     pub(super) fn stage(&self) -> Stage {
         self.stage
@@ -74,76 +96,111 @@ impl Conversation {
     pub(super) fn running(&self) -> Option<u32> {
         match self.stage {
             Stage::Running(item) | Stage::Waiting(item) => Some(item),
-            Stage::Starting | Stage::Collecting | Stage::Idle | Stage::Finished => None,
+            Stage::Starting
+            | Stage::Collecting
+            | Stage::Idle
+            | Stage::Making(_)
+            | Stage::Finished => None,
         }
     }
 
-    /// Takes the next line, without its newline.
-    pub(super) fn accept(&mut self, line: &[u8]) -> Result<WorkerEvent, ProtocolError> {
+    /// The file whose items are being made.
+    pub(super) fn making(&self) -> Option<u32> {
+        match self.stage {
+            Stage::Making(file) => Some(file),
+            _other => None,
+        }
+    }
+
+    /// The framework's id of that file.
+    pub(super) fn making_id(&self) -> Option<&str> {
+        self.files.get(self.making()? as usize).map(|id| &**id)
+    }
+
+    /// Takes the next line, without its newline; `None` if its event is complete with a later line.
+    pub(super) fn accept(&mut self, line: &[u8]) -> Result<Option<WorkerEvent>, ProtocolError> {
         let message = serde_json::from_slice(line).map_err(|error| ProtocolError::Line {
             problem: error.to_string(),
             line: shown(line),
         })?;
-        self.step(message)
-    }
-
-    fn step(&mut self, message: Message) -> Result<WorkerEvent, ProtocolError> {
         if self.stage == Stage::Finished {
             return Err(ProtocolError::Order("a message after `finished`".to_owned()));
         }
-        match message {
+        self.step(message, line.len())
+    }
+
+    /// Takes the message of a line of so many bytes.
+    fn step(
+        &mut self,
+        message: Message,
+        bytes: usize,
+    ) -> Result<Option<WorkerEvent>, ProtocolError> {
+        let event = match message {
             Message::Ready(ready) => {
                 self.expect("ready", Stage::Starting)?;
                 if ready.protocol != VERSION {
                     return Err(ProtocolError::Version(ready.protocol));
                 }
                 self.stage = Stage::Collecting;
-                Ok(WorkerEvent::Ready(ready.into()))
+                WorkerEvent::Ready(ready.into())
             }
-            Message::Collect(report) => Ok(WorkerEvent::CollectReport(report.into())),
+            Message::Collect(report) => WorkerEvent::CollectReport(report.into()),
             Message::Items { items } => {
-                self.expect("items", Stage::Collecting)?;
-                let count = u32::try_from(items.len())
-                    .ok()
-                    .and_then(|count| self.items.checked_add(count))
-                    .ok_or_else(|| ProtocolError::Order("more than 2^32 items".to_owned()))?;
-                self.items = count;
-                Ok(WorkerEvent::Items(items.into_iter().map(|item| item.0).collect()))
+                self.expect_collecting("items")?;
+                self.items = sum(self.items, items.len(), "items")?;
+                WorkerEvent::Items(items.into_iter().map(|item| item.0).collect())
             }
-            Message::Collected { count, deselected } => {
-                self.expect("collected", Stage::Collecting)?;
-                if count != self.items {
-                    let problem = format!("`collected` counts {count} items, {} came", self.items);
-                    return Err(ProtocolError::Order(problem));
-                }
+            Message::Collected { count, deselected, whole } => {
+                self.expect_collecting("collected")?;
+                expect_sum("collected", count, self.items, "items")?;
                 self.stage = Stage::Idle;
-                Ok(WorkerEvent::Collected { count, deselected, whole: None })
+                WorkerEvent::Collected { count, deselected, whole }
+            }
+            Message::Files { files } => {
+                self.expect_listing("files")?;
+                WorkerEvent::Files(self.list(files)?)
+            }
+            Message::Listed { count } => {
+                self.expect_listing("listed")?;
+                self.end_listing(count)?
+            }
+            Message::Making { f } => {
+                self.expect("making", Stage::Idle)?;
+                self.begin_making(f)?
+            }
+            Message::Made { f, items, last, deselected } => {
+                self.expect("made", Stage::Making(f))?;
+                self.take_made(items, bytes)?;
+                if !last {
+                    return Ok(None);
+                }
+                self.end_making(f, deselected)
             }
             Message::Start { i } => {
                 self.expect("start", Stage::Idle)?;
                 self.stage = Stage::Running(i);
-                Ok(WorkerEvent::Started { item: i })
+                WorkerEvent::Started { item: i }
             }
             Message::Report(report) => {
                 let item = report.i;
                 self.expect_running("report", item)?;
-                Ok(WorkerEvent::Report { item, report: report.into() })
+                WorkerEvent::Report { item, report: report.into() }
             }
             Message::Ran { i, d } => {
                 self.expect("ran", Stage::Running(i))?;
                 self.stage = Stage::Waiting(i);
-                Ok(WorkerEvent::Ran { item: i, duration: d })
+                WorkerEvent::Ran { item: i, duration: d }
             }
             Message::Halted { i } => {
                 self.expect_running("halted", i)?;
-                Ok(WorkerEvent::Halted { item: i })
+                WorkerEvent::Halted { item: i }
             }
             Message::End { i, o, d: [setup, call, teardown], s } => {
                 self.expect_running("end", i)?;
                 self.stage = Stage::Idle;
                 let durations = Durations { setup, call, teardown };
                 let end = TestEnd { outcome: o.into(), durations, started: s };
-                Ok(WorkerEvent::Ended { item: i, end })
+                WorkerEvent::Ended { item: i, end }
             }
             Message::Warning { stage, id, location, text } => {
                 let stage = match stage {
@@ -151,10 +208,10 @@ impl Conversation {
                     StageWord::Collect => WarningStage::Collect,
                     StageWord::Run => WarningStage::Run,
                 };
-                Ok(WorkerEvent::Warning(WarningReport { stage, id, location, text }))
+                WorkerEvent::Warning(WarningReport { stage, id, location, text })
             }
             Message::Stopping { reason, exit_code, kind } => {
-                Ok(WorkerEvent::Stopping { reason, exit_code, kind: kind.into() })
+                WorkerEvent::Stopping { reason, exit_code, kind: kind.into() }
             }
             Message::Finished { exit_code, conclude } => {
                 if let Some(item) = self.running() {
@@ -163,12 +220,88 @@ impl Conversation {
                 }
                 self.stage = Stage::Finished;
                 let conclude = conclude.filter(|value| !value.is_null());
-                Ok(WorkerEvent::Finished {
+                WorkerEvent::Finished {
                     exit_code,
                     conclude: conclude.map(|value| value.to_string()),
-                })
+                }
             }
+        };
+        Ok(Some(event))
+    }
+
+    /// Takes a part of the listing of files.
+    fn list(&mut self, lines: Vec<FileLine>) -> Result<Vec<TestFile>, ProtocolError> {
+        let files: Vec<TestFile> = lines.into_iter().map(TestFile::from).collect();
+        for TestFile { id, .. } in &files {
+            if !self.listing.insert(id.clone()) {
+                return Err(ProtocolError::Order(format!("`files` names `{id}` twice")));
+            }
+            self.files.push(id.clone());
         }
+        Ok(files)
+    }
+
+    fn end_listing(&mut self, count: u32) -> Result<WorkerEvent, ProtocolError> {
+        let listed = sum(0, self.files.len(), "files")?;
+        expect_sum("listed", count, listed, "files")?;
+        self.listing = HashSet::new();
+        self.stage = Stage::Idle;
+        Ok(WorkerEvent::Listed { count })
+    }
+
+    fn begin_making(&mut self, file: u32) -> Result<WorkerEvent, ProtocolError> {
+        let listed = self.files.len();
+        if file as usize >= listed {
+            let problem = format!("`making` of file {file} where it listed {listed} files");
+            return Err(ProtocolError::Order(problem));
+        }
+        self.stage = Stage::Making(file);
+        Ok(WorkerEvent::Making { file })
+    }
+
+    /// Takes a part of the items of the file that is being made, which came in a line of so many bytes.
+    fn take_made(&mut self, items: Vec<ItemLine>, bytes: usize) -> Result<(), ProtocolError> {
+        sum(self.items, self.made.len() + items.len(), "items")?;
+        // They go to the controller in one message, which is no longer than the lines.
+        self.made_bytes += bytes;
+        if self.made_bytes > LONGEST_LINE {
+            let id = self.making_id().unwrap_or_default();
+            let problem = format!("`made` of {id} is more than {LONGEST_LINE} bytes in all");
+            return Err(ProtocolError::Order(problem));
+        }
+        self.made.extend(items.into_iter().map(|item| item.0));
+        Ok(())
+    }
+
+    fn end_making(&mut self, file: u32, deselected: u32) -> WorkerEvent {
+        let items = std::mem::take(&mut self.made);
+        self.made_bytes = 0;
+        let first = self.items;
+        self.items += u32::try_from(items.len()).expect("the sum was checked part by part");
+        self.stage = Stage::Idle;
+        WorkerEvent::Made { file, first, items, deselected }
+    }
+
+    /// A part or the end of a whole collection may come now.
+    fn expect_collecting(&self, what: &str) -> Result<(), ProtocolError> {
+        self.expect(what, Stage::Collecting)?;
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        Err(ProtocolError::Order(format!("`{what}` after `files`")))
+    }
+
+    /// A part or the end of a listing of files may come now.
+    fn expect_listing(&self, what: &str) -> Result<(), ProtocolError> {
+        self.expect(what, Stage::Collecting)?;
+        let problem = if !self.streams {
+            format!("`{what}` where it was asked to collect everything")
+        } else if self.items > 0 {
+            format!("`{what}` after `items`")
+        } else {
+            return Ok(());
+        };
+        Err(ProtocolError::Order(problem))
     }
 
     fn expect(&self, what: &str, stage: Stage) -> Result<(), ProtocolError> {
@@ -193,10 +326,27 @@ impl Conversation {
             Stage::Starting => "not ready yet".to_owned(),
             Stage::Collecting => "collecting".to_owned(),
             Stage::Idle => "between tests".to_owned(),
+            Stage::Making(file) => format!("making the items of file {file}"),
             Stage::Running(item) | Stage::Waiting(item) => format!("in item {item}"),
             Stage::Finished => "finished".to_owned(),
         }
     }
+}
+
+/// How many there are with `more`; they are numbered in 32 bits.
+fn sum(known: u32, more: usize, what: &str) -> Result<u32, ProtocolError> {
+    u32::try_from(more)
+        .ok()
+        .and_then(|more| known.checked_add(more))
+        .ok_or_else(|| ProtocolError::Order(format!("more than 2^32 {what}")))
+}
+
+/// The last part says how many there are in all.
+fn expect_sum(message: &str, count: u32, came: u32, what: &str) -> Result<(), ProtocolError> {
+    if count == came {
+        return Ok(());
+    }
+    Err(ProtocolError::Order(format!("`{message}` counts {count} {what}, {came} came")))
 }
 
 /// The beginning of a line, fit to be shown.

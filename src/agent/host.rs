@@ -165,9 +165,9 @@ impl Host {
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
-            ToAgent::Make { .. } => {}
-            ToAgent::Withdraw { worker, items, files: _ } => {
-                self.order(worker, Order::Withdraw(items))
+            ToAgent::Make { worker, files, run } => self.order(worker, Order::Make { files, run }),
+            ToAgent::Withdraw { worker, items, files } => {
+                self.order(worker, Order::Withdraw { items, files });
             }
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
 
-use crate::model::{CollectReport, Item, Outcome, Phase, PhaseReport, Section, WorkerInfo};
+use crate::model::{
+    CollectReport, Item, Outcome, Phase, PhaseReport, Section, TestFile, WorkerInfo,
+};
 use crate::wire::StopKind;
 
 #[derive(Debug, Deserialize)]
@@ -19,6 +21,24 @@ pub(super) enum Message {
     },
     Collected {
         count: u32,
+        deselected: u32,
+        #[serde(default)]
+        whole: Option<String>,
+    },
+    Files {
+        files: Vec<FileLine>,
+    },
+    Listed {
+        count: u32,
+    },
+    Making {
+        f: u32,
+    },
+    Made {
+        f: u32,
+        items: Vec<ItemLine>,
+        last: bool,
+        #[serde(default)]
         deselected: u32,
     },
     Start {
@@ -138,6 +158,16 @@ impl<'de> Deserialize<'de> for ItemLine {
             return Err(D::Error::custom(format!("no scope of {scope_len} bytes in `{id}`")));
         }
         Ok(Self(Item { id, scope_len, group }))
+    }
+}
+
+/// `[id, size]`.
+#[derive(Debug, Deserialize)]
+pub(super) struct FileLine(Arc<str>, u64);
+
+impl From<FileLine> for TestFile {
+    fn from(FileLine(id, size): FileLine) -> Self {
+        Self { id, size }
     }
 }
 

@@ -1,31 +1,67 @@
-//! The queue of one worker: what it has been given and has not begun.
+//! The queue of one worker: what it has been given and has not begun: items to run, and files whose items it is to make.
 //!
 //! The head of the queue stands in a `SOCK_SEQPACKET` socket, of which the worker reads one message when it is about to
 //! act on it. The agent keeps a copy of the worker's end and takes messages back by reading them itself: the kernel
 //! gives each message to one reader only, so taking back is atomic and instant however long the running test takes,
 //! and the worker needs no thread.
+//!
+//! Nothing stands behind a file in the socket: what the worker does after it has made its items is decided when it has, and
+//! its own items may come first.
 
 use std::collections::{HashSet, VecDeque};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
-/// worker gets through while the agent is busy: 64 of the quickest tests are some 10 ms.
-const WINDOW: usize = 64;
+/// worker gets through while the agent is busy or rests: 64 of the quickest tests are some 5 ms.
+const WINDOW: usize = 128;
+
+/// At how many messages the socket is filled up again, several in one go.
+const LOW: usize = WINDOW / 2;
 
 /// Longer than any message that is sent.
 const LONGEST: usize = 64;
 
-/// How the message that hands out an item begins.
-const RUN: &[u8] = br#"{"run":"#;
+/// Something that a worker is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// Run this item.
+    Item(u32),
+    /// Make the items of this file.
+    File(u32),
+}
 
-/// The item that a message hands out, if it does.
-fn item_of(message: &[u8]) -> Option<u32> {
-    let number = message.strip_prefix(RUN)?.strip_suffix(b"}")?;
-    std::str::from_utf8(number).ok()?.parse().ok()
+impl Entry {
+    const RUN: &[u8] = br#"{"run":"#;
+    const MAKE: &[u8] = br#"{"make":"#;
+
+    /// What a message hands out, if it does.
+    fn of(message: &[u8]) -> Option<Self> {
+        let message = message.strip_suffix(b"}")?;
+        let number = |digits| std::str::from_utf8(digits).ok()?.parse().ok();
+        if let Some(item) = message.strip_prefix(Self::RUN) {
+            number(item).map(Self::Item)
+        } else {
+            number(message.strip_prefix(Self::MAKE)?).map(Self::File)
+        }
+    }
+
+    /// The message that hands it out, written to the buffer.
+    fn message(self, buffer: &mut [u8; LONGEST]) -> &[u8] {
+        let (beginning, number) = match self {
+            Self::Item(item) => (Self::RUN, item),
+            Self::File(file) => (Self::MAKE, file),
+        };
+        let mut left = &mut buffer[..];
+        left.write_all(beginning)
+            .and_then(|()| write!(left, "{number}}}"))
+            .expect("a message is shorter than the longest");
+        let unused = left.len();
+        &buffer[..LONGEST - unused]
+    }
 }
 
 /// The message that ends a halt.
@@ -49,13 +85,25 @@ impl Close {
     }
 }
 
+/// What stands at the head of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// A test to run.
+    Test,
+    /// A file whose tests are to be made.
+    File,
+}
+
 /// The queue of one worker.
 #[derive(Debug)]
 pub(super) struct Queue {
     ours: OwnedFd,
     theirs: OwnedFd,
-    waiting: VecDeque<u32>,
-    sent: VecDeque<u32>,
+    waiting: VecDeque<Entry>,
+    sent: VecDeque<Entry>,
+    /// Files whose items are not put into the queue when they are made.
+    only_made: HashSet<u32>,
+    making: Option<u32>,
     close: Option<Close>,
     closed: bool,
     halted: bool,
@@ -72,6 +120,8 @@ impl Queue {
             theirs,
             waiting: VecDeque::new(),
             sent: VecDeque::new(),
+            only_made: HashSet::new(),
+            making: None,
             close: None,
             closed: false,
             halted: false,
@@ -79,9 +129,20 @@ impl Queue {
         Ok((queue, inherited))
     }
 
-    /// Whether the worker has been given something it has not begun.
-    pub(super) fn has_work(&self) -> bool {
-        !self.halted && (!self.sent.is_empty() || !self.waiting.is_empty())
+    /// What the worker is to begin next, if it has been given something.
+    pub(super) fn work(&self) -> Option<Work> {
+        if self.halted {
+            return None;
+        }
+        self.sent.front().or(self.waiting.front()).map(|entry| match entry {
+            Entry::Item(_) => Work::Test,
+            Entry::File(_) => Work::File,
+        })
+    }
+
+    /// Whether the worker can go on for a while without hearing from the agent.
+    pub(super) fn is_well_filled(&self) -> bool {
+        self.sent.len() > LOW
     }
 
     /// How the worker has been told to end, if it has.
@@ -91,7 +152,18 @@ impl Queue {
 
     /// Adds items to the end.
     pub(super) fn push(&mut self, items: impl IntoIterator<Item = u32>) -> io::Result<()> {
-        self.waiting.extend(items);
+        self.waiting.extend(items.into_iter().map(Entry::Item));
+        self.pump()
+    }
+
+    /// Adds files to the end. With `run`, the items of each are to be run at once when they are made.
+    pub(super) fn push_files(&mut self, files: &[u32], run: bool) -> io::Result<()> {
+        for file in files {
+            self.waiting.push_back(Entry::File(*file));
+            if !run {
+                self.only_made.insert(*file);
+            }
+        }
         self.pump()
     }
 
@@ -100,30 +172,72 @@ impl Queue {
     /// # Errors
     /// `Ok(false)` if the item is not what the worker was to begin next.
     pub(super) fn began(&mut self, item: u32) -> io::Result<bool> {
-        if self.sent.front() != Some(&item) {
+        if self.sent.front() != Some(&Entry::Item(item)) {
             return Ok(false);
         }
         self.sent.pop_front();
-        self.pump()?;
+        if !self.is_well_filled() {
+            self.pump()?;
+        }
         Ok(true)
     }
 
-    /// Takes back those of the items that the worker has not read yet, and names them.
-    pub(super) fn withdraw(&mut self, items: &[u32]) -> io::Result<Vec<u32>> {
-        let wanted: HashSet<u32> = items.iter().copied().collect();
-        let mut taken = Vec::new();
-        if self.sent.iter().any(|item| wanted.contains(item)) {
+    /// The worker reports that it begins to make the items of a file: it must be the head.
+    ///
+    /// `false` if the file is not what the worker was to begin next.
+    pub(super) fn making(&mut self, file: u32) -> bool {
+        if self.sent.front() != Some(&Entry::File(file)) {
+            return false;
+        }
+        self.sent.pop_front();
+        self.making = Some(file);
+        true
+    }
+
+    /// The worker has made `count` items of the file that it was making, numbered from `first` on: unless they are only to
+    /// become known, they are what it runs next.
+    pub(super) fn made(&mut self, first: u32, count: usize) -> io::Result<()> {
+        if let Some(file) = self.making.take()
+            && !self.only_made.remove(&file)
+            && self.close != Some(Close::Interrupt)
+        {
+            let rest = std::mem::take(&mut self.waiting);
+            self.waiting.extend((first..).take(count).map(Entry::Item));
+            self.waiting.extend(rest);
+        }
+        self.pump()
+    }
+
+    /// Takes back those of the items and of the files that the worker has not read yet, and names them.
+    pub(super) fn withdraw(
+        &mut self,
+        items: &[u32],
+        files: &[u32],
+    ) -> io::Result<(Vec<u32>, Vec<u32>)> {
+        let items: HashSet<u32> = items.iter().copied().collect();
+        let files: HashSet<u32> = files.iter().copied().collect();
+        let wanted = |entry: &Entry| match entry {
+            Entry::Item(item) => items.contains(item),
+            Entry::File(file) => files.contains(file),
+        };
+        if self.sent.iter().any(wanted) {
             self.take_back()?;
         }
-        self.waiting.retain(|item| {
-            let take = wanted.contains(item);
-            if take {
-                taken.push(*item);
+        let (mut items_back, mut files_back) = (Vec::new(), Vec::new());
+        self.waiting.retain(|entry| {
+            let take = wanted(entry);
+            match entry {
+                Entry::Item(item) if take => items_back.push(*item),
+                Entry::File(file) if take => files_back.push(*file),
+                Entry::Item(_) | Entry::File(_) => {}
             }
             !take
         });
+        for file in &files_back {
+            self.only_made.remove(file);
+        }
         self.pump()?;
-        Ok(taken)
+        Ok((items_back, files_back))
     }
 
     /// Closes the queue behind what it holds, or, to interrupt, in place of it.
@@ -170,15 +284,15 @@ impl Queue {
                 // No message is empty: this is the end of a stream that the worker's tests have shut down.
                 [] => return Err(io::ErrorKind::BrokenPipe.into()),
                 message if message == RESUME => resume = true,
-                message => match item_of(message) {
-                    Some(item) => back.push_back(item),
+                message => match Entry::of(message) {
+                    Some(entry) => back.push_back(entry),
                     None => self.closed = false,
                 },
             }
         }
         // Both stand in the order they were sent, so one pass tells what the worker has.
         let mut missing = back.iter().copied().peekable();
-        self.sent.retain(|item| missing.next_if_eq(item).is_none());
+        self.sent.retain(|entry| missing.next_if_eq(entry).is_none());
         back.append(&mut self.waiting);
         self.waiting = back;
         if resume {
@@ -189,23 +303,31 @@ impl Queue {
     }
 
     fn pump(&mut self) -> io::Result<()> {
-        while !self.halted && self.sent.len() < WINDOW {
-            let Some(item) = self.waiting.front().copied() else {
-                break;
-            };
-            if !self.put(&[RUN, item.to_string().as_bytes(), b"}"].concat())? {
+        let mut buffer = [0; LONGEST];
+        while !self.halted
+            && self.sent.len() < WINDOW
+            && !self.is_behind_a_file()
+            && let Some(entry) = self.waiting.front().copied()
+        {
+            if !self.put(entry.message(&mut buffer))? {
                 return Ok(());
             }
             self.waiting.pop_front();
-            self.sent.push_back(item);
+            self.sent.push_back(entry);
         }
         if let Some(close) = self.close
             && !self.closed
             && self.waiting.is_empty()
+            && !self.is_behind_a_file()
         {
             self.closed = self.put(close.message())?;
         }
         Ok(())
+    }
+
+    /// Whether what is sent now would stand behind a file whose items are not made.
+    fn is_behind_a_file(&self) -> bool {
+        self.making.is_some() || matches!(self.sent.back(), Some(Entry::File(_)))
     }
 
     /// Sends one message; `false` if the socket is full, which the next [`began`](Self::began) mends.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::conversation::Stage;
-use super::queue::Close;
+use super::queue::{Close, Work};
 use crate::model::Deadlines;
 
 /// A point in time after which the worker is ended, and why.
@@ -20,11 +20,12 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// The sentence for the death notice.
-    pub(super) fn cause(&self) -> String {
+    /// The sentence for the death notice; `file`: what the worker collects, where that is one file.
+    pub(super) fn cause(&self, file: Option<&str>) -> String {
         let Self { what, limit, is_test, .. } = self;
         let within = if *is_test { "of" } else { "within" };
-        format!("{what} {within} {}", seconds(*limit))
+        let file = file.map_or_else(String::new, |file| format!(" {file}"));
+        format!("{what}{file} {within} {}", seconds(*limit))
     }
 }
 
@@ -35,6 +36,7 @@ pub(super) struct Watch {
     stage: Stage,
     stage_since: Instant,
     test_since: Instant,
+    work: Option<Work>,
     work_since: Option<Instant>,
     close_since: Option<Instant>,
     interrupt_since: Option<Instant>,
@@ -48,6 +50,7 @@ impl Watch {
             stage: Stage::Starting,
             stage_since: now,
             test_since: now,
+            work: None,
             work_since: None,
             close_since: None,
             interrupt_since: None,
@@ -59,12 +62,12 @@ impl Watch {
         now.saturating_duration_since(self.stage_since)
     }
 
-    /// Takes note of how things are now: the worker's stage, whether it has work it has not begun, and how it
-    /// was told to end, if it was.
+    /// Takes note of how things are now: the worker's stage, what it is to begin next, and how it was told to end,
+    /// if it was.
     pub(super) fn note(
         &mut self,
         stage: Stage,
-        has_work: bool,
+        work: Option<Work>,
         close: Option<Close>,
         now: Instant,
     ) {
@@ -76,7 +79,8 @@ impl Watch {
             self.stage = stage;
             self.stage_since = now;
         }
-        keep(&mut self.work_since, has_work, now);
+        self.work = work;
+        keep(&mut self.work_since, work.is_some(), now);
         keep(&mut self.close_since, close.is_some(), now);
         keep(&mut self.interrupt_since, close == Some(Close::Interrupt), now);
     }
@@ -103,14 +107,22 @@ impl Watch {
             (Stage::Starting, None) => {
                 due(self.stage_since, limits.startup, "it did not introduce itself")
             }
-            (Stage::Collecting, None) => {
+            (Stage::Making(_), Some(since)) => due(
+                since.max(self.stage_since),
+                limits.shutdown,
+                "it did not heed the interrupt while it collected",
+            ),
+            (Stage::Collecting | Stage::Making(_), None) => {
                 due(self.stage_since, limits.collect, "it did not finish collecting")
             }
             (Stage::Idle, _) => match (self.work_since, self.close_since) {
                 (Some(since), _) => due(
                     since.max(self.stage_since),
                     limits.begin,
-                    "it did not begin the test it was given",
+                    match self.work {
+                        Some(Work::File) => "it did not begin to collect the file it was given",
+                        Some(Work::Test) | None => "it did not begin the test it was given",
+                    },
                 ),
                 (None, Some(since)) => {
                     due(since.max(self.stage_since), limits.shutdown, "it did not end its session")
@@ -162,16 +174,16 @@ mod tests {
         let mut watch = Watch::new(limits(), start);
         assert_eq!(watch.due().unwrap().at, start + limits().startup);
 
-        watch.note(Stage::Collecting, false, None, after(1));
+        watch.note(Stage::Collecting, None, None, after(1));
         assert_eq!(watch.due().unwrap().at, after(1) + limits().collect);
 
-        watch.note(Stage::Idle, false, None, after(2));
+        watch.note(Stage::Idle, None, None, after(2));
         assert_eq!(watch.due(), None, "an idle worker without work may wait for ever");
 
-        watch.note(Stage::Idle, true, None, after(3));
+        watch.note(Stage::Idle, Some(Work::Test), None, after(3));
         assert_eq!(watch.due().unwrap().at, after(3) + limits().begin);
 
-        watch.note(Stage::Running(0), true, None, after(4));
+        watch.note(Stage::Running(0), Some(Work::Test), None, after(4));
         let due = watch.due().unwrap();
         assert_eq!((due.at, due.is_test), (after(9), true));
     }
@@ -181,12 +193,12 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut watch = Watch::new(limits(), start);
-        watch.note(Stage::Running(0), false, None, after(1));
-        watch.note(Stage::Waiting(0), false, None, after(2));
+        watch.note(Stage::Running(0), None, None, after(1));
+        watch.note(Stage::Waiting(0), None, None, after(2));
         assert_eq!(watch.due(), None);
-        watch.note(Stage::Waiting(0), false, Some(Close::Finish), after(100));
+        watch.note(Stage::Waiting(0), None, Some(Close::Finish), after(100));
         assert_eq!(watch.due().unwrap().at, after(105));
-        watch.note(Stage::Running(1), false, None, after(200));
+        watch.note(Stage::Running(1), None, None, after(200));
         assert_eq!(watch.due().unwrap().at, after(205), "the next test has a time of its own");
     }
 
@@ -194,9 +206,9 @@ mod tests {
     fn a_closed_idle_worker_has_to_end() {
         let start = Instant::now();
         let mut watch = Watch::new(limits(), start);
-        watch.note(Stage::Idle, false, Some(Close::Finish), start);
+        watch.note(Stage::Idle, None, Some(Close::Finish), start);
         let due = watch.due().unwrap();
-        assert_eq!(due.cause(), "it did not end its session within 60 s");
+        assert_eq!(due.cause(None), "it did not end its session within 60 s");
     }
 
     #[test]
@@ -204,9 +216,36 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut watch = Watch::new(limits(), start);
-        watch.note(Stage::Collecting, false, Some(Close::Finish), after(1));
+        watch.note(Stage::Collecting, None, Some(Close::Finish), after(1));
         assert_eq!(watch.due().unwrap().at, after(1) + limits().collect, "it may finish in peace");
-        watch.note(Stage::Collecting, false, Some(Close::Interrupt), after(2));
+        watch.note(Stage::Collecting, None, Some(Close::Interrupt), after(2));
         assert_eq!(watch.due().unwrap().at, after(2) + limits().shutdown);
+    }
+
+    #[test]
+    fn a_file_is_made_within_the_time_to_collect_and_named_if_it_is_not() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = Watch::new(limits(), start);
+        watch.note(Stage::Idle, Some(Work::File), None, after(1));
+        let due = watch.due().unwrap();
+        assert_eq!(due.at, after(1) + limits().begin);
+        let told = due.cause(None);
+        assert_eq!(told, "it did not begin to collect the file it was given within 60 s");
+
+        watch.note(Stage::Making(3), Some(Work::Test), None, after(2));
+        let due = watch.due().unwrap();
+        assert_eq!((due.at, due.is_test), (after(2) + limits().collect, false));
+        let told = due.cause(Some("tests/test_x.py"));
+        assert!(told.starts_with("it did not finish collecting tests/test_x.py within "), "{told}");
+
+        watch.note(Stage::Making(4), None, None, after(3));
+        assert_eq!(watch.due().unwrap().at, after(3) + limits().collect, "each has its own time");
+
+        watch.note(Stage::Making(4), None, Some(Close::Interrupt), after(4));
+        let due = watch.due().unwrap();
+        assert_eq!(due.at, after(4) + limits().shutdown);
+        let told = due.cause(Some("test_x.py"));
+        assert!(told.starts_with("it did not heed the interrupt while it collected test_x.py"));
     }
 }

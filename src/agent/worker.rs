@@ -38,8 +38,10 @@ const CHANNEL_LOST: i32 = 70;
 pub(super) enum Order {
     /// Add items to the end of its queue.
     Run(Vec<u32>),
-    /// Take items back.
-    Withdraw(Vec<u32>),
+    /// Add files to the end of its queue, whose items it is to make, and to run if so said.
+    Make { files: Vec<u32>, run: bool },
+    /// Take items and files back.
+    Withdraw { items: Vec<u32>, files: Vec<u32> },
     /// Go on after a halt.
     Resume,
     /// Nothing more comes.
@@ -90,7 +92,7 @@ pub(super) async fn serve(
         watch: Watch::new(limits.deadlines, Instant::now()),
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
-        conversation: Conversation::default(),
+        conversation: Conversation::new(input.stream),
         sender,
         line: Vec::new(),
         broken: false,
@@ -193,7 +195,7 @@ impl Worker {
 
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
-        self.watch.note(self.conversation.stage(), queue.has_work(), queue.closed_by(), now);
+        self.watch.note(self.conversation.stage(), queue.work(), queue.closed_by(), now);
     }
 
     fn wake_at(&self) -> Option<Instant> {
@@ -223,7 +225,7 @@ impl Worker {
             // A stack dump first, where the framework has one.
             self.process.signal(Signal::SIGABRT);
             self.condemned = Some(Condemned {
-                cause: due.cause(),
+                cause: due.cause(self.conversation.making_id()),
                 is_test: due.is_test,
                 on_request: false,
                 until: Until::Killed(Instant::now() + LAST_WORDS),
@@ -256,12 +258,19 @@ impl Worker {
             Order::Run(items) => queue.push(items),
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
-            Order::Withdraw(items) => queue.withdraw(&items).map(|items| {
-                self.sender.worker(self.id, WorkerEvent::Withdrawn { items, files: Vec::new() });
-            }),
+            Order::Make { files, run } => queue.push_files(&files, run),
+            Order::Withdraw { items, files } => {
+                queue.withdraw(&items, &files).map(|(items, files)| {
+                    self.sender.worker(self.id, WorkerEvent::Withdrawn { items, files });
+                })
+            }
             Order::Stop(StopMode::AfterTest) => {
                 let done = queue.close(Close::Interrupt);
-                if matches!(self.conversation.stage(), Stage::Starting | Stage::Collecting) {
+                // No test can begin meanwhile: none stands behind a file in the queue.
+                if matches!(
+                    self.conversation.stage(),
+                    Stage::Starting | Stage::Collecting | Stage::Making(_)
+                ) {
                     self.process.signal(Signal::SIGINT);
                     self.interrupted = true;
                 }
@@ -302,20 +311,28 @@ impl Worker {
 
     fn accept(&mut self, line: &[u8]) {
         let event = match self.conversation.accept(line) {
-            Ok(event) => event,
+            Ok(Some(event)) => event,
+            Ok(None) => return,
             Err(error) => return self.break_off(error.to_string()),
         };
+        let queue = &mut self.process.queue;
         let followed = match &event {
-            WorkerEvent::Started { item } => self.process.queue.began(*item),
-            WorkerEvent::Halted { .. } => self.process.queue.halt().map(|()| true),
+            WorkerEvent::Started { item } => queue.began(*item),
+            WorkerEvent::Making { file } => Ok(queue.making(*file)),
+            WorkerEvent::Made { first, items, .. } => {
+                queue.made(*first, items.len()).map(|()| true)
+            }
+            WorkerEvent::Halted { .. } => queue.halt().map(|()| true),
             _other => Ok(true),
         };
         match followed {
             Ok(true) => self.sender.worker(self.id, event),
-            Ok(false) => self.break_off(
-                "it broke the worker protocol: it began an item that was not the next of its queue"
-                    .to_owned(),
-            ),
+            Ok(false) => {
+                let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
+                self.break_off(format!(
+                    "it broke the worker protocol: it began {what} that was not the next of its queue"
+                ));
+            }
             Err(error) => self.condemn(format!("its queue is broken: {error}")),
         }
     }
@@ -354,7 +371,7 @@ impl Worker {
         let death = Death {
             cause,
             running,
-            making: None,
+            making: self.conversation.making(),
             timed_out: self.condemned.as_ref().is_some_and(|condemned| condemned.is_test),
             on_request: match &self.condemned {
                 Some(condemned) => condemned.on_request,

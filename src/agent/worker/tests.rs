@@ -4,6 +4,8 @@ use super::*;
 use crate::model::Phase;
 use crate::wire::{FromAgent, Preamble, decode};
 
+mod files;
+
 /// What every worker of these tests can do.
 const PRELUDE: &str = r#"
 import json, mmap, os, signal, socket, sys, time
@@ -19,6 +21,17 @@ def ready(count=3):
     say("ready", protocol=1, pid=os.getpid(), executable="", runtime="", framework="", platform="", cwd="")
     say("items", items=[["t.py::%d" % i, 4] for i in range(count)])
     say("collected", count=count, deselected=0)
+def listed(*files):
+    say("ready", protocol=1, pid=os.getpid(), executable="", runtime="", framework="", platform="", cwd="")
+    say("files", files=[[file, 1] for file in files])
+    say("listed", count=len(files))
+made = 0
+def make(count):
+    global made
+    f = take()["make"]
+    say("making", f=f)
+    say("made", f=f, items=[["%d::%d" % (f, made + i), 1] for i in range(count)], last=True)
+    made += count
 def run():
     i = take()["run"]
     say("start", i=i)
@@ -63,30 +76,77 @@ fn play(script: &str, orders: Vec<Order>) -> Told {
 
 /// Runs the worker to its death; the orders stand in its queue from the beginning.
 fn play_within(script: &str, orders: Vec<Order>, limits: Limits) -> Told {
-    let command = WorkerCommand {
+    serve_command(&command(script), orders, limits)
+}
+
+fn command(script: &str) -> WorkerCommand {
+    WorkerCommand {
         program: "python3".into(),
         args: vec!["-SEc".into(), format!("{PRELUDE}\n{script}").into()],
         env: vec![],
         cwd: "/".into(),
         setup: "{}".to_owned(),
-    };
-    serve_command(&command, orders, limits)
+    }
 }
 
 fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) -> Told {
+    serve_with(command, orders, limits, |_event| None)
+}
+
+/// As [`play`], and what is said may be answered with an order.
+fn play_with(
+    script: &str,
+    orders: Vec<Order>,
+    answer: impl FnMut(&WorkerEvent) -> Option<Order>,
+) -> Told {
+    serve_with(&command(script), orders, Limits::default(), answer)
+}
+
+fn serve_with(
+    command: &WorkerCommand,
+    orders: Vec<Order>,
+    limits: Limits,
+    mut answer: impl FnMut(&WorkerEvent) -> Option<Order>,
+) -> Told {
     let sender = Sender::default();
     let (to_worker, inbox) = mpsc::unbounded_channel();
     for order in orders {
         to_worker.send(order).unwrap();
     }
+    let mut told = Vec::new();
+    let mut hear = || {
+        for event in events(&sender.queued()) {
+            if let Some(order) = answer(&event) {
+                to_worker.send(order).unwrap();
+            }
+            told.push(event);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let input = input();
         let serving = serve(WorkerId(0), command, &input, limits, sender.clone(), inbox);
-        tokio::time::timeout(PATIENCE, serving).await.expect("the worker is served to its end");
+        let listening = async {
+            loop {
+                hear();
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            served = tokio::time::timeout(PATIENCE, serving) => {
+                served.expect("the worker is served to its end");
+            }
+            () = listening => {}
+        }
     });
-    let written = sender.queued();
-    let mut bytes = written.strip_prefix(&Preamble::bytes()[..]).unwrap();
+    hear();
+    Told(told)
+}
+
+/// What stands in these bytes of the link.
+fn events(written: &[u8]) -> Vec<WorkerEvent> {
+    let greeting = Preamble::bytes();
+    let mut bytes = written.strip_prefix(&greeting[..]).unwrap_or(written);
     let mut told = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk() {
         let (frame, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
@@ -96,12 +156,12 @@ fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) ->
             other => panic!("{other:?}"),
         }
     }
-    Told(told)
+    told
 }
 
 fn input() -> WorkerInput {
     WorkerInput {
-        stream: false,
+        stream: true,
         lazy_import: false,
         run_id: uuid::Uuid::new_v4().to_string(),
         worker_count: 1,
@@ -177,11 +237,11 @@ fn a_worker_that_closes_its_events_is_ended() {
 
 #[test]
 fn a_worker_whose_tests_shut_its_queue_down_is_ended() {
-    // More than the socket holds, so that the next start is answered by putting another item in.
-    let script = "ready(100); i = take()['run']; queue.shutdown(socket.SHUT_RDWR); say('start', i=i)\nforever()";
-    let told = play(script, vec![Order::Run((0..100).collect())]);
+    // More than the socket holds, so that a start is answered by putting more items in.
+    let script = "ready(1000); [run() for _ in range(100)]; i = take()['run']
+queue.shutdown(socket.SHUT_RDWR); say('start', i=i)\nforever()";
+    let told = play(script, vec![Order::Run((0..1000).collect()), Order::Finish]);
     assert!(told.cause().starts_with("its queue is broken: "), "{}", told.cause());
-    assert_eq!(told.death().running, Some((0, None)));
 }
 
 #[test]

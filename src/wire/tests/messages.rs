@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::model::{
     CollectReport, Deadlines, Death, Durations, Ending, Item, NamedPython, Outcome, Phase,
-    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, WarningReport,
+    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, TestFile, WarningReport,
     WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
@@ -71,8 +71,18 @@ pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
 
 fn event() -> BoxedStrategy<WorkerEvent> {
     let item = any::<u32>;
-    let collected = (any::<u32>(), any::<u32>())
-        .prop_map(|(count, deselected)| WorkerEvent::Collected { count, deselected, whole: None });
+    let collected = (any::<u32>(), any::<u32>(), option::of(text()))
+        .prop_map(|(count, deselected, whole)| WorkerEvent::Collected { count, deselected, whole });
+    let file = (text(), any::<u64>()).prop_map(|(id, size)| TestFile { id: id.into(), size });
+    let made = (item(), item(), vec(collected_item(), 0..5), any::<u32>()).prop_map(
+        |(file, first, items, deselected)| WorkerEvent::Made { file, first, items, deselected },
+    );
+    let streaming = prop_oneof![
+        vec(file, 0..5).prop_map(WorkerEvent::Files),
+        item().prop_map(|count| WorkerEvent::Listed { count }),
+        item().prop_map(|file| WorkerEvent::Making { file }),
+        made,
+    ];
     let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)];
     let stopping = (text(), any::<Option<i32>>(), kind())
         .prop_map(|(reason, exit_code, kind)| WorkerEvent::Stopping { reason, exit_code, kind });
@@ -98,8 +108,7 @@ fn event() -> BoxedStrategy<WorkerEvent> {
         (item(), end()).prop_map(|(item, end)| WorkerEvent::Ended { item, end }),
         (stream, text()).prop_map(|(stream, text)| WorkerEvent::Output { stream, text }),
         (items(), items()).prop_map(|(items, files)| WorkerEvent::Withdrawn { items, files }),
-        any::<u32>().prop_map(|count| WorkerEvent::Listed { count }),
-        any::<u32>().prop_map(|file| WorkerEvent::Making { file }),
+        streaming,
     ]
     .boxed()
 }
@@ -152,13 +161,11 @@ fn deadlines() -> BoxedStrategy<Deadlines> {
 }
 
 fn input() -> BoxedStrategy<WorkerInput> {
-    let flags = any::<(bool, bool, bool, bool)>();
+    let flags = any::<[bool; 6]>();
     (text(), any::<u32>(), text(), words(), flags, any::<u32>(), any::<i32>(), any::<u32>())
         .prop_map(|(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
-            let (color, live_output, collect_only, halt_on_failure) = flags;
+            let [stream, lazy_import, color, live_output, collect_only, halt_on_failure] = flags;
             WorkerInput {
-                stream: false,
-                lazy_import: false,
                 run_id,
                 worker_count,
                 dist,
@@ -167,6 +174,8 @@ fn input() -> BoxedStrategy<WorkerInput> {
                 columns,
                 verbosity,
                 live_output,
+                stream,
+                lazy_import,
                 collect_only,
                 halt_on_failure,
                 seed,
@@ -299,12 +308,13 @@ fn death() -> BoxedStrategy<Death> {
         text().prop_map(Ending::Unknown),
     ];
     let running = option::of((any::<u32>(), option::of(phase())));
-    (ending, option::of(text()), running, any::<[bool; 3]>(), text())
-        .prop_map(|(ending, cause, running, [timed_out, on_request, finished], tail)| Death {
-            making: None,
+    let doing = (running, any::<Option<u32>>());
+    (ending, option::of(text()), doing, any::<[bool; 3]>(), text())
+        .prop_map(|(ending, cause, doing, [timed_out, on_request, finished], tail)| Death {
+            running: doing.0,
+            making: doing.1,
             ending,
             cause,
-            running,
             timed_out,
             on_request,
             finished,
