@@ -14,6 +14,7 @@ use super::output::{Output, Tail};
 use super::process::Process;
 use super::queue::Close;
 use super::sampler::Sampler;
+use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
 use crate::model::{Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
@@ -63,10 +64,11 @@ pub(super) async fn serve(
     command: &WorkerCommand,
     input: &WorkerInput,
     limits: Limits,
+    templates: &Templates,
     sender: Sender,
     orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let (process, pipes) = match Process::start(command, input) {
+    let (process, pipes) = match Process::start(command, input, templates).await {
         Ok(started) => started,
         Err(error) => {
             let why = format!(

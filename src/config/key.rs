@@ -22,6 +22,8 @@ pub enum Key {
     RestartBackoff,
     RestartBackoffMax,
     WorkerMemory,
+    Template,
+    Preload,
     Durations,
     Color,
     Verbosity,
@@ -41,7 +43,7 @@ pub enum Key {
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
@@ -55,6 +57,8 @@ impl Key {
         Self::RestartBackoff,
         Self::RestartBackoffMax,
         Self::WorkerMemory,
+        Self::Template,
+        Self::Preload,
         Self::Durations,
         Self::Color,
         Self::Verbosity,
@@ -88,6 +92,8 @@ impl Key {
             Self::RestartBackoff => "restart_backoff",
             Self::RestartBackoffMax => "restart_backoff_max",
             Self::WorkerMemory => "worker_memory",
+            Self::Template => "template",
+            Self::Preload => "preload",
             Self::Durations => "durations",
             Self::Color => "color",
             Self::Verbosity => "verbosity",

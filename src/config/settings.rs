@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::overrides::{Given, GivenValue};
 use super::value::{Automatic, Budget, ColorWhen, Limit, OptionalSpan, Size, Span, Value};
 use super::{ConfigError, Key, Origin, WorkerCount};
-use crate::model::{Deadlines, Dist};
+use crate::model::{Deadlines, Dist, Template};
 
 /// One value and where it was set.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +51,8 @@ pub(super) struct Settings {
     pub(super) restart_backoff: Setting<Duration>,
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
+    pub(super) template: Setting<Template>,
+    pub(super) preload: Setting<Vec<String>>,
     pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
@@ -195,6 +197,8 @@ impl Settings {
             Key::RestartBackoff => &mut self.restart_backoff,
             Key::RestartBackoffMax => &mut self.restart_backoff_max,
             Key::WorkerMemory => &mut self.worker_memory,
+            Key::Template => &mut self.template,
+            Key::Preload => &mut self.preload,
             Key::Durations => &mut self.durations,
             Key::Color => &mut self.color,
             Key::Verbosity => &mut self.verbosity,

@@ -114,6 +114,9 @@ pub enum FromAgent {
     /// A step that takes time, for people.
     Progress(String),
 
+    /// Something is not as the user may believe.
+    Notice(String),
+
     /// The suite can be run.
     Prepared(SuiteInfo),
 

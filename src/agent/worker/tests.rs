@@ -69,6 +69,7 @@ fn play_within(script: &str, orders: Vec<Order>, limits: Limits) -> Told {
         env: vec![],
         cwd: "/".into(),
         setup: "{}".to_owned(),
+        alone: None,
     };
     serve_command(&command, orders, limits)
 }
@@ -82,7 +83,9 @@ fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) ->
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let input = input();
-        let serving = serve(WorkerId(0), command, &input, limits, sender.clone(), inbox);
+        let templates = Templates::new(sender.clone());
+        let serving =
+            serve(WorkerId(0), command, &input, limits, &templates, sender.clone(), inbox);
         tokio::time::timeout(PATIENCE, serving).await.expect("the worker is served to its end");
     });
     let written = sender.queued();
