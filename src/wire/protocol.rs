@@ -114,9 +114,6 @@ pub enum FromAgent {
     /// A step that takes time, for people.
     Progress(String),
 
-    /// Something is not as the user may believe.
-    Notice(String),
-
     /// The suite can be run.
     Prepared(SuiteInfo),
 
@@ -136,6 +133,9 @@ pub enum FromAgent {
 
     /// I am.
     Pong(u64),
+
+    /// Something is not as the user may believe.
+    Notice(String),
 }
 
 /// Why a suite can not be run on a host.

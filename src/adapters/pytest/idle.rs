@@ -1,7 +1,8 @@
 //! An interpreter that says who it is and then goes on to be a template (`worker/template.py`), from which workers are forked.
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -27,6 +28,13 @@ pub(super) struct Warmth {
     pub(super) env: Vec<(OsString, Option<OsString>)>,
     /// The modules it imports beside pytest.
     pub(super) preload: Vec<String>,
+}
+
+/// Whether the kernel itself runs this file. Any other would be read by a shell in place of being refused.
+pub(super) fn can_begin(program: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = File::open(program).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && (magic.starts_with(b"#!") || magic == *b"\x7fELF")
 }
 
 /// A template on its way: it imports what it is to have.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::process::Command;
 
-use super::idle::{Idle, Warmth};
+use super::idle::{self, Idle, Warmth};
 
 /// The oldest Python and pytest that the worker runs on.
 const OLDEST_PYTHON: (u32, u32) = (3, 8);
@@ -262,7 +262,7 @@ pub(super) async fn ask(
         why,
     };
     let answered = async {
-        match warmth {
+        match warmth.filter(|_| idle::can_begin(&path)) {
             Some(warmth) => Ok(Idle::start(&path, root, warmth)
                 .await?
                 .map(|(idle, answer)| (Some(idle), answer))),

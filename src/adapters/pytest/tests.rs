@@ -1,5 +1,7 @@
 //! What the adapter gives the agent, with interpreters that are shell scripts.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::*;

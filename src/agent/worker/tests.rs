@@ -301,6 +301,7 @@ fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
         env: vec![],
         cwd: "/".into(),
         setup: String::new(),
+        alone: None,
     };
     let told = serve_command(&command, vec![], Limits::default());
     let Ending::NotStarted(why) = &told.death().ending else { panic!("{:?}", told.death()) };
