@@ -217,6 +217,7 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                 }
             }
             Ok(FromAgent::Progress(step)) => self.supervisor.do_send(HostNews::Progress(step)),
+            Ok(FromAgent::Notice(text)) => self.supervisor.do_send(HostNews::Notice(text)),
             Ok(FromAgent::Prepared(info)) => self.supervisor.do_send(HostNews::Prepared(info)),
             Ok(FromAgent::Refused(refusal)) => self.supervisor.do_send(HostNews::Refused(refusal)),
             Ok(FromAgent::Concluded { text, failure }) => {

@@ -137,6 +137,8 @@ pub struct FromHost(pub WorkerEvent);
 pub enum HostNews {
     /// A step that takes time.
     Progress(String),
+    /// Something is not as the user may believe.
+    Notice(String),
     /// The suite can be run.
     Prepared(SuiteInfo),
     /// The suite can not be run.

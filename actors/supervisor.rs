@@ -313,6 +313,7 @@ impl Handler<HostNews> for SupervisorActor {
     fn handle(&mut self, news: HostNews, _context: &mut Context<Self>) {
         match news {
             HostNews::Progress(step) => self.publish(RunEvent::Progress(step)),
+            HostNews::Notice(text) => self.publish(RunEvent::Notice(text)),
             HostNews::Prepared(info) => {
                 let Host::Preparing(host) = &self.host else {
                     return;

@@ -180,7 +180,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
-        None => policy(&config.policy, config.workers.len(), Arc::default()),
+        None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
     let core = Scheduler::new(policy, &expected);
 

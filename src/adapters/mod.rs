@@ -12,8 +12,11 @@ use thiserror::Error;
 use crate::model::{Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 
 pub mod pytest;
+mod tie;
 
-use pytest::{Pytest, PytestError};
+use pytest::{Idle, Pytest, PytestError};
+
+pub(crate) use tie::tie_to_parent;
 
 /// How a worker process is started, apart from the descriptors of the worker protocol, which the agent adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,19 @@ pub struct WorkerCommand {
 
     /// The setup object of the worker protocol, as JSON.
     pub setup: String,
+
+    /// Why it can not be forked from a template of its program, if it can not.
+    pub alone: Option<String>,
+}
+
+/// How the processes of an adapter are started.
+#[derive(Debug, Clone)]
+pub struct Care {
+    /// How long an interpreter or another program of the suite may take to say who it is.
+    pub patience: Duration,
+
+    /// Variables of all processes below this one that differ from its own; `None` removes one.
+    pub env: Vec<(OsString, Option<OsString>)>,
 }
 
 /// A suite that is ready to be run on this host.
@@ -60,18 +76,17 @@ impl AdapterError {
 
 impl Adapter {
     /// Finds what runs the suite, making its environment if the suite asks for one; `progress` gets a line for each step that takes time.
-    /// An interpreter or another program of the suite has `patience` to say who it is.
     ///
     /// # Errors
     /// One sentence with the cause and the way out.
     pub async fn prepare(
         suite: &Suite,
-        patience: Duration,
+        care: Care,
         progress: impl Fn(String),
     ) -> Result<(Self, SuiteInfo), AdapterError> {
         match suite {
             Suite::Pytest(suite) => {
-                let (pytest, info) = Pytest::prepare(suite, patience, &progress).await?;
+                let (pytest, info) = Pytest::prepare(suite, care, &progress).await?;
                 Ok((Self::Pytest(pytest), info))
             }
         }
@@ -89,6 +104,13 @@ impl Adapter {
     ) -> Result<WorkerCommand, AdapterError> {
         match self {
             Self::Pytest(pytest) => Ok(pytest.command(worker, spec, input).await?),
+        }
+    }
+
+    /// A template that has been started since this was last asked.
+    pub fn take_idle(&self) -> Option<Idle> {
+        match self {
+            Self::Pytest(pytest) => pytest.take_idle(),
         }
     }
 

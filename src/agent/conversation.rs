@@ -279,7 +279,8 @@ impl Conversation {
         let first = self.items;
         self.items += u32::try_from(items.len()).expect("the sum was checked part by part");
         self.stage = Stage::Idle;
-        WorkerEvent::Made { file, first, items, deselected }
+        // Whether they are queued is for the owner of the queue to say.
+        WorkerEvent::Made { file, first, items, deselected, queued: false }
     }
 
     /// A part or the end of a whole collection may come now.

@@ -15,12 +15,13 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::descriptor::Descriptor;
 use super::link::{Receiver, Sender};
+use super::template::Templates;
 use super::worker::{self, Limits, Order};
-use crate::adapters::Adapter;
+use crate::adapters::{Adapter, Care};
 use crate::exit::ExitCode;
-use crate::launch::{self, kill_leftovers};
+use crate::launch::{self, AGENT_VARIABLE, ROLE_VARIABLE, kill_leftovers};
 use crate::model::{Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
-use crate::wire::{FromAgent, PrepareRefusal, ToAgent, WireError, WorkerEvent};
+use crate::wire::{FromAgent, PrepareRefusal, StopMode, ToAgent, WireError, WorkerEvent};
 
 /// How long the conclusion may take: combining and reporting the coverage of a large project.
 const CONCLUSION: Duration = Duration::from_secs(600);
@@ -137,6 +138,7 @@ fn streams() -> io::Result<(Descriptor, Descriptor)> {
 struct Host {
     sender: Sender,
     state: Rc<RefCell<State>>,
+    templates: Rc<Templates>,
     /// The workers' lives.
     workers: JoinSet<()>,
     /// The preparation and the conclusion, which nobody waits for at the end.
@@ -152,16 +154,25 @@ struct State {
 
 impl Host {
     fn new(sender: Sender) -> Self {
-        Self { sender, state: Rc::default(), workers: JoinSet::new(), chores: JoinSet::new() }
+        let templates = Rc::new(Templates::new(sender.clone()));
+        let (workers, chores) = (JoinSet::new(), JoinSet::new());
+        Self { sender, state: Rc::default(), templates, workers, chores }
     }
 
     fn take(&mut self, message: ToAgent) {
         match message {
             ToAgent::Prepare { suite, deadlines, worker_memory } => {
                 self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
-                let patience = deadlines.agent;
+                let care = Care {
+                    patience: deadlines.agent,
+                    env: vec![
+                        (AGENT_VARIABLE.into(), Some(std::process::id().to_string().into())),
+                        (ROLE_VARIABLE.into(), None),
+                    ],
+                };
                 let (sender, state) = (self.sender.clone(), self.state.clone());
-                self.chores.spawn_local(prepare(sender, state, suite, patience));
+                let templates = self.templates.clone();
+                self.chores.spawn_local(prepare(sender, state, templates, suite, care));
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
@@ -171,7 +182,13 @@ impl Host {
             }
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
-            ToAgent::Stop { worker, mode } => self.order(worker, Order::Stop(mode)),
+            ToAgent::Stop { worker, mode } => {
+                if mode == StopMode::Kill {
+                    // Nobody shall wait for a fork now.
+                    self.templates.end();
+                }
+                self.order(worker, Order::Stop(mode));
+            }
             ToAgent::Conclude { requests, input } => {
                 self.chores.spawn_local(conclude(
                     self.sender.clone(),
@@ -199,6 +216,7 @@ impl Host {
         let (orders, inbox) = mpsc::unbounded_channel();
         self.state.borrow_mut().workers.insert(worker, orders);
         let (sender, state) = (self.sender.clone(), self.state.clone());
+        let templates = self.templates.clone();
         self.workers.spawn_local(async move {
             let (adapter, limits) = {
                 let state = state.borrow();
@@ -206,12 +224,17 @@ impl Host {
             };
             let command = match adapter {
                 Some(adapter) => {
-                    adapter.command(worker, &spec, &input).await.map_err(|error| error.to_string())
+                    let command = adapter.command(worker, &spec, &input).await;
+                    templates.adopt(&adapter, limits.deadlines.agent);
+                    command.map_err(|error| error.to_string())
                 }
                 None => Err("its suite was not prepared on this host".to_owned()),
             };
             match command {
-                Ok(command) => worker::serve(worker, &command, &input, limits, sender, inbox).await,
+                Ok(command) => {
+                    worker::serve(worker, &command, &input, limits, &templates, sender, inbox)
+                        .await;
+                }
                 Err(why) => sender
                     .worker(worker, WorkerEvent::Exited(Death::early(Ending::NotStarted(why)))),
             }
@@ -224,6 +247,7 @@ impl Host {
         self.chores.shutdown().await;
         // A worker whose orders end kills its process.
         self.state.borrow_mut().workers.clear();
+        self.templates.end();
         let all_gone = async { while self.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(ENDING, all_gone).await.is_err() {
             self.workers.shutdown().await;
@@ -231,10 +255,18 @@ impl Host {
     }
 }
 
-async fn prepare(sender: Sender, state: Rc<RefCell<State>>, suite: Suite, patience: Duration) {
+async fn prepare(
+    sender: Sender,
+    state: Rc<RefCell<State>>,
+    templates: Rc<Templates>,
+    suite: Suite,
+    care: Care,
+) {
+    let patience = care.patience;
     let progress = |step: String| sender.send(&FromAgent::Progress(step));
-    let answer = match Adapter::prepare(&suite, patience, progress).await {
+    let answer = match Adapter::prepare(&suite, care, progress).await {
         Ok((adapter, info)) => {
+            templates.adopt(&adapter, patience);
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)
         }

@@ -3,6 +3,7 @@
 //! It speaks frames over stdin and stdout with the controller (`wire`) and the worker protocol with the workers
 //! (`docs/worker-protocol.md`). It decides nothing about tests. When the controller goes, it ends its workers and itself.
 
+mod child;
 mod conversation;
 mod descriptor;
 mod host;
@@ -13,6 +14,7 @@ mod output;
 mod process;
 mod queue;
 mod sampler;
+mod template;
 mod watch;
 mod worker;
 

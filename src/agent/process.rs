@@ -1,28 +1,29 @@
 //! Starting and ending the process of a worker.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::uio::pread;
-use nix::unistd::{Pid, getppid, pipe2};
-use tokio::process::{Child, Command};
+use nix::unistd::{Pid, pipe2};
+use tokio::process::Command;
 
+use super::child::WorkerChild;
 use super::descriptor::Descriptor;
 use super::queue::Queue;
-use crate::adapters::WorkerCommand;
+use super::template::Templates;
+use crate::adapters::{WorkerCommand, tie_to_parent};
 use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE};
 use crate::model::{Phase, WorkerInput};
 
 /// A worker process and the agent's ends of all that leads to it.
 #[derive(Debug)]
 pub(super) struct Process {
-    pub(super) child: Child,
+    pub(super) child: WorkerChild,
     pub(super) pid: Pid,
     pub(super) queue: Queue,
     pub(super) mark: Mark,
@@ -38,47 +39,34 @@ pub(super) struct Pipes {
 }
 
 impl Process {
-    /// Starts a worker.
+    /// Starts a worker: forks it from the template of its program where that can be, and else has it start an interpreter.
     ///
     /// # Errors
     /// What the system says, in the words of the step that failed.
-    pub(super) fn start(command: &WorkerCommand, input: &WorkerInput) -> io::Result<(Self, Pipes)> {
+    pub(super) async fn start(
+        command: &WorkerCommand,
+        input: &WorkerInput,
+        templates: &Templates,
+    ) -> io::Result<(Self, Pipes)> {
         let (queue, their_queue) = Queue::new()?;
         let (events, their_events) = pipe()?;
         let (stdout, their_stdout) = pipe()?;
         let (stderr, their_stderr) = pipe()?;
-        let setup = memory_file(c"callsheet-setup", command.setup.as_bytes())?;
-        let mark = memory_file(c"callsheet-mark", &[0; Mark::SIZE])?;
-
-        let mut program = Command::new(&command.program);
-        program
-            .args(&command.args)
-            .envs(command.env.iter().map(|(name, value)| (name, value)))
-            .env(AGENT_VARIABLE, std::process::id().to_string())
-            .env("CALLSHEET_RUN_ID", &input.run_id)
-            .env("CALLSHEET_SETUP_FD", setup.as_raw_fd().to_string())
-            .env("CALLSHEET_QUEUE_FD", their_queue.as_raw_fd().to_string())
-            .env("CALLSHEET_EVENTS_FD", their_events.as_raw_fd().to_string())
-            .env("CALLSHEET_MARK_FD", mark.as_raw_fd().to_string())
-            .env_remove(ROLE_VARIABLE)
-            .current_dir(&command.cwd)
-            .stdin(Stdio::null())
-            .stdout(their_stdout)
-            .stderr(their_stderr)
-            .process_group(0)
-            .kill_on_drop(true);
-        let inherited = [&setup, &their_queue, &their_events, &mark].map(AsRawFd::as_raw_fd);
-        tie_to_parent(&mut program, inherited);
-        let oom_kills = oom_kills();
-        let child = program.spawn()?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
-        let process = Self {
-            child,
-            pid: pid.expect("a process that was not waited for has an id"),
-            queue,
-            mark: Mark(mark),
-            oom_kills,
+        let theirs = Theirs {
+            stdout: their_stdout,
+            stderr: their_stderr,
+            queue: their_queue,
+            events: their_events,
+            mark: memory_file(c"callsheet-mark", &[0; Mark::SIZE])?,
+            setup: memory_file(c"callsheet-setup", command.setup.as_bytes())?,
         };
+        let mark = Mark(theirs.mark.try_clone()?);
+        let oom_kills = oom_kills();
+        let child = match templates.fork(command, input, theirs.all()).await {
+            Some(forked) => forked,
+            None => spawn(command, input, theirs, templates)?,
+        };
+        let process = Self { pid: child.pid(), child, queue, mark, oom_kills };
         let pipes = Pipes {
             events: Descriptor::new(events)?,
             stdout: Descriptor::new(stdout)?,
@@ -97,7 +85,7 @@ impl Process {
     pub(super) fn kill(&self) {
         let _gone = killpg(self.pid, Signal::SIGKILL);
         // Once it was waited for, its number may be another's.
-        if self.child.id().is_some() {
+        if self.child.is_there() {
             self.signal(Signal::SIGKILL);
         }
     }
@@ -112,6 +100,62 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The worker's ends of all that leads to it.
+#[derive(Debug)]
+struct Theirs {
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    queue: OwnedFd,
+    events: OwnedFd,
+    mark: OwnedFd,
+    setup: OwnedFd,
+}
+
+impl Theirs {
+    /// In the order in which a template expects them.
+    fn all(&self) -> [BorrowedFd<'_>; 6] {
+        [&self.stdout, &self.stderr, &self.queue, &self.events, &self.mark, &self.setup]
+            .map(AsFd::as_fd)
+    }
+}
+
+/// Starts a worker in an interpreter of its own.
+fn spawn(
+    command: &WorkerCommand,
+    input: &WorkerInput,
+    theirs: Theirs,
+    templates: &Templates,
+) -> io::Result<WorkerChild> {
+    let mut program = Command::new(&command.program);
+    program
+        .args(&command.args)
+        .envs(variables(command, input))
+        .env("CALLSHEET_SETUP_FD", theirs.setup.as_raw_fd().to_string())
+        .env("CALLSHEET_QUEUE_FD", theirs.queue.as_raw_fd().to_string())
+        .env("CALLSHEET_EVENTS_FD", theirs.events.as_raw_fd().to_string())
+        .env("CALLSHEET_MARK_FD", theirs.mark.as_raw_fd().to_string())
+        .env(AGENT_VARIABLE, std::process::id().to_string())
+        .env_remove(ROLE_VARIABLE)
+        .current_dir(&command.cwd)
+        .stdin(Stdio::null())
+        .stdout(theirs.stdout)
+        .stderr(theirs.stderr)
+        .process_group(0)
+        .kill_on_drop(true);
+    let inherited = [&theirs.setup, &theirs.queue, &theirs.events, &theirs.mark];
+    tie_to_parent(&mut program, inherited.map(AsRawFd::as_raw_fd));
+    Ok(templates.family().spawned(program.spawn()?))
+}
+
+/// What the environment of a worker has beside that of its template.
+pub(super) fn variables<'a>(
+    command: &'a WorkerCommand,
+    input: &'a WorkerInput,
+) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
+    let of_command = command.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+    of_command.chain([("CALLSHEET_RUN_ID".as_ref(), input.run_id.as_ref())])
 }
 
 /// The file in which the worker keeps the phase of its running item.
@@ -131,33 +175,6 @@ impl Mark {
             Ok(_) | Err(_) => None,
         }
     }
-}
-
-/// Lets the child inherit these descriptors, be interrupted, and die with this process.
-#[expect(
-    unsafe_code,
-    reason = "code between fork and exec is for the caller to keep async-signal-safe"
-)]
-fn tie_to_parent(command: &mut Command, inherited: [RawFd; 4]) {
-    let parent = Pid::this();
-    let before_exec = move || -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-        if getppid() != parent {
-            return Err(Errno::ESRCH.into());
-        }
-        // A shell that starts a command in the background has it ignore what Ctrl-C sends, and so all that it starts.
-        // SAFETY: no handler of ours is installed or replaced.
-        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl)? };
-        for fd in inherited {
-            // SAFETY: the descriptors are owned by the caller until after the spawn.
-            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
-            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
-        }
-        Ok(())
-    };
-    // SAFETY: prctl, getppid, signal and fcntl are async-signal-safe; nothing is allocated.
-    unsafe { command.pre_exec(before_exec) };
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -195,20 +195,22 @@ impl Queue {
     }
 
     /// The worker has made `count` items of the file that it was making, numbered from `first` on: unless they are only to
-    /// become known, they are what it runs next.
-    pub(super) fn made(&mut self, first: u32, count: usize) -> io::Result<()> {
-        if let Some(file) = self.making.take()
-            && !self.only_made.remove(&file)
-            && self.close != Some(Close::Interrupt)
-        {
+    /// become known, they are what it runs next. Whether they are.
+    pub(super) fn made(&mut self, first: u32, count: usize) -> io::Result<bool> {
+        let making = self.making.take();
+        let queued = making.is_some_and(|file| !self.only_made.remove(&file))
+            && self.close != Some(Close::Interrupt);
+        if queued {
             let rest = std::mem::take(&mut self.waiting);
             self.waiting.extend((first..).take(count).map(Entry::Item));
             self.waiting.extend(rest);
         }
-        self.pump()
+        self.pump()?;
+        Ok(queued)
     }
 
-    /// Takes back those of the items and of the files that the worker has not read yet, and names them.
+    /// Takes back those of the items and of the files that the worker has not read yet, and names them. The items of a file
+    /// that it has read will not be put into the queue.
     pub(super) fn withdraw(
         &mut self,
         items: &[u32],
@@ -233,8 +235,12 @@ impl Queue {
             }
             !take
         });
-        for file in &files_back {
-            self.only_made.remove(file);
+        for file in files {
+            if files_back.contains(&file) {
+                self.only_made.remove(&file);
+            } else if self.making == Some(file) || self.sent.contains(&Entry::File(file)) {
+                self.only_made.insert(file);
+            }
         }
         self.pump()?;
         Ok((items_back, files_back))

@@ -14,6 +14,7 @@ use super::output::{Output, Tail};
 use super::process::Process;
 use super::queue::Close;
 use super::sampler::Sampler;
+use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
 use crate::model::{Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
@@ -65,10 +66,11 @@ pub(super) async fn serve(
     command: &WorkerCommand,
     input: &WorkerInput,
     limits: Limits,
+    templates: &Templates,
     sender: Sender,
     orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let (process, pipes) = match Process::start(command, input) {
+    let (process, pipes) = match Process::start(command, input, templates).await {
         Ok(started) => started,
         Err(error) => {
             let why = format!(
@@ -310,17 +312,20 @@ impl Worker {
     }
 
     fn accept(&mut self, line: &[u8]) {
-        let event = match self.conversation.accept(line) {
+        let mut event = match self.conversation.accept(line) {
             Ok(Some(event)) => event,
             Ok(None) => return,
             Err(error) => return self.break_off(error.to_string()),
         };
         let queue = &mut self.process.queue;
-        let followed = match &event {
+        let followed = match &mut event {
             WorkerEvent::Started { item } => queue.began(*item),
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
-            WorkerEvent::Made { first, items, .. } => {
-                queue.made(*first, items.len()).map(|()| true)
+            WorkerEvent::Made { first, items, queued, .. } => {
+                queue.made(*first, items.len()).map(|now| {
+                    *queued = now;
+                    true
+                })
             }
             WorkerEvent::Halted { .. } => queue.halt().map(|()| true),
             _other => Ok(true),

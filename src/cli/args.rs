@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callsheet::exit::ExitCode;
-use callsheet::model::Dist;
+use callsheet::model::{Dist, Template};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -123,6 +123,14 @@ pub(super) struct SelectionArguments {
     /// Make (or find in the cache) a virtual environment from a requirements file, and use it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) provision: Option<String>,
+
+    /// What workers are forked from: an interpreter with `pytest` imported, or nothing [default: pytest]
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Template::ALL.map(Template::name)))]
+    pub(super) template: Option<String>,
+
+    /// Have that interpreter import this third-party module as well; may be repeated
+    #[arg(long, value_name = "MODULE")]
+    pub(super) preload: Vec<String>,
 
     /// Options for pytest
     #[arg(last = true, value_name = "PYTEST OPTION")]

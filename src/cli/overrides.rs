@@ -38,6 +38,10 @@ impl SelectionArguments {
     fn set(&self, overrides: &mut Overrides) {
         set(overrides, Key::PytestPython, "--python", self.python.as_ref());
         set(overrides, Key::PytestProvision, "--provision", self.provision.as_ref());
+        set(overrides, Key::Template, "--template", self.template.as_ref());
+        if !self.preload.is_empty() {
+            overrides.set_list(Key::Preload, flag("--preload"), self.preload.clone());
+        }
         for (name, value) in [("-k", &self.keyword), ("-m", &self.mark)] {
             if let Some(value) = value {
                 overrides.add_pytest_args(flag(name), vec![name.to_owned(), value.clone()]);

@@ -23,6 +23,8 @@ pub enum Key {
     RestartBackoffMax,
     WorkerMemory,
     History,
+    Template,
+    Preload,
     Durations,
     Color,
     Verbosity,
@@ -42,7 +44,7 @@ pub enum Key {
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
@@ -57,6 +59,8 @@ impl Key {
         Self::RestartBackoffMax,
         Self::WorkerMemory,
         Self::History,
+        Self::Template,
+        Self::Preload,
         Self::Durations,
         Self::Color,
         Self::Verbosity,
@@ -91,6 +95,8 @@ impl Key {
             Self::RestartBackoffMax => "restart_backoff_max",
             Self::WorkerMemory => "worker_memory",
             Self::History => "history",
+            Self::Template => "template",
+            Self::Preload => "preload",
             Self::Durations => "durations",
             Self::Color => "color",
             Self::Verbosity => "verbosity",

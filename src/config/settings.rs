@@ -7,7 +7,7 @@ use super::value::{
     Automatic, Budget, ColorWhen, HistoryPlace, Limit, OptionalSpan, Size, Span, Value,
 };
 use super::{ConfigError, Key, Origin, WorkerCount};
-use crate::model::{Deadlines, Dist};
+use crate::model::{Deadlines, Dist, Template};
 
 /// One value and where it was set.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,8 @@ pub(super) struct Settings {
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
     pub(super) history: Setting<HistoryPlace>,
+    pub(super) template: Setting<Template>,
+    pub(super) preload: Setting<Vec<String>>,
     pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
@@ -199,6 +201,8 @@ impl Settings {
             Key::RestartBackoffMax => &mut self.restart_backoff_max,
             Key::WorkerMemory => &mut self.worker_memory,
             Key::History => &mut self.history,
+            Key::Template => &mut self.template,
+            Key::Preload => &mut self.preload,
             Key::Durations => &mut self.durations,
             Key::Color => &mut self.color,
             Key::Verbosity => &mut self.verbosity,

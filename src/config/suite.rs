@@ -37,6 +37,8 @@ pub(super) fn pytest(resolved: &Resolved) -> Result<PytestSuite, ConfigError> {
         provision: provision(resolved)?,
         basetemp: basetemp.map(|path| resolved.cwd.join(path)),
         args,
+        template: settings.template.value,
+        preload: settings.preload.value.clone(),
     })
 }
 

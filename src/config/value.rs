@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 pub(super) use quantity::{OptionalSpan, Size, Span};
 
-use crate::model::Dist;
+use crate::model::{Dist, Template};
 
 /// A type that a key's value may have.
 ///
@@ -317,6 +317,18 @@ impl Value for HistoryPlace {
             Self::Off => "off",
             Self::At(path) => path,
         })
+    }
+}
+
+impl Value for Template {
+    const EXPECTED: &'static str = "\"pytest\" or \"off\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|template| template.name() == text)
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        text(self.name())
     }
 }
 

@@ -21,5 +21,7 @@ pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
 pub use spec::{SpecError, WorkerSpec};
-pub use suite::{Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, WorkerInput};
+pub use suite::{
+    Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
+};
 pub use worker::{Death, Ending, Stream, WorkerInfo};

@@ -31,6 +31,35 @@ pub struct PytestSuite {
 
     /// pytest's `--basetemp` if one was given; each worker gets `popen-gwN` below it.
     pub basetemp: Option<PathBuf>,
+
+    /// What workers are forked from.
+    pub template: Template,
+
+    /// Modules that the template imports beside pytest.
+    pub preload: Vec<String>,
+}
+
+/// What workers are forked from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Template {
+    /// From nothing: each starts an interpreter of its own.
+    Off,
+    /// From an idle interpreter that has imported pytest.
+    #[default]
+    Pytest,
+}
+
+impl Template {
+    /// All of them, in the order they are listed to people.
+    pub const ALL: [Self; 2] = [Self::Pytest, Self::Off];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Pytest => "pytest",
+        }
+    }
 }
 
 /// An interpreter that somebody asked for.

@@ -134,6 +134,9 @@ pub enum FromAgent {
 
     /// I am.
     Pong(u64),
+
+    /// Something is not as the user may believe.
+    Notice(String),
 }
 
 /// Why a suite can not be run on a host.

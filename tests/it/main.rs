@@ -21,4 +21,5 @@ mod seed;
 mod signals;
 mod supervision;
 mod support;
+mod template;
 mod worker_python;

@@ -1,5 +1,6 @@
 //! The worker's Python files, carried inside the program and put where an interpreter can read them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -7,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// What an interpreter is given with `-c`: it loads the worker without leaving a trace on `sys.path`.
 ///
-/// Its arguments are the directory of the files and the module to run: `main` or `conclude`.
-pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
+/// Its arguments are the directory of the files and the module to run: `main` or `conclude`. With [`TEMPLATE_VARIABLE`] in its
+/// environment it says who it is and serves as a template first; each worker forked from it then runs the module.
+const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 
-const FILES: [(&str, &str); 13] = [
+/// The variable that makes an interpreter a template.
+pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_TEMPLATE";
+
+const FILES: [(&str, &str); 14] = [
     ("__init__.py", include_str!("worker/__init__.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("compat.py", include_str!("worker/compat.py")),
@@ -23,8 +28,14 @@ const FILES: [(&str, &str); 13] = [
     ("reach.py", include_str!("worker/reach.py")),
     ("render.py", include_str!("worker/render.py")),
     ("stream.py", include_str!("worker/stream.py")),
+    ("template.py", include_str!("worker/template.py")),
     ("unserved.py", include_str!("worker/unserved.py")),
 ];
+
+/// What an interpreter is given to run a module of the files in `place`.
+pub(super) fn arguments(place: &Path, role: &str) -> [OsString; 4] {
+    ["-c".into(), BOOTSTRAP.into(), place.into(), role.into()]
+}
 
 /// Writes the files into a directory below `cache` that is named after their content, unless they are there, and gives that directory.
 ///

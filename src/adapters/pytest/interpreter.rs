@@ -2,17 +2,23 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::process::Command;
 
+use super::idle::{self, Idle, Warmth};
+
 /// The oldest Python and pytest that the worker runs on.
 const OLDEST_PYTHON: (u32, u32) = (3, 8);
 const OLDEST_PYTEST: u32 = 7;
+
+/// How the line begins in which an interpreter says who it is.
+pub(super) const ANSWER: &str = "callsheet-probe\t";
 
 /// Says who it is in one line that no start-up file of the user's can be mistaken for. Not in the working directory's name:
 /// a project may have modules of any name.
@@ -211,7 +217,8 @@ fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Finds an interpreter and asks it who it is. `asked` is a name or path and what named it.
+/// Finds an interpreter and asks it who it is. `asked` is a name or path and what named it. With `warmth` it goes on to be a
+/// template.
 ///
 /// # Errors
 /// There is none, or it can not run the worker; pytest is not looked at.
@@ -219,9 +226,10 @@ pub(super) async fn find(
     asked: Option<(&str, &str)>,
     root: &Path,
     surroundings: &Surroundings,
-) -> Result<Interpreter, InterpreterError> {
+    warmth: Option<&Warmth>,
+) -> Result<(Interpreter, Option<Idle>), InterpreterError> {
     let (path, chosen_by) = surroundings.choose(asked, root)?;
-    ask(path, chosen_by, root, surroundings.patience).await
+    ask(path, chosen_by, root, surroundings.patience, warmth).await
 }
 
 /// The same interpreter, if it has a pytest that the worker can run in.
@@ -245,23 +253,24 @@ pub(super) async fn ask(
     chosen_by: String,
     root: &Path,
     patience: Duration,
-) -> Result<Interpreter, InterpreterError> {
+    warmth: Option<&Warmth>,
+) -> Result<(Interpreter, Option<Idle>), InterpreterError> {
     let shown = path.display().to_string();
     let fails = |why: String| InterpreterError::DoesNotStart {
         path: shown.clone(),
         chosen_by: chosen_by.clone(),
         why,
     };
-    let mut command = Command::new(&path);
-    command
-        .args([OsStr::new("-c"), OsStr::new(QUESTION)])
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let output = match tokio::time::timeout(patience, command.output()).await {
-        Ok(output) => output.map_err(|error| fails(error.to_string()))?,
+    let answered = async {
+        match warmth.filter(|_| idle::can_begin(&path)) {
+            Some(warmth) => Ok(Idle::start(&path, root, warmth)
+                .await?
+                .map(|(idle, answer)| (Some(idle), answer))),
+            None => Ok(probe(&path, root).await?.map(|answer| (None, answer))),
+        }
+    };
+    let answered = match tokio::time::timeout(patience, answered).await {
+        Ok(answered) => answered.map_err(|error: io::Error| fails(error.to_string()))?,
         Err(_) => {
             return Err(InterpreterError::Hangs {
                 path: shown,
@@ -270,13 +279,14 @@ pub(super) async fn ask(
             });
         }
     };
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let answer = stdout.lines().rev().find_map(|line| line.strip_prefix("callsheet-probe\t"));
-    let Some((python, pytest)) = answer.and_then(|answer| answer.split_once('\t')) else {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        return Err(fails(last.map_or_else(|| output.status.to_string(), str::to_owned)));
+    let (idle, answer) = match answered {
+        Ok(answered) => answered,
+        Err((said, status)) => {
+            let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+            return Err(fails(last.map_or_else(|| status.to_string(), str::to_owned)));
+        }
     };
+    let (python, pytest) = answer.split_once('\t').unwrap_or((&answer, ""));
     if numbers(python) < OLDEST_PYTHON {
         return Err(InterpreterError::TooOld {
             path: shown,
@@ -284,12 +294,31 @@ pub(super) async fn ask(
             version: python.to_owned(),
         });
     }
-    Ok(Interpreter {
+    let interpreter = Interpreter {
         path,
         chosen_by,
         python: python.to_owned(),
         pytest: Some(pytest.to_owned()).filter(|version| !version.is_empty()),
-    })
+    };
+    Ok((interpreter, idle))
+}
+
+/// The answer of an interpreter that has nothing else to do, or its last words and status.
+async fn probe(path: &Path, root: &Path) -> io::Result<Result<String, (String, ExitStatus)>> {
+    let mut command = Command::new(path);
+    command
+        .args([OsStr::new("-c"), OsStr::new(QUESTION)])
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let output = command.output().await?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let answer = stdout.lines().rev().find_map(|line| line.strip_prefix(ANSWER));
+    Ok(answer
+        .map(str::to_owned)
+        .ok_or_else(|| (String::from_utf8_lossy(&output.stderr).into_owned(), output.status)))
 }
 
 /// The first two numbers of a version.

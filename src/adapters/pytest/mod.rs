@@ -8,7 +8,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -16,21 +15,27 @@ use thiserror::Error;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::WorkerCommand;
-use crate::model::{PytestSuite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
+use super::{Care, WorkerCommand};
+use crate::model::{PytestSuite, SuiteInfo, Template, WorkerId, WorkerInput, WorkerSpec};
 
 mod basetemp;
 mod files;
+mod idle;
 mod interpreter;
 mod provision;
 #[cfg(test)]
 mod script;
 
+pub use idle::Idle;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use provision::ProvisionError;
 
 use basetemp::BaseTemp;
+use idle::Warmth;
 use interpreter::Surroundings;
+
+/// The variable that decides the order of sets.
+const HASH_SEED: &str = "PYTHONHASHSEED";
 
 /// Why pytest can not run the suite.
 #[derive(Debug, Error)]
@@ -101,6 +106,9 @@ pub struct Pytest {
     base_temp: BaseTemp,
     hash_seed: Option<String>,
     surroundings: Surroundings,
+    warmth: Option<Warmth>,
+    /// Templates that nobody has taken yet.
+    idle: RefCell<Vec<Idle>>,
     /// Interpreters that specifications name, asked once each.
     others: RefCell<HashMap<String, PathBuf>>,
 }
@@ -120,39 +128,52 @@ struct Concluded {
 }
 
 impl Pytest {
-    /// Finds the interpreter, or makes its environment, and a place for the run's temporary directories. An interpreter has
-    /// `patience` to say who it is.
+    /// Finds the interpreter, or makes its environment, and a place for the run's temporary directories.
     ///
     /// # Errors
     /// [`PytestError`]
     pub async fn prepare(
         suite: &PytestSuite,
-        patience: Duration,
+        care: Care,
         progress: &impl Fn(String),
     ) -> Result<(Self, SuiteInfo), PytestError> {
         let places = Places {
             cache: cache_home().join("callsheet"),
             temp: env::var_os("PYTEST_DEBUG_TEMPROOT").map_or_else(env::temp_dir, PathBuf::from),
         };
-        Self::prepare_in(suite, Surroundings::of_process(patience), &places, progress).await
+        let surroundings = Surroundings::of_process(care.patience);
+        Self::prepare_in(suite, surroundings, care.env, &places, progress).await
     }
 
     async fn prepare_in(
         suite: &PytestSuite,
         surroundings: Surroundings,
+        mut env: Vec<(OsString, Option<OsString>)>,
         places: &Places,
         progress: &impl Fn(String),
     ) -> Result<(Self, SuiteInfo), PytestError> {
         let root = &suite.root;
         let root = fs::canonicalize(root)
             .map_err(|error| PytestError::Root { path: root.display().to_string(), error })?;
-        let interpreter = choose(suite, &root, &places.cache, &surroundings, progress).await?;
+        // Sets and dictionaries must have one order in all workers, else they may collect differently.
+        let hash_seed = env::var_os(HASH_SEED)
+            .is_none()
+            .then(|| (uuid::Uuid::new_v4().as_u128() % (1 << 32)).to_string());
+        env.extend(hash_seed.iter().map(|seed| (HASH_SEED.into(), Some(seed.into()))));
+        let cached = files::install(&places.cache);
+        let warmth = match &cached {
+            Ok(files) if suite.template != Template::Off && idle::IS_POSSIBLE => {
+                Some(Warmth { files: files.clone(), env, preload: suite.preload.clone() })
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let (interpreter, idle) =
+            choose(suite, &root, &places.cache, &surroundings, warmth.as_ref(), progress).await?;
         let base_temp = base_temp(suite.basetemp.as_deref(), &root, &places.temp)?;
         // Without a cache the files live as long as the run's temporary directory.
-        let files =
-            files::install(&places.cache).or_else(|_| files::install(base_temp.path())).map_err(
-                |error| PytestError::Place { path: base_temp.path().display().to_string(), error },
-            )?;
+        let files = cached.or_else(|_| files::install(base_temp.path())).map_err(|error| {
+            PytestError::Place { path: base_temp.path().display().to_string(), error }
+        })?;
         let info = SuiteInfo {
             executable: interpreter.path.display().to_string(),
             chosen_by: interpreter.chosen_by.clone(),
@@ -162,13 +183,21 @@ impl Pytest {
                 interpreter.python
             ),
         };
-        // Sets and dictionaries must have one order in all workers, else they may collect differently.
-        let hash_seed = env::var_os("PYTHONHASHSEED")
-            .is_none()
-            .then(|| (uuid::Uuid::new_v4().as_u128() % (1 << 32)).to_string());
         let others = RefCell::default();
+        let idle = RefCell::new(idle.into_iter().collect());
         let suite = PytestSuite { root, ..suite.clone() };
-        Ok((Self { suite, interpreter, files, base_temp, hash_seed, surroundings, others }, info))
+        let pytest = Self {
+            suite,
+            interpreter,
+            files,
+            base_temp,
+            hash_seed,
+            surroundings,
+            warmth,
+            idle,
+            others,
+        };
+        Ok((pytest, info))
     }
 
     /// How the worker is started. A directory that its specification names is made if it is missing, as xdist does.
@@ -196,7 +225,7 @@ impl Pytest {
             ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()),
             ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
         ];
-        env.extend(self.hash_seed.iter().map(|seed| ("PYTHONHASHSEED".into(), seed.into())));
+        env.extend(self.hash_seed.iter().map(|seed| (HASH_SEED.into(), seed.into())));
         env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
         let setup = json!({
             "protocol": 1,
@@ -220,11 +249,38 @@ impl Pytest {
         });
         Ok(WorkerCommand {
             program,
-            args: self.arguments("main"),
+            args: files::arguments(&self.files, "main").into(),
             env,
             cwd,
             setup: setup.to_string(),
+            alone: self.alone(spec),
         })
+    }
+
+    /// Why a worker of this specification can not be forked from a template.
+    fn alone(&self, spec: &WorkerSpec) -> Option<String> {
+        if self.warmth.is_none() && self.suite.template != Template::Off {
+            let why = if idle::IS_POSSIBLE {
+                "the cache can not be written"
+            } else {
+                "it can be forked on Linux only"
+            };
+            return Some(why.to_owned());
+        }
+        if let Some((name, _)) = spec.env.iter().find(|(name, _)| acts_at_start(name)) {
+            return Some(format!("`{name}` acts at the start of an interpreter"));
+        }
+        if let (Some((name, _)), [module, ..]) = (spec.env.first(), &self.suite.preload[..]) {
+            return Some(format!("`{module}`, which is preloaded, may look at `{name}`"));
+        }
+        // Its relative entries are meant from the directory in which an interpreter starts.
+        (spec.chdir.is_some() && env::var_os("PYTHONPATH").is_some())
+            .then(|| "PYTHONPATH is set and it works in a directory of its own".to_owned())
+    }
+
+    /// A template that has been started since this was last asked.
+    pub(super) fn take_idle(&self) -> Option<Idle> {
+        self.idle.borrow_mut().pop()
     }
 
     /// Combines and reports what the workers' plugins left: the text, and the sentence that fails the run if there is one.
@@ -238,7 +294,7 @@ impl Pytest {
     ) -> Result<(String, Option<String>), PytestError> {
         let wrong = |why: String| PytestError::Conclusion(why);
         let mut child = Command::new(&self.interpreter.path)
-            .args(self.arguments("conclude"))
+            .args(files::arguments(&self.files, "conclude"))
             .current_dir(&self.suite.root)
             .env("COLUMNS", input.columns.to_string())
             .stdin(Stdio::piped())
@@ -265,18 +321,16 @@ impl Pytest {
         Err(wrong(last.map_or_else(|| output.status.to_string(), str::to_owned)))
     }
 
-    fn arguments(&self, role: &str) -> Vec<OsString> {
-        vec!["-c".into(), files::BOOTSTRAP.into(), self.files.clone().into(), role.into()]
-    }
-
     /// The interpreter that a specification names.
     async fn other(&self, name: &str) -> Result<PathBuf, PytestError> {
         if let Some(known) = self.others.borrow().get(name) {
             return Ok(known.clone());
         }
         let asked = Some((name, "python= of --tx"));
-        let found = interpreter::find(asked, &self.suite.root, &self.surroundings).await?;
+        let (root, warmth) = (&self.suite.root, self.warmth.as_ref());
+        let (found, idle) = interpreter::find(asked, root, &self.surroundings, warmth).await?;
         let path = interpreter::with_pytest(found)?.path;
+        self.idle.borrow_mut().extend(idle);
         self.others.borrow_mut().insert(name.to_owned(), path.clone());
         Ok(path)
     }
@@ -287,13 +341,15 @@ async fn choose(
     root: &Path,
     cache: &Path,
     surroundings: &Surroundings,
+    warmth: Option<&Warmth>,
     progress: &impl Fn(String),
-) -> Result<Interpreter, PytestError> {
+) -> Result<(Interpreter, Option<Idle>), PytestError> {
     let asked =
         suite.python.as_ref().map(|python| (python.name.as_str(), python.named_by.as_str()));
-    let found = interpreter::find(asked, root, surroundings).await?;
+    let first = warmth.filter(|_| suite.provision.is_none());
+    let (found, idle) = interpreter::find(asked, root, surroundings, first).await?;
     let Some(requirements) = &suite.provision else {
-        return Ok(interpreter::with_pytest(found)?);
+        return Ok((interpreter::with_pytest(found)?, idle));
     };
     let python =
         provision::environment(&found, requirements, root, cache, surroundings, progress).await?;
@@ -302,8 +358,18 @@ async fn choose(
         Surroundings { virtual_env: None, path: OsString::new(), patience: surroundings.patience };
     let name = python.display().to_string();
     let by = format!("made from {shown}");
-    let made = interpreter::find(Some((&name, &by)), root, &made).await?;
-    interpreter::with_pytest(made).map_err(|error| PytestError::Provisioned(shown, error))
+    let (made, idle) = interpreter::find(Some((&name, &by)), root, &made, warmth).await?;
+    match interpreter::with_pytest(made) {
+        Ok(made) => Ok((made, idle)),
+        Err(error) => Err(PytestError::Provisioned(shown, error)),
+    }
+}
+
+/// Whether a variable is looked at when an interpreter or the C library starts, and later no more.
+fn acts_at_start(name: &str) -> bool {
+    const PREFIXES: [&str; 7] = ["PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "COVERAGE_", "COV_"];
+    ["LANG", "LANGUAGE", "TZ"].contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn base_temp(asked: Option<&Path>, root: &Path, temp: &Path) -> Result<BaseTemp, PytestError> {

@@ -1,5 +1,7 @@
 //! What the adapter gives the agent, with interpreters that are shell scripts.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::*;
@@ -31,7 +33,7 @@ impl Place {
 
     async fn prepare(&self, suite: &PytestSuite) -> Result<(Pytest, SuiteInfo), PytestError> {
         let places = Places { cache: self.root().join("cache"), temp: self.root() };
-        Pytest::prepare_in(suite, surroundings(), &places, &|_| {}).await
+        Pytest::prepare_in(suite, surroundings(), Vec::new(), &places, &|_| {}).await
     }
 }
 
@@ -129,7 +131,7 @@ async fn a_base_directory_that_holds_the_project_is_refused() {
 #[tokio::test]
 async fn the_conclusion_hands_over_the_requests_and_hears_the_answer() {
     let place = Place::new();
-    let script = r#"case "$2" in *callsheet-probe*) printf 'callsheet-probe\t3.12.0\t8.4.2\n'; exit;; esac
+    let script = r#"[ "$4" = conclude ] || { printf 'callsheet-probe\t3.12.0\t8.4.2\n'; exit; }
 cat > asked; echo "$4 $COLUMNS" >> asked
 [ -e broken ] && { echo "no module named that" >&2; exit 1; }
 echo '{"text": "all of it", "failure": "too little"}'"#;

@@ -86,6 +86,7 @@ fn command(script: &str) -> WorkerCommand {
         env: vec![],
         cwd: "/".into(),
         setup: "{}".to_owned(),
+        alone: None,
     }
 }
 
@@ -125,7 +126,9 @@ fn serve_with(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let input = input();
-        let serving = serve(WorkerId(0), command, &input, limits, sender.clone(), inbox);
+        let templates = Templates::new(sender.clone());
+        let serving =
+            serve(WorkerId(0), command, &input, limits, &templates, sender.clone(), inbox);
         let listening = async {
             loop {
                 hear();
@@ -358,6 +361,7 @@ fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
         env: vec![],
         cwd: "/".into(),
         setup: String::new(),
+        alone: None,
     };
     let told = serve_command(&command, vec![], Limits::default());
     let Ending::NotStarted(why) = &told.death().ending else { panic!("{:?}", told.death()) };

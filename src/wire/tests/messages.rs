@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use crate::model::{
     CollectReport, Deadlines, Death, Durations, Ending, Item, NamedPython, Outcome, Phase,
-    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, TestEnd, TestFile, WarningReport,
-    WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
+    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, TestEnd, TestFile,
+    WarningReport, WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
@@ -59,6 +59,7 @@ pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
         (text(), any::<bool>()).prop_map(|(message, usage)| PrepareRefusal { message, usage });
     prop_oneof![
         text().prop_map(FromAgent::Progress),
+        text().prop_map(FromAgent::Notice),
         info.prop_map(FromAgent::Prepared),
         refusal.prop_map(FromAgent::Refused),
         (worker(), event()).prop_map(|(worker, event)| FromAgent::Worker(worker, event)),
@@ -75,7 +76,13 @@ fn event() -> BoxedStrategy<WorkerEvent> {
         .prop_map(|(count, deselected, whole)| WorkerEvent::Collected { count, deselected, whole });
     let file = (text(), any::<u64>()).prop_map(|(id, size)| TestFile { id: id.into(), size });
     let made = (item(), item(), vec(collected_item(), 0..5), any::<u32>()).prop_map(
-        |(file, first, items, deselected)| WorkerEvent::Made { file, first, items, deselected },
+        |(file, first, items, deselected)| WorkerEvent::Made {
+            file,
+            first,
+            items,
+            deselected,
+            queued: true,
+        },
     );
     let streaming = prop_oneof![
         vec(file, 0..5).prop_map(WorkerEvent::Files),
@@ -132,9 +139,20 @@ fn items() -> BoxedStrategy<Vec<u32>> {
 fn suite() -> BoxedStrategy<Suite> {
     let path = || option::of(text().prop_map(PathBuf::from));
     let python = (text(), text()).prop_map(|(name, named_by)| NamedPython { name, named_by });
-    (text(), option::of(python), path(), words(), path())
-        .prop_map(|(root, python, provision, args, basetemp)| {
-            Suite::Pytest(PytestSuite { root: root.into(), python, provision, args, basetemp })
+    let template = prop_oneof![Just(Template::Off), Just(Template::Pytest)];
+    let warmth = (template, words());
+    (text(), option::of(python), path(), words(), path(), warmth)
+        .prop_map(|(root, python, provision, args, basetemp, (template, preload))| {
+            let root = root.into();
+            Suite::Pytest(PytestSuite {
+                root,
+                python,
+                provision,
+                args,
+                basetemp,
+                template,
+                preload,
+            })
         })
         .boxed()
 }

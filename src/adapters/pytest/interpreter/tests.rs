@@ -38,7 +38,8 @@ impl Place {
         surroundings: &Surroundings,
     ) -> Result<Interpreter, InterpreterError> {
         let asked = asked.map(|name| (name, "--python"));
-        find(asked, self.root(), surroundings).await.and_then(with_pytest)
+        let (found, _) = find(asked, self.root(), surroundings, None).await?;
+        with_pytest(found)
     }
 }
 
@@ -93,8 +94,9 @@ async fn what_is_wrong_is_told_with_the_way_out() {
 async fn one_that_does_not_answer_is_given_up() {
     let place = Place::new();
     let path = place.script("bin/slow", "exec sleep 600");
-    let error =
-        ask(path, "--python".to_owned(), place.root(), Duration::from_secs(5)).await.unwrap_err();
+    let error = ask(path, "--python".to_owned(), place.root(), Duration::from_secs(5), None)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("did not answer within 5 s"), "{error}");
 }
 

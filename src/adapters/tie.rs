@@ -1,0 +1,37 @@
+//! Children that do not outlive this process.
+
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::{Pid, getppid};
+use tokio::process::Command;
+
+/// Lets the child inherit these descriptors, be interrupted, and die with this process.
+#[expect(
+    unsafe_code,
+    reason = "code between fork and exec is for the caller to keep async-signal-safe"
+)]
+pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
+    let parent = Pid::this();
+    let before_exec = move || -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        if getppid() != parent {
+            return Err(Errno::ESRCH.into());
+        }
+        // A shell that starts a command in the background has it ignore what Ctrl-C sends, and so all that it starts.
+        // SAFETY: no handler of ours is installed or replaced.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl)? };
+        for fd in inherited {
+            // SAFETY: the descriptors are owned by the caller until after the spawn.
+            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    };
+    // SAFETY: prctl, getppid, signal and fcntl are async-signal-safe; nothing is allocated.
+    unsafe { command.pre_exec(before_exec) };
+}
