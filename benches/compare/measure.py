@@ -78,7 +78,7 @@ def is_agent(pid):
             words = file.read().split(b"\0")
     except OSError:
         return False
-    return os.path.basename(words[0]).startswith(b"callsheet") and words[1:2] == [b"agent"]
+    return words[0] == b"callsheet-agent"
 
 
 class Sampler(threading.Thread):
