@@ -2,6 +2,7 @@
 
 mod agent;
 mod bad_input;
+mod benches;
 mod cli;
 mod crashes;
 mod deadlines;

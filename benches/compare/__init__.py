@@ -1,0 +1,1 @@
+"""The parts of `benches/compare.py`; see the README beside it."""
