@@ -33,6 +33,12 @@ fn the_worker_makes_file_by_file_what_pytest_makes_at_once() {
 }
 
 #[test]
+fn what_the_worker_does_in_a_cheaper_way_comes_to_the_same() {
+    let told = run(&Project::new(&[]), "test_lean.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+}
+
+#[test]
 fn the_worker_bears_with_plugins() {
     let told = run(&with_plugins(&[]), "test_plugins.py");
     // Two plugins are not in the environment: pytest-html and flaky.
