@@ -9,6 +9,7 @@ mod deadlines;
 mod docs;
 mod exit_table;
 mod faults;
+mod history;
 mod interpreter;
 mod layers;
 mod library;
