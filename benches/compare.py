@@ -5,7 +5,7 @@
     python3 benches/compare.py --list
     python3 benches/compare.py --write                 # and put the tables into benches/README.md
 
-Needs Linux, Python 3.9+, cargo, and the package index for the first preparation. Everything it makes lies below target/benches/.
+Needs Linux, Python 3.11+, cargo, and the package index for the first preparation. Everything it makes lies below target/benches/.
 Exit code 1 if a tool did not report the same counts as the others.
 """
 
