@@ -89,7 +89,8 @@ fn nothing_is_left_when_the_agent_is_killed() {
     let (_project, running) = waiting();
     let agent = running.mark().find("callsheet-agent")[0];
     kill(agent, Signal::SIGKILL).unwrap();
-    assert_eq!(running.end().code, Some(7));
+    let told = running.end();
+    assert!(matches!(told.code, Some(1 | 7)), "{told}");
 }
 
 #[test]
@@ -150,6 +151,7 @@ fn orphans_of_tests_are_reaped_while_workers_come_and_go() {
          \x20           zombies += [pid] if state == 'Z' else []\n\
          \x20   assert len(zombies) < 5\n",
     )]);
+    project.write("callsheet.toml", "restart_backoff = '0s'\n");
     let told = project.run(&["-n", "2", "--max-worker-restart", "40"]);
     told.assert(1, "30 failed, 1 passed");
 }

@@ -16,7 +16,7 @@ import socket
 import sys
 import warnings
 
-VARIABLE = "CALLSHEET_TEMPLATE"
+VARIABLE = "CALLSHEET_WARM_START"
 DESCRIPTORS = ("STDOUT", "STDERR", "QUEUE", "EVENTS", "MARK", "SETUP")
 """What comes with a request, in this order."""
 
