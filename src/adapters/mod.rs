@@ -14,7 +14,7 @@ use crate::model::{Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 pub mod pytest;
 mod tie;
 
-use pytest::{Idle, Pytest, PytestError};
+use pytest::{Idle, Imports, Pytest, PytestError};
 
 pub(crate) use tie::tie_to_parent;
 
@@ -111,6 +111,16 @@ impl Adapter {
     pub fn take_idle(&self) -> Option<Idle> {
         match self {
             Self::Pytest(pytest) => pytest.take_idle(),
+        }
+    }
+
+    /// Collects the suite once and measures what it imports.
+    ///
+    /// # Errors
+    /// The measurement could not be run.
+    pub async fn imports(&self) -> Result<Imports, AdapterError> {
+        match self {
+            Self::Pytest(pytest) => Ok(pytest.imports().await?),
         }
     }
 

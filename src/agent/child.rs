@@ -70,7 +70,7 @@ impl Family {
         Ok(Adoption { family: self.clone(), ends: Some(ends) })
     }
 
-    /// Reaps adopted children that nobody waits for, whenever a child ends.
+    /// Reaps adopted children that nobody waits for, whenever a child ends. An adoption does so once more when it is over.
     pub(super) async fn reap_strays(self) {
         let Ok(mut ends) = signal(SignalKind::child()) else { return };
         while ends.recv().await.is_some() {
@@ -115,6 +115,8 @@ impl Drop for Adoption {
         if members.adoptions.get() == 0 {
             // It could be set, so it can be unset.
             let _unset = set_subreaper(false);
+            // What was adopted with the worker may have ended already.
+            self.family.reap();
         }
     }
 }

@@ -7,6 +7,7 @@ mod child;
 mod conversation;
 mod descriptor;
 mod host;
+mod imports;
 mod line;
 mod link;
 mod memory;
@@ -19,3 +20,4 @@ mod watch;
 mod worker;
 
 pub use host::{AgentError, is_asked, serve, serve_if_asked};
+pub use imports::{Imports, MeasureError, Preloadable, measure_imports};

@@ -49,6 +49,9 @@ pub(super) enum Command {
     /// Print the ids of the tests that would be run, one a line
     List(ListArguments),
 
+    /// Measure what the tests import, and say which modules are worth to be imported once for all workers
+    Preload(ListArguments),
+
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

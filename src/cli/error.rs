@@ -3,7 +3,7 @@
 use std::io;
 
 use callsheet::RunError;
-use callsheet::agent::AgentError;
+use callsheet::agent::{AgentError, MeasureError};
 use callsheet::config::ConfigError;
 use callsheet::exit::ExitCode;
 use thiserror::Error;
@@ -35,6 +35,10 @@ pub(super) enum CliError {
     #[error(transparent)]
     Run(#[from] RunError),
 
+    /// The imports could not be measured.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+
     /// The agent could not go on.
     #[error(transparent)]
     Agent(#[from] AgentError),
@@ -48,7 +52,8 @@ impl CliError {
                 ExitCode::Usage
             }
             Self::Output(_) | Self::Signals(_) | Self::Run(_) => ExitCode::Internal,
-            Self::Agent(_) => ExitCode::Infrastructure,
+            Self::Measure(error) if error.is_usage() => ExitCode::Usage,
+            Self::Measure(_) | Self::Agent(_) => ExitCode::Infrastructure,
         }
     }
 }

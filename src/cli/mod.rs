@@ -10,6 +10,7 @@ mod error;
 mod list;
 mod output;
 mod overrides;
+mod preload;
 mod run;
 mod signals;
 
@@ -44,6 +45,7 @@ fn dispatch(argv: Vec<OsString>) -> Result<u8, CliError> {
         None => run::execute(&arguments.run, typed),
         Some(Command::Run(run)) => run::execute(&run, typed),
         Some(Command::List(list)) => list::execute(&list, typed),
+        Some(Command::Preload(list)) => preload::execute(&list, typed),
         Some(Command::Config(ConfigCommand::Show(run))) => config::show(&run),
         Some(Command::Completions { shell }) => completions::execute(shell),
         Some(Command::Agent) => agent::execute(),

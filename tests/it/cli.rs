@@ -187,6 +187,8 @@ fn config_show_tells_where_each_value_comes_from() {
     restart_backoff_max = "30s"    # default
     worker_memory = "2048MiB"      # CALLSHEET_WORKER_MEMORY
     history = "auto"               # default
+    template = "pytest"            # default
+    preload = []                   # default
     durations = 10                 # profile ci (built in)
     color = "auto"                 # default
     verbosity = 0                  # default

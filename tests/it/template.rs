@@ -1,6 +1,7 @@
 //! Workers that are forked from a warm interpreter: like those that start alone in all that a test can see, and in how they end.
 
 mod ends;
+mod learn;
 mod preload;
 
 use std::path::Path;
@@ -25,9 +26,13 @@ def mask(number):
 
 def test_portrait(pytestconfig):
     portrait = dict(EARLY)
-    portrait["descriptors"] = sorted(
-        os.readlink("/proc/self/fd/" + name).partition("[")[0].partition(" ")[0].partition(":")[0]
-        for name in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + name))
+    portrait["descriptors"] = []
+    for name in sorted(os.listdir("/proc/self/fd"), key=int):
+        try:
+            kind = os.readlink("/proc/self/fd/" + name).partition("[")[0].partition(" ")[0].partition("#")[0]
+        except OSError:
+            continue
+        portrait["descriptors"].append([int(name), "file" if pytestconfig.rootpath.name in kind else kind])
     portrait["flags"] = str(sys.flags)
     portrait["orig_argv"] = sys.orig_argv[1:]
     portrait["executable"] = [sys.executable, sys.prefix, sys.base_prefix]
@@ -38,7 +43,7 @@ def test_portrait(pytestconfig):
     portrait["timers"] = [signal.getitimer(each) for each in (signal.ITIMER_REAL, signal.ITIMER_PROF)]
     portrait["locale"] = [locale.setlocale(locale.LC_ALL), sys.getfilesystemencoding(), locale.getpreferredencoding()]
     portrait["streams"] = [
-        [each.encoding, each.errors, each.line_buffering, type(each.buffer.raw).__name__]
+        [each.encoding, each.errors, each.line_buffering, type(each.buffer).__name__]
         for each in (sys.__stdin__, sys.__stdout__, sys.__stderr__)]
     portrait["group"] = os.getpgid(0) == os.getpid()
     portrait["session"] = os.getsid(0) == os.getsid(os.getppid())
@@ -113,7 +118,8 @@ fn says_plain(told: &Told, reason: &str) {
 fn a_forked_worker_sees_what_one_that_starts_alone_sees() {
     let project = Project::new(&[("test_portrait.py", PORTRAIT)]);
     let forked = portrait(&project, "forked.json", &["-n", "1"]);
-    let alone = portrait(&project, "alone.json", &["-n", "1", "--template", "off"]);
+    project.write("callsheet.toml", "template = 'off'\n");
+    let alone = portrait(&project, "alone.json", &["-n", "1"]);
     for (name, value) in alone.as_object().unwrap() {
         assert_eq!(forked[name], *value, "{name}");
     }
@@ -129,6 +135,13 @@ fn workers_are_forks_unless_that_is_switched_off() {
     assert!(!is_forked(&project, &["-n", "1", "--template", "off"]));
     project.write("callsheet.toml", "template = \"off\"\n");
     assert!(!is_forked(&project, &["-n", "1"]));
+    let told = project.run_with(&[("CALLSHEET_TEMPLATE", "pytest")], &["-n", "1"]);
+    told.assert(0, "1 passed");
+    assert_eq!(project.read("forked"), "True");
+    let told =
+        project.run_with(&[("CALLSHEET_TEMPLATE", "pytest")], &["-n", "1", "--template", "off"]);
+    told.assert(0, "1 passed");
+    assert_eq!(project.read("forked"), "False");
 }
 
 #[test]
@@ -250,7 +263,7 @@ fn processes_of_tests_work_in_every_way() {
          def test_environment_of_a_child():\n\
          \x20   out = subprocess.check_output(['env'], text=True)\n\
          \x20   worker = os.environ['PYTEST_XDIST_WORKER']\n\
-         \x20   assert f'PYTEST_XDIST_WORKER={worker}\\n' in out and 'CALLSHEET_TEMPLATE' not in out\n",
+         \x20   assert f'PYTEST_XDIST_WORKER={worker}\\n' in out and 'CALLSHEET_WARM_START' not in out\n",
     )]);
     project.run(&["-n", "2"]).assert(0, "7 passed");
 }

@@ -8,18 +8,19 @@ use std::path::{Path, PathBuf};
 
 /// What an interpreter is given with `-c`: it loads the worker without leaving a trace on `sys.path`.
 ///
-/// Its arguments are the directory of the files and the module to run: `main` or `conclude`. With [`TEMPLATE_VARIABLE`] in its
+/// Its arguments are the directory of the files and the module to run: `main`, `conclude` or `imports`. With [`TEMPLATE_VARIABLE`] in its
 /// environment it says who it is and serves as a template first; each worker forked from it then runs the module.
-const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
+pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 
 /// The variable that makes an interpreter a template.
-pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_TEMPLATE";
+pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_WARM_START";
 
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("__init__.py", include_str!("worker/__init__.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("compat.py", include_str!("worker/compat.py")),
     ("conclude.py", include_str!("worker/conclude.py")),
+    ("imports.py", include_str!("worker/imports.py")),
     ("lean.py", include_str!("worker/lean.py")),
     ("loop.py", include_str!("worker/loop.py")),
     ("main.py", include_str!("worker/main.py")),

@@ -21,12 +21,14 @@ use crate::model::{PytestSuite, SuiteInfo, Template, WorkerId, WorkerInput, Work
 mod basetemp;
 mod files;
 mod idle;
+mod imports;
 mod interpreter;
 mod provision;
 #[cfg(test)]
 mod script;
 
 pub use idle::Idle;
+pub use imports::{Imports, Preloadable};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use provision::ProvisionError;
 
@@ -80,6 +82,10 @@ pub enum PytestError {
     )]
     BaseTemp(String),
 
+    /// The measurement did not do its work.
+    #[error("the imports of the suite could not be measured: {0}")]
+    Imports(String),
+
     /// The conclusion did not do its work.
     #[error("the reports of pytest's plugins could not be made: {0}")]
     Conclusion(String),
@@ -92,7 +98,7 @@ impl PytestError {
             Self::Interpreter(error) => error.is_usage(),
             Self::Provision(error) => error.is_usage(),
             Self::Provisioned(..) | Self::Root { .. } | Self::BaseTemp(_) => true,
-            Self::Place { .. } | Self::Conclusion(_) => false,
+            Self::Place { .. } | Self::Imports(_) | Self::Conclusion(_) => false,
         }
     }
 }

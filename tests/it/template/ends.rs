@@ -89,7 +89,8 @@ fn nothing_is_left_when_the_agent_is_killed() {
     let (_project, running) = waiting();
     let agent = running.mark().find("callsheet-agent")[0];
     kill(agent, Signal::SIGKILL).unwrap();
-    assert_eq!(running.end().code, Some(7));
+    let told = running.end();
+    assert!(matches!(told.code, Some(1 | 7)), "{told}");
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn orphans_of_tests_are_reaped_while_workers_come_and_go() {
     // Each test leaves a process without a parent and dies; its worker's replacement is forked just then.
     let project = Project::new(&[(
         "test_it.py",
-        "import os, subprocess, pathlib, pytest\n\
+        "import os, pathlib, time, pytest\n\
          @pytest.mark.parametrize('n', range(30))\n\
          def test_dies(n):\n\
          \x20   for each in range(3):\n\
@@ -141,15 +142,17 @@ fn orphans_of_tests_are_reaped_while_workers_come_and_go() {
          \x20               if os.fork(): os._exit(0)\n\
          \x20           os._exit(0)\n\
          \x20   os._exit(1)\n\
-         def test_zombies():\n\
+         def zombies():\n\
          \x20   agent = os.environ['CALLSHEET_AGENT_PID']\n\
-         \x20   zombies = []\n\
          \x20   for task in os.listdir(f'/proc/{agent}/task'):\n\
          \x20       for pid in pathlib.Path(f'/proc/{agent}/task/{task}/children').read_text().split():\n\
-         \x20           state = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]\n\
-         \x20           zombies += [pid] if state == 'Z' else []\n\
-         \x20   assert len(zombies) < 5\n",
+         \x20           try: stat = pathlib.Path(f'/proc/{pid}/stat').read_text()\n\
+         \x20           except OSError: continue\n\
+         \x20           if stat.rpartition(')')[2].split()[0] == 'Z': yield pid\n\
+         def test_zombies():\n\
+         \x20   while list(zombies()): time.sleep(0.01)\n",
     )]);
-    let told = project.run(&["-n", "2", "--max-worker-restart", "40"]);
+    project.write("callsheet.toml", "restart_backoff = '0s'\n");
+    let told = project.run(&["-n", "2", "--max-worker-restart", "40", "--timeout", "60"]);
     told.assert(1, "30 failed, 1 passed");
 }

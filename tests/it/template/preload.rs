@@ -123,6 +123,6 @@ fn a_plugin_is_left_to_the_workers() {
     told.assert(0, "1 passed").is_silent_on("PytestAssertRewriteWarning");
     says_plain(
         &told,
-        "preload: `heavy`: it has imported `hypothesis`, which belongs to a pytest plugin",
+        "preload: `heavy`: it has imported `_hypothesis_globals`, which belongs to a pytest plugin",
     );
 }

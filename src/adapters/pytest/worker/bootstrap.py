@@ -2,7 +2,7 @@ import os
 import sys
 if sys.path and not sys.path[0]:
     sys.path[0] = os.path.dirname(sys.executable)
-is_template = "CALLSHEET_TEMPLATE" in os.environ
+is_template = "CALLSHEET_WARM_START" in os.environ
 if is_template:
     try:
         from _pytest import __version__ as found

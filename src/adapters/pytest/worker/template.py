@@ -16,7 +16,7 @@ import socket
 import sys
 import warnings
 
-VARIABLE = "CALLSHEET_TEMPLATE"
+VARIABLE = "CALLSHEET_WARM_START"
 DESCRIPTORS = ("STDOUT", "STDERR", "QUEUE", "EVENTS", "MARK", "SETUP")
 """What comes with a request, in this order."""
 
@@ -30,6 +30,7 @@ USED_EARLY = (
     "csv",
     "email.parser",
     "email.policy",
+    "faulthandler",
     "fcntl",
     "getpass",
     "importlib.metadata",
@@ -38,6 +39,7 @@ USED_EARLY = (
     "logging",
     "mmap",
     "pdb",
+    "readline",
     "shlex",
     "tempfile",
     "tomllib",
@@ -107,7 +109,7 @@ def _warm():
 
     for name in default_plugins:
         importlib.import_module("_pytest." + name)
-    for name in USED_EARLY:
+    for name in ("_pytest._argcomplete",) + USED_EARLY:
         try:
             importlib.import_module(name)
         except ImportError:
