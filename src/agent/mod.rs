@@ -5,6 +5,7 @@
 
 mod conversation;
 mod descriptor;
+mod ear;
 mod host;
 mod line;
 mod link;
