@@ -119,7 +119,7 @@ impl Conversation {
 
     /// Takes the next line, without its newline; `None` if its event is complete with a later line.
     pub(super) fn accept(&mut self, line: &[u8]) -> Result<Option<WorkerEvent>, ProtocolError> {
-        let message = serde_json::from_slice(line).map_err(|error| ProtocolError::Line {
+        let message = Message::read(line).map_err(|error| ProtocolError::Line {
             problem: error.to_string(),
             line: shown(line),
         })?;

@@ -11,6 +11,8 @@ use crate::model::{
 };
 use crate::wire::StopKind;
 
+mod quick;
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 pub(super) enum Message {
@@ -74,6 +76,16 @@ pub(super) enum Message {
         #[serde(default)]
         conclude: Option<Value>,
     },
+}
+
+impl Message {
+    /// The message that stands in a line.
+    pub(super) fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
+        match quick::message(line) {
+            Some(message) => Ok(message),
+            None => serde_json::from_slice(line),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@
 mod child;
 mod conversation;
 mod descriptor;
+mod ear;
 mod host;
 mod imports;
 mod line;

@@ -9,6 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::descriptor::Descriptor;
+use super::ear::Ear;
 use super::link::Sender;
 use super::output::{Output, Tail};
 use super::process::Process;
@@ -106,7 +107,9 @@ pub(super) async fn serve(
     let follow = async {
         tokio::join!(stdout.follow(&pipes.stdout), stderr.follow(&pipes.stderr));
     };
-    let ending = worker.live(orders, &pipes.events, follow).await;
+    // Live output is shown where it belongs between the events.
+    let ear = Ear::new(!input.live_output);
+    let ending = worker.live(orders, &pipes.events, ear, follow).await;
 
     // The rest of its process group goes first, so that nobody writes any more.
     worker.process.kill();
@@ -157,9 +160,9 @@ impl Worker {
         &mut self,
         mut orders: mpsc::UnboundedReceiver<Order>,
         events: &Descriptor,
+        mut ear: Ear,
         follow_output: impl Future<Output = ()>,
     ) -> Ending {
-        let mut chunk = vec![0; 64 * 1024];
         let (mut ordered, mut speaks, mut prints) = (true, true, true);
         let mut look = tokio::time::interval(self.sampler.interval());
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -167,6 +170,7 @@ impl Worker {
         loop {
             self.note(Instant::now());
             let wake_at = self.wake_at();
+            let has_enough = self.process.queue.is_well_filled();
             tokio::select! {
                 biased;
                 order = orders.recv(), if ordered => if let Some(order) = order {
@@ -176,8 +180,8 @@ impl Worker {
                     ordered = false;
                     self.process.kill();
                 },
-                read = events.read(&mut chunk), if speaks => match read {
-                    Ok(count) if count > 0 => self.hear(&chunk[..count]),
+                heard = ear.listen(events, has_enough), if speaks => match heard {
+                    Ok(bytes) if !bytes.is_empty() => self.hear(bytes),
                     Ok(_) | Err(_) => {
                         speaks = false;
                         self.fell_silent();
