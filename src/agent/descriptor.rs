@@ -20,13 +20,26 @@ impl Descriptor {
     ///
     /// # Errors
     /// What the system says; in particular for a regular file, which can not be waited for.
-    #[expect(unsafe_code, reason = "tokio trusts the caller that the descriptor stays the same")]
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        Self::watch(fd)
+    }
+
+    /// Takes a descriptor over that [`into_fd`](Self::into_fd) gave.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[expect(unsafe_code, reason = "tokio trusts the caller that the descriptor stays the same")]
+    pub(super) fn watch(fd: OwnedFd) -> io::Result<Self> {
         // SAFETY: an `OwnedFd` gives the same descriptor for as long as it lives.
         let fd = unsafe { AsyncFd::register(fd)? };
         Ok(Self { fd })
+    }
+
+    /// The descriptor, which does not block and no longer wakes this process.
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.fd.into_inner()
     }
 
     /// Reads what is there, waiting for at least a byte; 0 at the end of the stream.

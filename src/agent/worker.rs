@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
-use super::descriptor::Descriptor;
 use super::ear::Ear;
 use super::link::Sender;
 use super::output::{Output, Tail};
@@ -108,12 +107,13 @@ pub(super) async fn serve(
         tokio::join!(stdout.follow(&pipes.stdout), stderr.follow(&pipes.stderr));
     };
     // Live output is shown where it belongs between the events.
-    let ear = Ear::new(!input.live_output);
-    let ending = worker.live(orders, &pipes.events, ear, follow).await;
+    let mut ear = Ear::new(pipes.events, !input.live_output);
+    let ending = worker.live(orders, &mut ear, follow).await;
 
     // The rest of its process group goes first, so that nobody writes any more.
     worker.process.kill();
-    worker.drain(&pipes.events);
+    // What it had still to say when it ended.
+    ear.drain(|chunk| worker.hear(chunk));
     stdout.drain(&pipes.stdout);
     stderr.drain(&pipes.stderr);
     worker.report_death(ending, &tail);
@@ -159,8 +159,7 @@ impl Worker {
     async fn live(
         &mut self,
         mut orders: mpsc::UnboundedReceiver<Order>,
-        events: &Descriptor,
-        mut ear: Ear,
+        ear: &mut Ear,
         follow_output: impl Future<Output = ()>,
     ) -> Ending {
         let (mut ordered, mut speaks, mut prints) = (true, true, true);
@@ -180,7 +179,7 @@ impl Worker {
                     ordered = false;
                     self.process.kill();
                 },
-                heard = ear.listen(events, has_enough), if speaks => match heard {
+                heard = ear.listen(has_enough), if speaks => match heard {
                     Ok(bytes) if !bytes.is_empty() => self.hear(bytes),
                     Ok(_) | Err(_) => {
                         speaks = false;
@@ -351,11 +350,6 @@ impl Worker {
         self.broken = true;
         self.line = Vec::new();
         self.condemn(cause);
-    }
-
-    /// Hears what the process had still to say when it ended.
-    fn drain(&mut self, events: &Descriptor) {
-        events.drain(|chunk| self.hear(chunk));
     }
 
     fn report_death(&self, ending: Ending, tail: &Tail) {
