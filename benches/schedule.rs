@@ -7,10 +7,11 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callsheet::model::{Collection, Dist, Item, Outcome, WorkerId, WorkerSpec};
-use callsheet::schedule::{Decision, Policy, PolicyOptions, Scheduler, policy};
+use callsheet::model::{Collection, Dist, Item, Outcome, TestFile, WorkerId, WorkerSpec};
+use callsheet::schedule::{Decision, MadeFile, Policy, PolicyOptions, Scheduler, policy};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
@@ -32,7 +33,8 @@ const fn full(dist: Dist) -> Contest {
 }
 
 /// One line a policy. Under `each` every worker runs every test, so that its suite is smaller by the number of workers.
-const CONTESTS: [Contest; 6] = [
+const CONTESTS: [Contest; 7] = [
+    full(Dist::Stream),
     full(Dist::Load),
     full(Dist::LoadScope),
     full(Dist::LoadFile),
@@ -55,7 +57,8 @@ impl Contest {
     }
 
     fn policy(self) -> Box<dyn Policy> {
-        policy(&PolicyOptions { dist: self.dist, ..PolicyOptions::default() })
+        let options = PolicyOptions { dist: self.dist, ..PolicyOptions::default() };
+        policy(&options, self.workers as usize, Arc::default())
     }
 
     fn name(self) -> String {
@@ -63,23 +66,37 @@ impl Contest {
     }
 }
 
-/// The scheduler with workers that do at once what they are told, one test each in turn.
-struct Run {
+/// What stands in a queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Item(u32),
+    File(u32, bool),
+}
+
+/// The scheduler with workers that do at once what they are told, one test or file each in turn.
+struct Run<'a> {
     scheduler: Scheduler,
-    queues: Vec<VecDeque<u32>>,
+    collection: &'a Collection,
+    queues: Vec<VecDeque<Entry>>,
+    /// By worker that makes its tests file by file, how many it has made.
+    made: Vec<u32>,
     /// Workers with something in their queues.
     busy: VecDeque<WorkerId>,
     ended: u64,
     calls: u64,
 }
 
-impl Run {
-    fn new(contest: Contest, collection: &Collection) -> Self {
+impl<'a> Run<'a> {
+    fn new(contest: Contest, collection: &'a Collection) -> Self {
         let expected: Vec<(WorkerId, WorkerSpec)> =
             (0..contest.workers).map(|worker| (WorkerId(worker), WorkerSpec::default())).collect();
+        let policy = contest.policy();
+        let streams = policy.streams();
         let mut run = Self {
-            scheduler: Scheduler::new(contest.policy(), &expected),
+            scheduler: Scheduler::new(policy, &expected),
+            collection,
             queues: vec![VecDeque::new(); expected.len()],
+            made: vec![0; expected.len()],
             busy: VecDeque::new(),
             ended: 0,
             calls: 0,
@@ -89,7 +106,11 @@ impl Run {
             run.carry_out(decisions);
         }
         for (worker, _) in &expected {
-            let decisions = run.scheduler.collected(*worker, collection.clone());
+            let decisions = if streams {
+                run.scheduler.listed(*worker, files(collection))
+            } else {
+                run.scheduler.collected(*worker, collection.clone())
+            };
             run.carry_out(decisions);
         }
         run
@@ -102,8 +123,15 @@ impl Run {
         };
         let queue = &mut self.queues[worker.0 as usize];
         // Withdrawn meanwhile.
-        let Some(item) = queue.pop_front() else {
+        let Some(entry) = queue.pop_front() else {
             return true;
+        };
+        let item = match entry {
+            Entry::Item(item) => item,
+            Entry::File(file, run) => {
+                self.make(worker, file, run);
+                return true;
+            }
         };
         if !queue.is_empty() {
             self.busy.push_back(worker);
@@ -116,26 +144,59 @@ impl Run {
         true
     }
 
+    fn make(&mut self, worker: WorkerId, file: u32, queued: bool) {
+        let decisions = self.scheduler.file_making(worker, file);
+        self.carry_out(decisions);
+        let start = (file * TESTS_PER_FILE) as usize;
+        let all = self.collection.items();
+        let items = all[start..(start + TESTS_PER_FILE as usize).min(all.len())].to_vec();
+        let made = &mut self.made[worker.0 as usize];
+        let first = *made;
+        *made += TESTS_PER_FILE;
+        let queue = &mut self.queues[worker.0 as usize];
+        if queued {
+            (first..*made).rev().for_each(|item| queue.push_front(Entry::Item(item)));
+        }
+        if !queue.is_empty() {
+            self.busy.push_back(worker);
+        }
+        let made = MadeFile { file, first, items, deselected: 0, queued };
+        let decisions = self.scheduler.file_made(worker, &made);
+        self.carry_out(decisions);
+    }
+
+    fn add(&mut self, worker: WorkerId, entries: impl Iterator<Item = Entry>) {
+        let queue = &mut self.queues[worker.0 as usize];
+        if queue.is_empty() {
+            self.busy.push_back(worker);
+        }
+        queue.extend(entries);
+    }
+
     fn carry_out(&mut self, decisions: Vec<Decision>) {
         self.calls += 1;
         for decision in decisions {
             match decision {
                 Decision::Run { worker, items } => {
-                    let queue = &mut self.queues[worker.0 as usize];
-                    if queue.is_empty() {
-                        self.busy.push_back(worker);
-                    }
-                    queue.extend(items);
+                    self.add(worker, items.into_iter().map(Entry::Item));
                 }
-                Decision::Withdraw { worker, items } => {
-                    let wanted: HashSet<u32> = items.into_iter().collect();
+                Decision::Make { worker, files, run } => {
+                    self.add(worker, files.into_iter().map(|file| Entry::File(file, run)));
+                }
+                Decision::Withdraw { worker, items, files } => {
+                    let items: HashSet<u32> = items.into_iter().collect();
                     let queue = &mut self.queues[worker.0 as usize];
-                    let mut back = Vec::with_capacity(wanted.len());
+                    let (mut back, mut files_back) = (Vec::new(), Vec::new());
                     // What is taken back is the tail of a queue.
-                    while queue.back().is_some_and(|item| wanted.contains(item)) {
-                        back.extend(queue.pop_back());
+                    while let Some(entry) = queue.back() {
+                        match entry {
+                            Entry::Item(item) if items.contains(item) => back.push(*item),
+                            Entry::File(file, _) if files.contains(file) => files_back.push(*file),
+                            Entry::Item(_) | Entry::File(..) => break,
+                        }
+                        queue.pop_back();
                     }
-                    let decisions = self.scheduler.withdrawn(worker, &back);
+                    let decisions = self.scheduler.withdrawn(worker, &back, &files_back);
                     self.carry_out(decisions);
                 }
                 Decision::Fault(fault) => panic!("{fault}"),
@@ -145,6 +206,12 @@ impl Run {
             }
         }
     }
+}
+
+/// The files of a collection.
+fn files(collection: &Collection) -> Vec<TestFile> {
+    let first = collection.items().iter().step_by(TESTS_PER_FILE as usize);
+    first.map(|item| TestFile { id: item.file().into(), size: 0 }).collect()
 }
 
 /// Nanoseconds of CPU that this thread has used, which others on the machine do not change much.

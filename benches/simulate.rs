@@ -17,6 +17,9 @@ const LAYOUTS: [Layout; 4] =
 /// Latencies that are tried, in seconds, the first for every layout: within a machine, none, across a slow network.
 const LATENCIES: [f64; 3] = [0.0005, 0.0, 0.02];
 
+/// Seconds that pytest needs to make one test.
+const MAKING: f64 = 50e-6;
+
 /// Replay durations through the real scheduler and print makespan ÷ max(total work ÷ workers, longest test).
 #[derive(Debug, Parser)]
 struct Options {
@@ -84,7 +87,8 @@ fn synthetic(options: &Options, workers: u32) {
 }
 
 fn ratio(plan: &Plan, workers: u32, latency: f64, rival: Rival) -> f64 {
-    let run = simulate(plan, workers, Network { latency }, rival.policy(plan));
+    let network = Network { latency, making: MAKING };
+    let run = simulate(plan, workers, network, rival.policy(plan, workers));
     run.makespan / plan.bound(workers)
 }
 

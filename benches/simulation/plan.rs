@@ -1,6 +1,7 @@
 //! A suite as far as scheduling sees it: tests in files, each with the seconds that it takes.
 
-use callsheet::model::{Collection, Item};
+use callsheet::model::{Durations, Item, TestFile};
+use callsheet::schedule::Estimates;
 
 use super::clock::{Instant, nanoseconds};
 
@@ -65,8 +66,28 @@ impl Plan {
     }
 
     /// What every worker collects.
-    pub(crate) fn collection(&self) -> Collection {
-        Collection::new(self.tests.iter().map(|test| Item::from_id(&test.id)).collect())
+    pub(super) fn items(&self) -> Vec<Item> {
+        self.tests.iter().map(|test| Item::from_id(&test.id)).collect()
+    }
+
+    /// The files with the places of their tests.
+    pub(super) fn files(&self) -> Vec<(TestFile, Vec<u32>)> {
+        let mut files: Vec<(TestFile, Vec<u32>)> = Vec::new();
+        for (item, place) in self.items().iter().zip(0..) {
+            match files.iter_mut().rfind(|(file, _)| *file.id == *item.file()) {
+                Some((_, tests)) => tests.push(place),
+                None => {
+                    files.push((TestFile { id: item.file().into(), size: 0 }, vec![place]));
+                }
+            }
+        }
+        files
+    }
+
+    /// What past runs would tell of the tests.
+    pub(crate) fn estimates(&self) -> Estimates {
+        let call = |test: &Test| Durations { call: test.seconds, ..Durations::default() };
+        self.tests.iter().map(|test| (&*test.id, call(test))).collect()
     }
 
     /// What each test takes.

@@ -35,6 +35,7 @@ struct Holder {
     recalled: u32,
     running: Option<u32>,
     ran: bool,
+    /// Of what has not begun and is not on its way back.
     weight: u64,
 }
 
@@ -194,10 +195,13 @@ impl Account {
 
     /// The weight of all that a worker has been given and whose call is not over.
     pub(super) fn weight(&self, worker: WorkerId) -> u64 {
-        self.holders.get(&worker).map_or(0, |holder| holder.weight)
+        self.holders.get(&worker).map_or(0, |holder| {
+            let running = holder.running.filter(|_| !holder.ran);
+            holder.weight + running.map_or(0, |test| u64::from(self.weight_of(test)))
+        })
     }
 
-    /// The workers with their weight, the heaviest first.
+    /// The workers with the weight of what they have not begun, the heaviest first.
     pub(super) fn heaviest(&self) -> impl Iterator<Item = (u64, WorkerId)> {
         self.by_weight.iter().rev().copied()
     }
@@ -373,11 +377,7 @@ impl Account {
         self.unbegun -= 1;
         self.calls += 1;
         self.tests[test as usize].0 = State::Running;
-        let weight = u64::from(self.weight_of(test));
-        self.change(worker, |_, holder| {
-            holder.running = Some(test);
-            holder.weight += weight;
-        });
+        self.change(worker, |_, holder| holder.running = Some(test));
         true
     }
 
@@ -388,11 +388,7 @@ impl Account {
         }
         self.tests[test as usize].0 = State::Ran;
         self.calls -= 1;
-        let weight = u64::from(self.weight_of(test));
-        self.change(worker, |_, holder| {
-            holder.ran = true;
-            holder.weight -= weight;
-        });
+        self.change(worker, |_, holder| holder.ran = true);
         true
     }
 

@@ -308,7 +308,8 @@ impl<'a> View<'a> {
         self.account.weight(worker)
     }
 
-    /// The workers by weight, the heaviest first; none unless the policy [streams](Policy::streams).
+    /// The workers by the weight of what they have not begun, the heaviest first; none unless the policy
+    /// [streams](Policy::streams).
     pub fn heaviest(&self) -> impl Iterator<Item = (u64, WorkerId)> + use<'a> {
         self.account.heaviest()
     }

@@ -236,6 +236,8 @@ impl Scheduler {
         });
         if !items.is_empty() {
             out.push(Decision::Run { worker, items });
+            // What was only meant for it can now be taken back.
+            self.spread(lane, true, out);
         }
         if !same {
             let right = Collection::new(in_force.to_vec());

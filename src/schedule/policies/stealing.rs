@@ -14,7 +14,7 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
     if view.coming_back_len() >= view.idle_len().max(1) {
         return Vec::new();
     }
-    for (weight, victim) in view.heaviest().take(LOOKED_AT) {
+    for (_, victim) in view.heaviest().take(LOOKED_AT) {
         if victim == worker {
             continue;
         }
@@ -23,7 +23,7 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
         if let Some(file) = view.files_backward(victim).next().filter(|_| has_more) {
             return vec![Move::TakeBackFile { worker: victim, file }];
         }
-        let tests = half(victim, weight, view);
+        let tests = half(victim, view);
         if !tests.is_empty() {
             return vec![Move::take_back(victim, tests)];
         }
@@ -32,7 +32,8 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
 }
 
 /// The end of a worker's queue that weighs about half of all it has.
-fn half(victim: WorkerId, weight: u64, view: &View<'_>) -> Vec<TestIndex> {
+fn half(victim: WorkerId, view: &View<'_>) -> Vec<TestIndex> {
+    let weight = view.weight(victim);
     let mut sum = 0;
     let mut tests: Vec<TestIndex> = Vec::new();
     let mut middle = None;

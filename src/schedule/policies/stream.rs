@@ -19,7 +19,7 @@ const UNKNOWN_TEST: u32 = 1000;
 const BYTES_A_TEST: u64 = 100;
 
 /// A worker with less ahead of it than this gets more, in microseconds: it hides the way there and back.
-const RESERVE: u64 = 50_000;
+const RESERVE: u64 = 100_000;
 
 /// A test is handed out on its own if it takes at least this part of the time that the run can not fall below. Whatever
 /// is left at the end of the run is then small beside the whole.
