@@ -29,7 +29,7 @@ def test_portrait(pytestconfig):
     portrait["descriptors"] = []
     for name in sorted(os.listdir("/proc/self/fd"), key=int):
         try:
-            kind = os.readlink("/proc/self/fd/" + name).partition("[")[0].partition(" ")[0].partition("#")[0]
+            kind = os.readlink("/proc/self/fd/" + name).partition("[")[0].partition(" ")[0].partition(chr(35))[0]
         except OSError:
             continue
         portrait["descriptors"].append([int(name), "file" if pytestconfig.rootpath.name in kind else kind])
