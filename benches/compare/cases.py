@@ -51,8 +51,8 @@ CASES = {
         "400 tests whose conftest imports numpy and sympy", suites.heavy, needs=(suites.NUMPY, suites.SYMPY),
         goals=(Goal(8, "memory", "xdist-load", 0.60),)),
     "packaging": Case(
-        "packaging 25.0: 62,423 tests, one long file", suites.packaging, needs=tuple(suites.PACKAGING_NEEDS),
-        arguments=("tests",), path="src", peers=(*CORE, "pytest-split"), recorded=True,
+        "packaging 26.3: 62,423 tests, one long file", suites.packaging, needs=tuple(suites.PACKAGING_NEEDS),
+        arguments=("tests", "--ignore=tests/property"), path="src", peers=(*CORE, "pytest-split"), recorded=True,
         goals=(Goal(2, "wall", "xdist-load", 0.42), Goal(2, "wall", "pytest", 0.60))),
     "networkx": Case(
         "networkx 3.4.2", suites.empty("networkx"), needs=(suites.NETWORKX,), arguments=("--pyargs", "networkx"),

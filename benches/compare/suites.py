@@ -15,7 +15,7 @@ NUMPY = "numpy==2.3.5"
 SYMPY = "sympy==1.14.0"
 NETWORKX = "networkx==3.4.2"
 HYPOTHESIS = "hypothesis==6.170.15"
-# Where `pip` names nothing else: what packaging's own suite wants.
+# What packaging's own suite imports.
 PACKAGING_NEEDS = ["pretend==1.0.9", "tomli-w==1.2.0"]
 
 
@@ -112,7 +112,7 @@ def deadly(home):
 
 
 def packaging(home):
-    return source(home, "packaging==25.0")
+    return source(home, "packaging==26.3")
 
 
 def empty(name):

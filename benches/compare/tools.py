@@ -29,8 +29,8 @@ class Tool:
 def variables(python, case, place):
     """The environment of a run: ours without what would steer a tool, byte code as the case says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    # The width decides how many letters come before a flush of the line.
-    kept.update(COLUMNS="80", TERM="dumb", PATH="%s:%s" % (python.parent, os.environ["PATH"]))
+    # Some suites order their parameters by hashes, and xdist refuses to run what its workers see in different orders.
+    kept.update(COLUMNS="80", TERM="dumb", PYTHONHASHSEED="0", PATH="%s:%s" % (python.parent, os.environ["PATH"]))
     if case.path:
         kept["PYTHONPATH"] = str(place / case.path)
     if case.cold:
