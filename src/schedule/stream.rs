@@ -234,11 +234,6 @@ impl Scheduler {
                 }
             }
         });
-        if !items.is_empty() {
-            out.push(Decision::Run { worker, items });
-            // What was only meant for it can now be taken back.
-            self.spread(lane, true, out);
-        }
         if !same {
             let right = Collection::new(in_force.to_vec());
             let own = Collection::new(made.items.clone());
@@ -247,6 +242,11 @@ impl Scheduler {
             self.withdraw_from(worker, lane, out);
             self.turn_away(worker, lane, diff, out);
             self.came_back(lane, &returned, &[], out);
+        }
+        if !items.is_empty() {
+            out.push(Decision::Run { worker, items });
+            // What was only meant for it can now be taken back.
+            self.spread(lane, true, out);
         }
     }
 

@@ -54,9 +54,11 @@ pub(in crate::schedule) struct Stream {
     estimates: Arc<Estimates>,
     workers: usize,
     cap: Option<u32>,
+    /// The time in microseconds that the run can not fall below, as far as it is known.
+    bound: u64,
     units: BTreeMap<Rank, Unit>,
     counter: u64,
-    /// By file with tests that go out on their own: those tests.
+    /// By file that is not handed out as a whole: the tests that go out on their own.
     split: HashMap<u32, Vec<Arc<str>>>,
     /// By such a file, what workers have been promised of it.
     claims: HashMap<u32, Vec<(WorkerId, Unit)>>,
@@ -77,6 +79,7 @@ impl Stream {
             estimates,
             workers: workers.max(1),
             cap,
+            bound: 0,
             units: BTreeMap::new(),
             counter: 0,
             split: HashMap::new(),
@@ -212,6 +215,8 @@ impl Stream {
                 Unit::Alone(_, id) => {
                     self.due.extend(single.remove(&*id).map(|test| Move::give(worker, [test])));
                 }
+                // More than a fair share for one is dealt out to all.
+                Unit::Rest(_) if weight_of(&waiting, view) > self.bound => {}
                 Unit::Rest(_) => self.due.push(Move::give(worker, std::mem::take(&mut waiting))),
                 Unit::File(_) | Unit::Tests(_) => {}
             }
@@ -250,13 +255,14 @@ impl Policy for Stream {
 
     fn begin(&mut self, view: &View<'_>) -> Vec<Move> {
         let bound = self.bound(view.files());
+        self.bound = micros(bound);
         for (file, listed) in (0..).zip(view.files()) {
             let alone = self.worth_splitting(listed, bound);
-            if alone.is_empty() {
+            let all = self.estimates.file(&listed.id).map_or(0.0, |known| known.seconds);
+            if alone.is_empty() && (all <= bound || self.workers == 1) {
                 self.queue_file(file, view);
                 continue;
             }
-            let all = self.estimates.file(&listed.id).map_or(0.0, |known| known.seconds);
             let rest = all - alone.iter().map(|(_, seconds)| seconds).sum::<f64>();
             for (id, seconds) in &alone {
                 self.queue(0, micros(*seconds), Unit::Alone(file, id.clone()));
