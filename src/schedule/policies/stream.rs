@@ -116,6 +116,10 @@ impl Stream {
     }
 
     fn queue_file(&mut self, file: u32, view: &View<'_>) {
+        if self.workers == 1 {
+            // Nothing is to be gained by another order than the project's own.
+            return self.queue(2, 0, Unit::File(file));
+        }
         let listed = &view.files()[file as usize];
         match self.estimates.file(&listed.id) {
             None => self.queue(1, listed.size, Unit::File(file)),
@@ -257,9 +261,13 @@ impl Policy for Stream {
         let bound = self.bound(view.files());
         self.bound = micros(bound);
         for (file, listed) in (0..).zip(view.files()) {
+            if self.workers == 1 {
+                self.queue_file(file, view);
+                continue;
+            }
             let alone = self.worth_splitting(listed, bound);
             let all = self.estimates.file(&listed.id).map_or(0.0, |known| known.seconds);
-            if alone.is_empty() && (all <= bound || self.workers == 1) {
+            if alone.is_empty() && all <= bound {
                 self.queue_file(file, view);
                 continue;
             }

@@ -1,6 +1,7 @@
 """What third-party plugins need from the side that xdist's controller would be for them."""
 
 import contextlib
+import glob
 import os
 import signal
 import socket
@@ -68,8 +69,9 @@ class Pause:
 def prepare_early(early_config, setup):
     """Before any plugin looks at the options that it can see early."""
     known = early_config.known_args_namespace
-    if getattr(known, "cov_source", None) and setup["worker"] != "gw0":
-        # Data of former runs is erased once, by the first worker; later ones would erase that of their siblings.
+    if getattr(known, "cov_source", None):
+        # Data of former runs is erased once, by the first worker, and by its age: pytest-cov would erase that of its siblings too.
+        setup["cov_append"] = bool(getattr(known, "cov_append", False))
         known.cov_append = True
 
 
@@ -141,17 +143,28 @@ def split_log_file(config, setup):
         option.log_file = "%s.%s%s" % (stem, setup["worker"], suffix)
 
 
-def keep_early_coverage(config):
-    """Save what pytest-cov measured before it knew that this is a worker: the imports of the conftests."""
+def keep_early_coverage(config, setup):
+    """Erase what former runs measured, and save what pytest-cov measured before it knew that this is a worker: the imports of the conftests."""
     controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
     cov = getattr(controller, "cov", None)
     if cov is None:
         return
+    if setup["worker"] == "gw0" and not setup.get("cov_append"):
+        _erase_older(cov.config.data_file, setup.get("begun", 0))
     cov._warn_no_data = False
     cov._warn_unimported_source = False
     cov._warn_preimported_source = False
     cov.stop()
     cov.save()
+
+
+def _erase_older(data_file, begun):
+    for path in [data_file] + glob.glob(glob.escape(data_file) + ".*"):
+        try:
+            if os.path.getmtime(path) < begun:
+                os.remove(path)
+        except OSError:
+            pass
 
 
 def conclusion(config, session):

@@ -116,7 +116,7 @@ class Worker:
         config = session.config
         compat.configured(config, self._setup)
         compat.show_last_words(self._silence)
-        compat.keep_early_coverage(config)
+        compat.keep_early_coverage(config, self._setup)
         self._renderer = Renderer(config, bool(self._setup.get("color")), self._setup.get("columns", 80))
         self._silence.recording = True
         outcome = yield
