@@ -96,7 +96,9 @@ impl Account {
         self.tests.resize(before + more, (State::Waiting, WorkerId(0)));
         self.links.grow(more);
         self.unbegun += more;
-        for (test, _) in (0..).zip(&self.tests).skip(before) {
+        // Not by skipping those before, which would look at each of them for every file.
+        let first = u32::try_from(before).unwrap_or(u32::MAX);
+        for (test, _) in (first..).zip(&self.tests[before..]) {
             self.links.push(&mut self.waiting, test);
         }
     }
