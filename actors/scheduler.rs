@@ -15,6 +15,7 @@ use crate::model::{
     CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
+use crate::supervise::Life;
 
 /// Where messages go.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Neighbours {
 struct Worker {
     orders: Option<Recipient<WorkerOrder>>,
     collected: bool,
+    /// It has begun a test.
+    worked: bool,
     told_to_finish: bool,
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
@@ -249,12 +252,12 @@ impl SchedulerActor {
             self.core.has_use_for_replacement_of(worker)
         };
         self.carry_out(decisions, None);
-        self.neighbours.supervisor.do_send(WorkerGone {
-            worker,
-            expected,
-            wanted,
-            collecting: !known.collected,
-        });
+        let life = match known {
+            Worker { collected: false, .. } => Life::Collecting,
+            Worker { worked: false, .. } => Life::Idle,
+            _ => Life::Useful,
+        };
+        self.neighbours.supervisor.do_send(WorkerGone { worker, expected, wanted, life });
     }
 }
 
@@ -296,6 +299,7 @@ impl Handler<WorkerNews> for SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::Started(item) => {
+                self.workers.entry(worker).or_default().worked = true;
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
             }

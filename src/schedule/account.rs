@@ -190,9 +190,20 @@ impl Account {
         self.by_weight.iter().rev().copied()
     }
 
-    /// A worker was given, or is rid of, something beside tests that weighs.
-    pub(super) fn weigh(&mut self, worker: WorkerId, change: impl FnOnce(u64) -> u64) {
-        self.change(worker, |_, holder| holder.weight = change(holder.weight));
+    /// A worker is to make the tests of a file.
+    pub(super) fn hold_file(&mut self, worker: WorkerId, weight: u32) {
+        self.change(worker, |_, holder| {
+            holder.files += 1;
+            holder.weight += u64::from(weight);
+        });
+    }
+
+    /// A worker has no longer to do with a file that it held.
+    pub(super) fn release_file(&mut self, worker: WorkerId, weight: u32) {
+        self.change(worker, |_, holder| {
+            holder.files = holder.files.saturating_sub(1);
+            holder.weight = holder.weight.saturating_sub(u64::from(weight));
+        });
     }
 
     /// What could be withdrawn from a worker, the last given first.
