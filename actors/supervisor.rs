@@ -74,11 +74,11 @@ pub(super) struct SupervisorActor {
 }
 
 impl SupervisorActor {
-    pub(super) fn new(config: &Config, neighbours: Neighbours) -> Self {
+    pub(super) fn new(config: &Config, stream: bool, neighbours: Neighbours) -> Self {
         let plan = Plan {
             suite: config.suite.clone(),
             specs: config.workers.clone(),
-            input: config.worker_input(),
+            input: config.worker_input(stream),
             deadlines: config.deadlines,
             worker_memory: config.worker_memory,
             agent: config.agent.clone(),

@@ -183,6 +183,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
     let core = Scheduler::new(policy, &expected);
+    let stream = core.streams();
 
     recipients.push(session.clone().recipient());
 
@@ -198,6 +199,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,
+            stream,
             supervisor::Neighbours {
                 news: address.clone().recipient(),
                 expect: address.clone().recipient(),

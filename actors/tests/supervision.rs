@@ -30,7 +30,7 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
         publish: all.clone().recipient(),
         session: all.recipient(),
     };
-    let supervisor = SupervisorActor::new(&config(workers), neighbours).start();
+    let supervisor = SupervisorActor::new(&config(workers), false, neighbours).start();
     supervisor.do_send(StartFleet);
     supervisor.do_send(HostNews::Prepared(SuiteInfo::default()));
     (supervisor, notes)
@@ -102,7 +102,7 @@ async fn a_host_that_panics_is_lost() {
 async fn a_host_that_can_not_send_an_order_is_lost() {
     let (supervisor, mut notes) = noted();
     let host = host(Stdio::piped, &supervisor);
-    let input = WorkerInput { argv: vec!["x".repeat(70_000_000)], ..config(1).worker_input() };
+    let input = WorkerInput { argv: vec!["x".repeat(70_000_000)], ..config(1).worker_input(false) };
     host.do_send(ToHost(ToAgent::Conclude { requests: Vec::new(), input }));
     until(&mut notes, "Lost(\"a message does not fit a frame").await;
 }

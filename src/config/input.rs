@@ -4,10 +4,11 @@ use super::Config;
 use crate::model::WorkerInput;
 
 impl Config {
-    /// What every worker of the run is told of it.
-    pub fn worker_input(&self) -> WorkerInput {
+    /// What every worker of the run is told of it. With `stream`, workers list files instead of collecting everything,
+    /// unless nothing is to be run.
+    pub fn worker_input(&self, stream: bool) -> WorkerInput {
         WorkerInput {
-            stream: self.policy.dist == crate::model::Dist::Stream && !self.collect_only,
+            stream: stream && !self.collect_only,
             lazy_import: self.lazy_import,
             run_id: self.run_id.clone(),
             worker_count: u32::try_from(self.workers.len()).unwrap_or(u32::MAX),

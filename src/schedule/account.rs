@@ -7,6 +7,7 @@ use std::ops::Bound;
 use crate::model::WorkerId;
 
 use super::chain::{Chain, Links};
+use super::holder::Holder;
 
 /// Where a test stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +27,6 @@ pub(super) enum State {
     Ran,
     /// It has its terminal state.
     Over,
-}
-
-/// What one worker holds.
-#[derive(Debug, Default)]
-struct Holder {
-    queue: Chain,
-    recalled: u32,
-    running: Option<u32>,
-    ran: bool,
-    /// Of what has not begun and is not on its way back.
-    weight: u64,
-}
-
-impl Holder {
-    /// Tests given whose call is not over and that are not on their way back.
-    fn load(&self) -> u32 {
-        let calling = u32::from(self.running.is_some() && !self.ran);
-        u32::try_from(self.queue.len()).unwrap_or(u32::MAX) - self.recalled + calling
-    }
 }
 
 /// What a worker left behind.

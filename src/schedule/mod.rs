@@ -12,6 +12,7 @@ mod dispatch;
 mod ending;
 mod estimates;
 mod files;
+mod holder;
 mod lane;
 mod places;
 mod policies;

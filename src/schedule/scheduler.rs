@@ -94,6 +94,11 @@ impl Scheduler {
         self.policy.name()
     }
 
+    /// Whether workers are to list files instead of collecting everything.
+    pub fn streams(&self) -> bool {
+        self.streams
+    }
+
     /// Whether every test in force has its terminal state and no more can come into force.
     pub fn is_complete(&self) -> bool {
         self.phase != Phase::Collecting && self.remaining == 0 && self.files_open() == 0

@@ -1,0 +1,22 @@
+//! What one worker holds of the tests.
+
+use super::chain::Chain;
+
+/// What one worker holds.
+#[derive(Debug, Default)]
+pub(super) struct Holder {
+    pub(super) queue: Chain,
+    pub(super) recalled: u32,
+    pub(super) running: Option<u32>,
+    pub(super) ran: bool,
+    /// Of what has not begun and is not on its way back.
+    pub(super) weight: u64,
+}
+
+impl Holder {
+    /// Tests given whose call is not over and that are not on their way back.
+    pub(super) fn load(&self) -> u32 {
+        let calling = u32::from(self.running.is_some() && !self.ran);
+        u32::try_from(self.queue.len()).unwrap_or(u32::MAX) - self.recalled + calling
+    }
+}
