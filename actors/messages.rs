@@ -250,6 +250,8 @@ pub struct WorkerGone {
     pub wanted: bool,
     /// Whether it died before its collection was in.
     pub collecting: bool,
+    /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.
+    pub died_in_a_file: bool,
 }
 
 /// Scheduler, policy and reporters → session: what concerns the session and not the public.

@@ -37,7 +37,7 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
 }
 
 fn gone(worker: u32, expected: bool) -> WorkerGone {
-    WorkerGone { worker: WorkerId(worker), expected, wanted: true, collecting: true }
+    WorkerGone { worker: WorkerId(worker), expected, wanted: true, collecting: true, died_in_a_file: false }
 }
 
 #[actix::test]
