@@ -251,6 +251,8 @@ pub struct WorkerGone {
     pub wanted: bool,
     /// How far it came.
     pub life: Life,
+    /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.
+    pub died_in_a_file: bool,
 }
 
 /// Scheduler, policy and reporters → session: what concerns the session and not the public.

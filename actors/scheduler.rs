@@ -208,10 +208,16 @@ impl SchedulerActor {
 
     /// A worker died while it made the tests of a file.
     fn file_crashed(&self, worker: WorkerId, file: &Arc<str>, death: &Death) {
-        if death.on_request {
-            let reason = "its tests were being collected when the run was killed".into();
-            let file = file.clone();
-            return self.publish(RunEvent::FileNotRun { file, reason, lost: false });
+        let over = if death.on_request {
+            Some("its tests were being collected when the run was killed")
+        } else {
+            death
+                .finished
+                .then_some("its tests were being collected when the worker's session ended")
+        };
+        if let Some(reason) = over {
+            let (file, lost) = (file.clone(), !self.stopping);
+            return self.publish(RunEvent::FileNotRun { file, reason: reason.into(), lost });
         }
         let brief = format!("worker '{worker}' died while it collected this file: {death}");
         let report = CollectReport {
@@ -234,7 +240,8 @@ impl SchedulerActor {
         let expected = death.on_request || (announced && death.is_clean());
         let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
-        let decisions = self.core.worker_down(worker, running, verdict);
+        let died_in_a_file = death.making.is_some();
+        let decisions = self.core.worker_down(worker, running, death.making, verdict);
         for decision in &decisions {
             if let Decision::FileCrashed { file, .. } = decision {
                 self.file_crashed(worker, file, &death);
@@ -257,7 +264,13 @@ impl SchedulerActor {
             Worker { worked: false, .. } => Life::Idle,
             _ => Life::Useful,
         };
-        self.neighbours.supervisor.do_send(WorkerGone { worker, expected, wanted, life });
+        self.neighbours.supervisor.do_send(WorkerGone {
+            worker,
+            expected,
+            wanted,
+            life,
+            died_in_a_file,
+        });
     }
 }
 

@@ -274,7 +274,8 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone { worker, expected, wanted, life } = gone;
+        let WorkerGone { worker, expected, wanted, life, died_in_a_file } = gone;
+        self.plan.input.lazy_import |= died_in_a_file;
         let Some(member) = self.fleet.remove(worker) else {
             return;
         };

@@ -18,7 +18,7 @@ import tarfile
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
-MODES = ["load", "each", "loadscope", "loadfile", "loadgroup", "worksteal"]
+MODES = ["stream", "load", "each", "loadscope", "loadfile", "loadgroup", "worksteal"]
 PYTEST = "pytest==9.2.0"
 
 # name: (requirement of the source distribution or of an installed package, what else it needs, the tests in it)

@@ -38,7 +38,13 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
 }
 
 fn gone(worker: u32, expected: bool) -> WorkerGone {
-    WorkerGone { worker: WorkerId(worker), expected, wanted: true, life: Life::Collecting }
+    WorkerGone {
+        worker: WorkerId(worker),
+        expected,
+        wanted: true,
+        life: Life::Collecting,
+        died_in_a_file: false,
+    }
 }
 
 #[actix::test]

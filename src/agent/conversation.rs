@@ -65,6 +65,8 @@ pub(super) struct Conversation {
     /// How many items it has told of, collected or made.
     items: u32,
     files: Vec<Arc<str>>,
+    /// The file whose module it imports while it is making another one.
+    importing: Option<u32>,
     /// The same, to find one that is named twice, until the listing is complete.
     listing: HashSet<Arc<str>>,
     /// What has come of the items of the file that it is making.
@@ -81,6 +83,7 @@ impl Conversation {
             streams,
             items: 0,
             files: Vec::new(),
+            importing: None,
             listing: HashSet::new(),
             made: Vec::new(),
             made_bytes: 0,
@@ -104,10 +107,10 @@ impl Conversation {
         }
     }
 
-    /// The file whose items are being made.
+    /// The file whose items are being made, or whose module is imported meanwhile.
     pub(super) fn making(&self) -> Option<u32> {
         match self.stage {
-            Stage::Making(file) => Some(file),
+            Stage::Making(file) => Some(self.importing.unwrap_or(file)),
             _other => None,
         }
     }
@@ -167,6 +170,10 @@ impl Conversation {
             Message::Making { f } => {
                 self.expect("making", Stage::Idle)?;
                 self.begin_making(f)?
+            }
+            Message::Importing { f } => {
+                self.import(f)?;
+                return Ok(None);
             }
             Message::Made { f, items, last, deselected } => {
                 self.expect("made", Stage::Making(f))?;
@@ -250,13 +257,28 @@ impl Conversation {
     }
 
     fn begin_making(&mut self, file: u32) -> Result<WorkerEvent, ProtocolError> {
-        let listed = self.files.len();
-        if file as usize >= listed {
-            let problem = format!("`making` of file {file} where it listed {listed} files");
-            return Err(ProtocolError::Order(problem));
-        }
+        self.expect_listed("making", file)?;
         self.stage = Stage::Making(file);
         Ok(WorkerEvent::Making { file })
+    }
+
+    fn import(&mut self, file: u32) -> Result<(), ProtocolError> {
+        self.expect_listed("importing", file)?;
+        if !matches!(self.stage, Stage::Making(_)) {
+            let problem = format!("`importing` where it was {}", self.describe());
+            return Err(ProtocolError::Order(problem));
+        }
+        self.importing = Some(file);
+        Ok(())
+    }
+
+    fn expect_listed(&self, what: &str, file: u32) -> Result<(), ProtocolError> {
+        let listed = self.files.len();
+        if (file as usize) < listed {
+            return Ok(());
+        }
+        let problem = format!("`{what}` of file {file} where it listed {listed} files");
+        Err(ProtocolError::Order(problem))
     }
 
     /// Takes a part of the items of the file that is being made, which came in a line of so many bytes.
@@ -276,6 +298,7 @@ impl Conversation {
     fn end_making(&mut self, file: u32, deselected: u32) -> WorkerEvent {
         let items = std::mem::take(&mut self.made);
         self.made_bytes = 0;
+        self.importing = None;
         let first = self.items;
         self.items += u32::try_from(items.len()).expect("the sum was checked part by part");
         self.stage = Stage::Idle;

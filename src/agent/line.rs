@@ -36,6 +36,9 @@ pub(super) enum Message {
     Making {
         f: u32,
     },
+    Importing {
+        f: u32,
+    },
     Made {
         f: u32,
         items: Vec<ItemLine>,

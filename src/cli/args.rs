@@ -158,7 +158,7 @@ pub(super) struct DistributionArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) maxprocesses: Option<String>,
 
-    /// How tests are distributed [default: load]
+    /// How tests are distributed [default: stream]
     #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(Dist::ALL.map(Dist::name)))]
     pub(super) dist: Option<String>,
 
@@ -177,6 +177,10 @@ pub(super) struct DistributionArguments {
     /// Send scopes in the order of collection
     #[arg(long, overrides_with = "loadscope_reorder")]
     pub(super) no_loadscope_reorder: bool,
+
+    /// Under `stream`, import a test module when its file's turn comes, not all before the first test
+    #[arg(long)]
+    pub(super) lazy_import: bool,
 
     /// The file that durations of past runs are kept in [default: `.callsheet/history.db` in the project]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, overrides_with = "no_history")]

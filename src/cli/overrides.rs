@@ -72,6 +72,9 @@ impl DistributionArguments {
         if self.loadscope_reorder {
             overrides.set(Key::LoadscopeReorder, flag("--loadscope-reorder"), "true");
         }
+        if self.lazy_import {
+            overrides.set(Key::Import, flag("--lazy-import"), "lazy");
+        }
         if self.no_loadscope_reorder {
             overrides.set(Key::LoadscopeReorder, flag("--no-loadscope-reorder"), "false");
         }

@@ -9,7 +9,7 @@ impl Config {
     pub fn worker_input(&self, stream: bool) -> WorkerInput {
         WorkerInput {
             stream: stream && !self.collect_only,
-            lazy_import: false,
+            lazy_import: self.lazy_import,
             run_id: self.run_id.clone(),
             worker_count: u32::try_from(self.workers.len()).unwrap_or(u32::MAX),
             dist: self.policy.dist.name().to_owned(),

@@ -15,6 +15,7 @@ pub enum Key {
     Tx,
     MaxSchedChunk,
     LoadscopeReorder,
+    Import,
     Maxfail,
     MaxWorkerRestart,
     MaxRestarts,
@@ -44,13 +45,14 @@ pub enum Key {
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
         Self::Tx,
         Self::MaxSchedChunk,
         Self::LoadscopeReorder,
+        Self::Import,
         Self::Maxfail,
         Self::MaxWorkerRestart,
         Self::MaxRestarts,
@@ -87,6 +89,7 @@ impl Key {
             Self::Tx => "tx",
             Self::MaxSchedChunk => "max_sched_chunk",
             Self::LoadscopeReorder => "loadscope_reorder",
+            Self::Import => "import",
             Self::Maxfail => "maxfail",
             Self::MaxWorkerRestart => "max_worker_restart",
             Self::MaxRestarts => "max_restarts",

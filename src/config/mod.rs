@@ -38,7 +38,7 @@ pub use overrides::Overrides;
 pub use value::WorkerCount;
 
 use resolve::Resolved;
-use value::{Automatic, Budget, HistoryPlace};
+use value::{Automatic, Budget, HistoryPlace, ImportWhen};
 
 use crate::history;
 use crate::launch::AgentCommand;
@@ -64,6 +64,9 @@ pub struct Config {
 
     /// How tests are distributed.
     pub policy: PolicyOptions,
+
+    /// Under [`Dist::Stream`](crate::model::Dist::Stream): a test module is imported when its file's turn comes, not before the first test.
+    pub lazy_import: bool,
 
     /// Stop after this many failures; `None`: as the project's own framework configuration says.
     pub max_fail: Option<NonZeroU32>,
@@ -157,6 +160,7 @@ impl Config {
                 max_sched_chunk: settings.max_sched_chunk.value.0.map(NonZeroU32::get),
                 keep_scope_order: !settings.loadscope_reorder.value,
             },
+            lazy_import: settings.import.value == ImportWhen::Lazy,
             max_fail: match settings.maxfail.value {
                 Automatic::Auto => None,
                 Automatic::Set(failures) => NonZeroU32::new(failures),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::overrides::{Given, GivenValue};
 use super::value::{
-    Automatic, Budget, ColorWhen, HistoryPlace, Limit, OptionalSpan, Size, Span, Value,
+    Automatic, Budget, ColorWhen, HistoryPlace, ImportWhen, Limit, OptionalSpan, Size, Span, Value,
 };
 use super::{ConfigError, Key, Origin, WorkerCount};
 use crate::model::{Deadlines, Dist, Template};
@@ -46,6 +46,7 @@ pub(super) struct Settings {
     pub(super) tx: Setting<Vec<String>>,
     pub(super) max_sched_chunk: Setting<Limit>,
     pub(super) loadscope_reorder: Setting<bool>,
+    pub(super) import: Setting<ImportWhen>,
     pub(super) maxfail: Setting<Automatic<u32>>,
     pub(super) max_worker_restart: Setting<Automatic<Budget>>,
     pub(super) max_restarts: Setting<Budget>,
@@ -193,6 +194,7 @@ impl Settings {
             Key::Tx => &mut self.tx,
             Key::MaxSchedChunk => &mut self.max_sched_chunk,
             Key::LoadscopeReorder => &mut self.loadscope_reorder,
+            Key::Import => &mut self.import,
             Key::Maxfail => &mut self.maxfail,
             Key::MaxWorkerRestart => &mut self.max_worker_restart,
             Key::MaxRestarts => &mut self.max_restarts,

@@ -66,6 +66,16 @@ pub(super) enum ColorWhen {
     Never,
 }
 
+/// When test modules are imported, where files are collected one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ImportWhen {
+    /// All of them before the first test.
+    #[default]
+    First,
+    /// Each when its file's turn comes.
+    Lazy,
+}
+
 /// Where durations are kept between runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum HistoryPlace {
@@ -287,8 +297,7 @@ impl Value for Vec<String> {
 }
 
 impl Value for Dist {
-    const EXPECTED: &'static str =
-        "\"load\", \"each\", \"loadscope\", \"loadfile\", \"loadgroup\" or \"worksteal\"";
+    const EXPECTED: &'static str = "\"load\", \"stream\", \"each\", \"loadscope\", \"loadfile\", \"loadgroup\" or \"worksteal\"";
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -296,6 +305,25 @@ impl Value for Dist {
 
     fn to_toml(&self) -> toml::Value {
         text(self.name())
+    }
+}
+
+impl Value for ImportWhen {
+    const EXPECTED: &'static str = "\"first\" or \"lazy\"";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "first" => Some(Self::First),
+            "lazy" => Some(Self::Lazy),
+            _ => None,
+        }
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        text(match self {
+            Self::First => "first",
+            Self::Lazy => "lazy",
+        })
     }
 }
 

@@ -262,9 +262,15 @@ impl Files {
         Some(true)
     }
 
-    /// A worker is gone.
-    pub(super) fn leave(&mut self, worker: WorkerId) -> LeftFiles {
+    /// A worker is gone. What it was collecting is the file that it was making, unless its agent has told of another one.
+    pub(super) fn leave(&mut self, worker: WorkerId, told: Option<u32>) -> LeftFiles {
         let mut left = LeftFiles::default();
+        if let Some(file) =
+            told.filter(|file| self.states.get(*file as usize) == Some(&State::Open))
+        {
+            self.give_up(file);
+            left.crashed = Some(file);
+        }
         let of_worker: Vec<(u32, bool)> = self
             .makers
             .iter()
@@ -274,7 +280,7 @@ impl Files {
             .collect();
         for (file, begun) in of_worker {
             self.dismiss(worker, file);
-            if begun && self.states[file as usize] == State::Open {
+            if begun && told.is_none() && self.states[file as usize] == State::Open {
                 self.give_up(file);
                 left.crashed = Some(file);
             } else if self.wait_again(file) {

@@ -254,15 +254,18 @@ impl Scheduler {
 
     /// A worker's process is gone. `running` is the item that was begun and is not over, as its
     /// agent tells: the crash item. It is never run again; what the worker held beyond it goes back
-    /// and to the survivors first. A file whose tests it was making and nobody knows is not looked into again either.
+    /// and to the survivors first. `making` is the file, by its place in the worker's own listing, whose tests it was making, or
+    /// whose module it imported meanwhile: if nobody knows its tests, it is not looked into again either.
     ///
     /// `verdict` is [`Outcome::Crashed`] or [`Outcome::TimedOut`].
     pub fn worker_down(
         &mut self,
         worker: WorkerId,
         running: Option<u32>,
+        making: Option<u32>,
         verdict: Outcome,
     ) -> Vec<Decision> {
+        let collecting = making.and_then(|file| self.streamed_file(worker, file));
         let told = running.and_then(|item| self.locate(worker, item));
         let Some((before, lane)) = self.roster.change(worker, |member| {
             let before = member.stage;
@@ -291,7 +294,7 @@ impl Scheduler {
                 });
             }
             let returned: Vec<TestIndex> = left.returned.into_iter().map(TestIndex).collect();
-            let files = self.leave_files(worker, lane, &mut out);
+            let files = self.leave_files(worker, lane, collecting, &mut out);
             self.came_back(lane, &returned, &files, &mut out);
         }
         self.give_up_lane(worker, lane, &mut out);

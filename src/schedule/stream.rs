@@ -250,17 +250,19 @@ impl Scheduler {
         }
     }
 
-    /// Files come back from a worker; what it was making and nobody knows is given up.
+    /// Files come back from a worker; what it was making and nobody knows is given up. `told` is the file that its agent
+    /// says the worker was making, or importing meanwhile, in the listing in force.
     pub(super) fn leave_files(
         &mut self,
         worker: WorkerId,
         lane: usize,
+        told: Option<u32>,
         out: &mut Vec<Decision>,
     ) -> Vec<u32> {
         let Some(files) = self.files(lane) else {
             return Vec::new();
         };
-        let left = files.leave(worker);
+        let left = files.leave(worker, told);
         if let Some(crashed) = left.crashed {
             let file = files.listing()[crashed as usize].id.clone();
             out.push(Decision::FileCrashed { worker, file });
@@ -361,7 +363,7 @@ impl Scheduler {
     }
 
     /// The file in force that a place in a worker's own listing is.
-    fn streamed_file(&self, worker: WorkerId, own: u32) -> Option<u32> {
+    pub(super) fn streamed_file(&self, worker: WorkerId, own: u32) -> Option<u32> {
         let member = self.roster.get(worker)?;
         let file = member.places.as_ref()?.streamed()?.file(own)?;
         let files = self.tracks[member.lane?].force.as_ref()?.tests.files()?;

@@ -179,6 +179,7 @@ fn config_show_tells_where_each_value_comes_from() {
     tx = []                        # default
     max_sched_chunk = "unlimited"  # default
     loadscope_reorder = true       # default
+    import = "first"               # default
     maxfail = 10                   # callsheet.toml
     max_worker_restart = "auto"    # default
     max_restarts = "unlimited"     # default

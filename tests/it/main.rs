@@ -21,6 +21,7 @@ mod plugins;
 mod provision;
 mod seed;
 mod signals;
+mod stream;
 mod supervision;
 mod support;
 mod template;

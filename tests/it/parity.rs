@@ -22,5 +22,5 @@ fn toolz_gives_the_results_of_plain_pytest_in_every_mode() {
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("parity"));
     let told = Running::start(command).end();
     assert_eq!(told.code, Some(0), "{told}");
-    assert_eq!(told.stdout.matches("| yes |").count(), 6, "{told}");
+    assert_eq!(told.stdout.matches("| yes |").count(), 7, "{told}");
 }

@@ -47,9 +47,10 @@ type Rank = (u8, Reverse<u64>, u64);
 
 /// Files first by recorded durations; idle workers take files and tests from the others.
 ///
-/// Longest first makes the end of the run even (Graham's rule); a test that is long beside the whole run goes out on its
-/// own, unless its file's fixtures take longer still. All other tests stay with their file, whose module and class
-/// fixtures are then set up once, until a worker has nothing left and takes the second half of what the busiest one has.
+/// Longest first makes the end of the run even (Graham's rule), which is nothing to a worker alone: it takes the files as
+/// they are listed. A test that is long beside the whole run goes out on its own, unless its file's fixtures take longer
+/// still. All other tests stay with their file, whose module and class fixtures are then set up once, until a worker has
+/// nothing left and takes the second half of what the busiest one has.
 pub(in crate::schedule) struct Stream {
     estimates: Arc<Estimates>,
     workers: usize,
@@ -116,12 +117,10 @@ impl Stream {
     }
 
     fn queue_file(&mut self, file: u32, view: &View<'_>) {
-        if self.workers == 1 {
-            // Nothing is to be gained by another order than the project's own.
-            return self.queue(2, 0, Unit::File(file));
-        }
         let listed = &view.files()[file as usize];
         match self.estimates.file(&listed.id) {
+            // One worker alone wins nothing by another order than pytest's, which keeps a package together.
+            _ if self.workers == 1 => self.queue(1, 0, Unit::File(file)),
             None => self.queue(1, listed.size, Unit::File(file)),
             Some(known) => self.queue(2, micros(known.seconds), Unit::File(file)),
         }
@@ -131,7 +130,8 @@ impl Stream {
     fn queue_tests(&mut self, tests: Vec<TestIndex>, view: &View<'_>) {
         if !tests.is_empty() {
             let weight = weight_of(&tests, view);
-            self.queue(2, weight, Unit::Tests(tests));
+            let class = if self.workers == 1 { 0 } else { 2 };
+            self.queue(class, weight, Unit::Tests(tests));
         }
     }
 
@@ -166,6 +166,19 @@ impl Stream {
         claims.push((worker, unit));
         self.promised.insert(worker);
         if makes_it { Vec::new() } else { vec![Move::GiveFile { worker, file, run: false }] }
+    }
+
+    /// What was promised of files whose tests nobody will ever know is promised no more.
+    fn forget_lost(&mut self, view: &View<'_>) {
+        let Self { claims, promised, split, .. } = self;
+        claims.retain(|file, claims| {
+            let lost = view.is_file_lost(*file);
+            if lost {
+                split.remove(file);
+                promised.retain(|worker| claims.iter().all(|(known, _)| known != worker));
+            }
+            !lost
+        });
     }
 
     /// As many of these tests as one of the workers without work should have; the rest waits on.
@@ -261,13 +274,9 @@ impl Policy for Stream {
         let bound = self.bound(view.files());
         self.bound = micros(bound);
         for (file, listed) in (0..).zip(view.files()) {
-            if self.workers == 1 {
-                self.queue_file(file, view);
-                continue;
-            }
             let alone = self.worth_splitting(listed, bound);
             let all = self.estimates.file(&listed.id).map_or(0.0, |known| known.seconds);
-            if alone.is_empty() && all <= bound {
+            if self.workers == 1 || alone.is_empty() && all <= bound {
                 self.queue_file(file, view);
                 continue;
             }
@@ -306,6 +315,9 @@ impl Policy for Stream {
     fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
         if !self.due.is_empty() {
             return std::mem::take(&mut self.due);
+        }
+        if self.promised.contains(&worker) {
+            self.forget_lost(view);
         }
         // What is in reserve with one worker must not be what another one has to steal at once.
         let has_enough = !view.is_free(worker)

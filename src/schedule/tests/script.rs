@@ -120,12 +120,12 @@ impl Script {
 
     pub(super) fn dies(&mut self, worker: u32, running: Option<u32>) -> Vec<String> {
         let worker = WorkerId(worker);
-        lines(self.0.worker_down(worker, running, Outcome::Crashed))
+        lines(self.0.worker_down(worker, running, None, Outcome::Crashed))
     }
 
     pub(super) fn times_out(&mut self, worker: u32, running: u32) -> Vec<String> {
         let worker = WorkerId(worker);
-        lines(self.0.worker_down(worker, Some(running), Outcome::TimedOut))
+        lines(self.0.worker_down(worker, Some(running), None, Outcome::TimedOut))
     }
 
     pub(super) fn abandoned(&mut self, worker: u32) -> Vec<String> {

@@ -308,7 +308,7 @@ impl World {
             Event::Withdrawn(items, files) => scheduler.withdrawn(id, &items, &files),
             Event::Down(running, verdict) => {
                 self.undecided.push(id);
-                scheduler.worker_down(id, running, verdict)
+                scheduler.worker_down(id, running, None, verdict)
             }
         };
         self.carry_out(decisions);

@@ -168,7 +168,7 @@ class Worker:
             if self._setup.get("stream"):
                 self._whole = refusal(session.config)
                 if self._whole is None:
-                    self._stream = Stream(session, bool(self._setup.get("lazy_import")))
+                    self._stream = Stream(session, bool(self._setup.get("lazy_import")), self._tell_import)
                     stack.enter_context(self._stream.finding())
             yield
         gc.freeze()
@@ -232,6 +232,9 @@ class Worker:
             if event["last"]:
                 event["deselected"] = self._deselected
             self._channel.send(event)
+
+    def _tell_import(self, place):
+        self._channel.send_lines('{"t":"importing","f":%d}\n' % place)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):

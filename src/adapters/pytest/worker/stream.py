@@ -96,10 +96,11 @@ def _origin(config, impl):
 class Stream:
     """The files of a session, and the making of their items."""
 
-    def __init__(self, session, lazy_import):
+    def __init__(self, session, lazy_import, tell_import):
         self._session = session
         self._config = session.config
         self._lazy_import = lazy_import
+        self._tell_import = tell_import
         self._genitems = session.genitems
         self._found = []
         self._seen = set()
@@ -188,7 +189,7 @@ class Stream:
         gc.disable()
         try:
             with self._as_collecting():
-                self.import_modules()
+                self.import_modules(place)
                 # A cache of pytest's for nodes that are asked for twice within one collection.
                 session._collection_cache = {}
                 items = []
@@ -215,18 +216,22 @@ class Stream:
         with catch_warnings_for_item(config=self._config, ihook=self._config.hook, when="collect", item=None):
             yield
 
-    def import_modules(self):
+    def import_modules(self, made):
         """Import all test modules, once: many suites count on it that all are there before the first test runs.
 
-        What an import comes to belongs to the turn of its file.
+        What an import comes to belongs to the turn of its file; `made` is the file whose turn it is now.
         """
         if self._is_imported or self._lazy_import:
             return
         self._is_imported = True
-        for unit in self.units:
-            for node in unit.nodes:
-                if isinstance(node, pytest.Module) and _imports_itself(node):
-                    self._import(node)
+        for place, unit in enumerate(self.units):
+            modules = [node for node in unit.nodes if isinstance(node, pytest.Module) and _imports_itself(node)]
+            if modules:
+                # One that ends the process is to be known.
+                self._tell_import(place)
+            for node in modules:
+                self._import(node)
+        self._tell_import(made)
 
     def _import(self, node):
         capture = self._config.pluginmanager.getplugin("capturemanager")

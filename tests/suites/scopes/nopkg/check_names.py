@@ -1,0 +1,2 @@
+def test_checked(of_module, of_session):
+    pass

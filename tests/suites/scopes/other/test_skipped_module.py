@@ -1,0 +1,7 @@
+import pytest
+
+pytest.skip("not here", allow_module_level=True)
+
+
+def test_never():
+    pass
