@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 
 def has_plain_status(config):
@@ -68,9 +69,21 @@ class Pause:
 def prepare_early(early_config, setup):
     """Before any plugin looks at the options that it can see early."""
     known = early_config.known_args_namespace
-    if getattr(known, "cov_source", None) and setup["worker"] != "gw0":
+    if getattr(known, "cov_source", None) and setup.get("worker") != "gw0":
         # Data of former runs is erased once, by the first worker; later ones would erase that of their siblings.
         known.cov_append = True
+
+
+def identify(config, setup):
+    """Tell the session which worker it is."""
+    config.workerinput["workerid"] = setup["worker"]
+    if setup.get("basetemp"):
+        basetemp = config.option.basetemp = os.path.join(setup["basetemp"], "popen-" + setup["worker"])
+        factory = getattr(config, "_tmp_path_factory", None)
+        if factory is not None:
+            # It has looked already.
+            factory._given_basetemp = Path(os.path.abspath(basetemp))
+    split_log_file(config, setup)
 
 
 def extend_workerinput(config, setup):
@@ -105,7 +118,7 @@ def configured(config, setup):
     if reruns is not None:
         # It looks for xdist's version to know whether a rerun may be reported by a worker. It may.
         reruns.works_with_current_xdist = lambda: True
-    if setup["worker"] == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
+    if setup.get("worker") == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 
 
