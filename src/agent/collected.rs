@@ -111,6 +111,7 @@ async fn make(
     let child = below.fork(&request, descriptors, family, &mut Vec::new()).await?;
     let warm_up = Duration::saturating_add(deadlines.startup, deadlines.collect);
     let last_words = LastWords::Kept(stderr);
-    let template = Template::new(child, link, last_words, warm_up, deadlines.agent).map_err(wrong)?;
+    let template =
+        Template::new(child, link, last_words, warm_up, deadlines.agent).map_err(wrong)?;
     Ok(Made { command: common.clone(), template: Rc::new(template) })
 }

@@ -265,8 +265,7 @@ impl Pytest {
         Ok(WorkerCommand {
             env,
             setup: setup.to_string(),
-            common: (self.suite.template == Template::Collected)
-                .then(|| Box::new(common.clone())),
+            common: (self.suite.template == Template::Collected).then(|| Box::new(common.clone())),
             ..common
         })
     }

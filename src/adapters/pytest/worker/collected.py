@@ -59,7 +59,7 @@ class Collected:
         if getattr(config.known_args_namespace, "cov_source", None):
             self.refuse("pytest-cov measures each worker from its start")
 
-    def watch(self, config):
+    def watch(self, config, setup):
         """The parsed configuration gives no identity away."""
         self._config = config
         path = getattr(config.option, "log_file", None)
@@ -70,6 +70,9 @@ class Collected:
                 path = None
         if path:
             self.refuse("each worker writes a log file of its own")
+        if setup.get("basetemp"):
+            # Nobody is to make it.
+            config.option.basetemp = os.path.join(setup["basetemp"], "template")
         config.workerinput = Inputs(config.workerinput)
         config.workerinput.guard = self.guard
 

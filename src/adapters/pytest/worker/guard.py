@@ -86,8 +86,10 @@ class Guard:
             return
         if event == "open":
             path, _, flags = arguments
-            if isinstance(flags, int) and flags & WRITING and path not in HARMLESS and not self._is_of_pytest():
-                self.trip("writes `%s`" % (path if isinstance(path, str) else "a file"))
+            # A number is a descriptor that is open already.
+            is_new = not isinstance(path, int) and path not in HARMLESS
+            if is_new and isinstance(flags, int) and flags & WRITING and not self._is_of_pytest():
+                self.trip("writes `%s`" % os.fsdecode(path))
         elif event.startswith("tempfile.") or event == "sqlite3.connect":
             if arguments[:1] != (":memory:",) and not self._is_of_pytest():
                 self.trip("makes a temporary file" if event.startswith("tempfile.") else "opens a database")

@@ -96,7 +96,7 @@ class Worker:
         config.workeroutput = {}
         compat.extend_workerinput(config, setup)
         if self._is_template:
-            self.channel.watch(config)
+            self.channel.watch(config, setup)
         else:
             compat.identify(config, setup)
 
