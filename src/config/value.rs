@@ -349,7 +349,7 @@ impl Value for HistoryPlace {
 }
 
 impl Value for Template {
-    const EXPECTED: &'static str = "\"pytest\" or \"off\"";
+    const EXPECTED: &'static str = "\"pytest\", \"collected\" or \"off\"";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|template| template.name() == text)

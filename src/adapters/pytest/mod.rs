@@ -232,15 +232,13 @@ impl Pytest {
                 .map_err(|error| PytestError::Root { path: cwd.display().to_string(), error })?;
         }
         let mut env: Vec<(OsString, OsString)> = vec![
-            ("PYTEST_XDIST_WORKER".into(), worker.to_string().into()),
             ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()),
             ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
         ];
         env.extend(self.hash_seed.iter().map(|seed| (HASH_SEED.into(), seed.into())));
         env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
-        let setup = json!({
+        let mut setup = json!({
             "protocol": 1,
-            "worker": worker.to_string(),
             "worker_count": input.worker_count,
             "run_id": input.run_id,
             "dist": input.dist,
@@ -259,13 +257,22 @@ impl Pytest {
             "seed": input.seed,
             "begun": self.begun,
         });
-        Ok(WorkerCommand {
+        let common = WorkerCommand {
             program,
             args: files::arguments(&self.files, "main").into(),
-            env,
+            env: env.clone(),
             cwd,
             setup: setup.to_string(),
             alone: self.alone(spec),
+            common: None,
+        };
+        setup["worker"] = worker.to_string().into();
+        env.push(("PYTEST_XDIST_WORKER".into(), worker.to_string().into()));
+        Ok(WorkerCommand {
+            env,
+            setup: setup.to_string(),
+            common: (self.suite.template == Template::Collected).then(|| Box::new(common.clone())),
+            ..common
         })
     }
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 
 def has_plain_status(config):
@@ -75,6 +76,18 @@ def prepare_early(early_config, setup):
         known.cov_append = True
 
 
+def identify(config, setup):
+    """Tell the session which worker it is."""
+    config.workerinput["workerid"] = setup["worker"]
+    if setup.get("basetemp"):
+        basetemp = config.option.basetemp = os.path.join(setup["basetemp"], "popen-" + setup["worker"])
+        factory = getattr(config, "_tmp_path_factory", None)
+        if factory is not None:
+            # It has looked already.
+            factory._given_basetemp = Path(os.path.abspath(basetemp))
+    split_log_file(config, setup)
+
+
 def extend_workerinput(config, setup):
     """The keys that plugins' controller side would have put there."""
     workerinput = config.workerinput
@@ -107,7 +120,7 @@ def configured(config, setup):
     if reruns is not None:
         # It looks for xdist's version to know whether a rerun may be reported by a worker. It may.
         reruns.works_with_current_xdist = lambda: True
-    if setup["worker"] == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
+    if setup.get("worker") == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 
 
@@ -149,7 +162,7 @@ def keep_early_coverage(config, setup):
     cov = getattr(controller, "cov", None)
     if cov is None:
         return
-    if setup["worker"] == "gw0" and not setup.get("cov_append"):
+    if setup.get("worker") == "gw0" and not setup.get("cov_append"):
         _erase_older(cov.config.data_file, setup.get("begun", 0))
     cov._warn_no_data = False
     cov._warn_unimported_source = False
