@@ -253,7 +253,7 @@ class Worker:
             self.channel.send(event)
 
     def _tell_import(self, place):
-        self._channel.send_lines('{"t":"importing","f":%d}\n' % place)
+        self.channel.send_lines('{"t":"importing","f":%d}\n' % place)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
