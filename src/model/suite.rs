@@ -196,8 +196,8 @@ pub enum Dist {
 impl Dist {
     /// All modes, in the order they are listed to people.
     pub const ALL: [Self; 7] = [
-        Self::Load,
         Self::Stream,
+        Self::Load,
         Self::Each,
         Self::LoadScope,
         Self::LoadFile,

@@ -59,7 +59,7 @@ fn an_unknown_flag_is_a_usage_error() {
     insta::assert_snapshot!(refusal("", &["--dist", "laod"]), @r"
     4
     error: invalid value 'laod' for '--dist <MODE>'
-      [possible values: load, each, loadscope, loadfile, loadgroup, worksteal]
+      [possible values: stream, load, each, loadscope, loadfile, loadgroup, worksteal]
 
       tip: a similar value exists: 'load'
 

@@ -43,9 +43,9 @@ fn normally_it_looks_as_pytest_does() {
     using PYTHON (CALLSHEET_PYTEST_PYTHON): pytest 9.2.0, Python VERSION
     platform linux -- Python VERSION, pytest-9.2.0, pluggy-1.7.0
     rootdir: DIR
-    gw0 [4]
+    gw0 [1 file]
 
-    scheduling tests via LoadScheduling
+    scheduling tests via StreamScheduling
     .Fs.                                                                     [100%]
     =================================== FAILURES ===================================
     ____________________________________ test_2 ____________________________________
@@ -88,9 +88,9 @@ fn verbosely_each_test_has_a_line() {
     rootdir: DIR
     [gw0] linux Python VERSION cwd: DIR
     [gw0] Python VERSION -- pytest 9.2.0
-    gw0 [4]
+    gw0 [1 file]
 
-    scheduling tests via LoadScheduling
+    scheduling tests via StreamScheduling
     [gw0] [ 25%] PASSED test_a.py::test_1
     [gw0] [ 50%] FAILED test_a.py::test_2
     [gw0] [ 75%] SKIPPED (not today) test_a.py::test_3
