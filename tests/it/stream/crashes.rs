@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{assert_sum, streamed};
+use super::streamed;
 use crate::support::{Project, Running};
 
 /// Ends a run in which something waits for what never comes.
