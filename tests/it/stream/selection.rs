@@ -54,7 +54,7 @@ fn options_leave_out_files_and_tests() {
     same(&["-k", "test_value or TestOther"]);
     same(&["-k", "not test_number", "-m", "not chosen"]);
     same(&["-m", "chosen"]);
-    same(&["-p", "no:doctest", "-o", "addopts="]);
+    same(&["-p", "no:doctest", "-o", "addopts=", "pkg", "nopkg"]);
 }
 
 #[test]
