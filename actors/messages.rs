@@ -9,6 +9,7 @@ use crate::model::{
     TestEnd, TestFile, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::schedule::MadeFile;
+use crate::supervise::Life;
 use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
 /// Scheduler → session and reporters: the next entry of the public record.
@@ -248,8 +249,8 @@ pub struct WorkerGone {
     pub expected: bool,
     /// Whether there may be work for a replacement.
     pub wanted: bool,
-    /// Whether it died before its collection was in.
-    pub collecting: bool,
+    /// How far it came.
+    pub life: Life,
     /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.
     pub died_in_a_file: bool,
 }

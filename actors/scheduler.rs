@@ -15,6 +15,7 @@ use crate::model::{
     CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
+use crate::supervise::Life;
 
 /// Where messages go.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Neighbours {
 struct Worker {
     orders: Option<Recipient<WorkerOrder>>,
     collected: bool,
+    /// It has begun a test.
+    worked: bool,
     told_to_finish: bool,
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
@@ -208,7 +211,9 @@ impl SchedulerActor {
         let over = if death.on_request {
             Some("its tests were being collected when the run was killed")
         } else {
-            death.finished.then_some("its tests were being collected when the worker's session ended")
+            death
+                .finished
+                .then_some("its tests were being collected when the worker's session ended")
         };
         if let Some(reason) = over {
             let (file, lost) = (file.clone(), !self.stopping);
@@ -254,11 +259,16 @@ impl SchedulerActor {
             self.core.has_use_for_replacement_of(worker)
         };
         self.carry_out(decisions, None);
+        let life = match known {
+            Worker { collected: false, .. } => Life::Collecting,
+            Worker { worked: false, .. } => Life::Idle,
+            _ => Life::Useful,
+        };
         self.neighbours.supervisor.do_send(WorkerGone {
             worker,
             expected,
             wanted,
-            collecting: !known.collected,
+            life,
             died_in_a_file,
         });
     }
@@ -302,6 +312,7 @@ impl Handler<WorkerNews> for SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::Started(item) => {
+                self.workers.entry(worker).or_default().worked = true;
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
             }

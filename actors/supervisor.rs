@@ -274,7 +274,7 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone { worker, expected, wanted, collecting, died_in_a_file } = gone;
+        let WorkerGone { worker, expected, wanted, life, died_in_a_file } = gone;
         self.plan.input.lazy_import |= died_in_a_file;
         let Some(member) = self.fleet.remove(worker) else {
             return;
@@ -283,7 +283,7 @@ impl Handler<WorkerGone> for SupervisorActor {
             self.dismiss(worker, "it was told to end");
         } else {
             let now = self.begun.elapsed();
-            match self.policy.died(now, member.since().elapsed(), collecting) {
+            match self.policy.died(now, member.since().elapsed(), life) {
                 Restart::After(delay) if wanted => {
                     self.replace(worker, member.spec, delay, context);
                 }

@@ -12,6 +12,7 @@ use crate::actors::supervisor::{Neighbours, SupervisorActor};
 use crate::config::Config;
 use crate::launch::AgentCommand;
 use crate::model::{SuiteInfo, WorkerId, WorkerInput};
+use crate::supervise::Life;
 use crate::wire::{PrepareRefusal, ToAgent};
 
 fn config(workers: u16) -> Config {
@@ -37,7 +38,13 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
 }
 
 fn gone(worker: u32, expected: bool) -> WorkerGone {
-    WorkerGone { worker: WorkerId(worker), expected, wanted: true, collecting: true, died_in_a_file: false }
+    WorkerGone {
+        worker: WorkerId(worker),
+        expected,
+        wanted: true,
+        life: Life::Collecting,
+        died_in_a_file: false,
+    }
 }
 
 #[actix::test]

@@ -38,6 +38,10 @@ pub struct WorkerCommand {
 
     /// Why it can not be forked from a template of its program, if it can not.
     pub alone: Option<String>,
+
+    /// The same of a process that has collected the suite for all workers alike, if they are to be forked from one: all but
+    /// what makes one worker differ from another.
+    pub common: Option<Box<Self>>,
 }
 
 /// How the processes of an adapter are started.

@@ -20,7 +20,7 @@ use super::worker::{self, Limits, Order};
 use crate::adapters::{Adapter, Care};
 use crate::exit::ExitCode;
 use crate::launch::{self, AGENT_VARIABLE, ROLE_VARIABLE, kill_leftovers};
-use crate::model::{Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::model::{Deadlines, Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::wire::{FromAgent, PrepareRefusal, StopMode, ToAgent, WireError, WorkerEvent};
 
 /// How long the conclusion may take: combining and reporting the coverage of a large project.
@@ -172,7 +172,8 @@ impl Host {
                 };
                 let (sender, state) = (self.sender.clone(), self.state.clone());
                 let templates = self.templates.clone();
-                self.chores.spawn_local(prepare(sender, state, templates, suite, care));
+                let prepared = prepare(sender, state, templates, suite, care, deadlines);
+                self.chores.spawn_local(prepared);
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
@@ -183,9 +184,10 @@ impl Host {
             ToAgent::Resume { worker } => self.order(worker, Order::Resume),
             ToAgent::Finish { worker } => self.order(worker, Order::Finish),
             ToAgent::Stop { worker, mode } => {
-                if mode == StopMode::Kill {
-                    // Nobody shall wait for a fork now.
-                    self.templates.end();
+                // Nobody shall wait for a collection or, at once, for a fork now.
+                match mode {
+                    StopMode::AfterTest => self.templates.press(),
+                    StopMode::Kill => self.templates.end(),
                 }
                 self.order(worker, Order::Stop(mode));
             }
@@ -225,7 +227,7 @@ impl Host {
             let command = match adapter {
                 Some(adapter) => {
                     let command = adapter.command(worker, &spec, &input).await;
-                    templates.adopt(&adapter, limits.deadlines.agent);
+                    templates.adopt(&adapter, limits.deadlines);
                     command.map_err(|error| error.to_string())
                 }
                 None => Err("its suite was not prepared on this host".to_owned()),
@@ -261,12 +263,12 @@ async fn prepare(
     templates: Rc<Templates>,
     suite: Suite,
     care: Care,
+    deadlines: Deadlines,
 ) {
-    let patience = care.patience;
     let progress = |step: String| sender.send(&FromAgent::Progress(step));
     let answer = match Adapter::prepare(&suite, care, progress).await {
         Ok((adapter, info)) => {
-            templates.adopt(&adapter, patience);
+            templates.adopt(&adapter, deadlines);
             state.borrow_mut().adapter = Some(Rc::new(adapter));
             FromAgent::Prepared(info)
         }

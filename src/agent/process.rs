@@ -163,7 +163,7 @@ pub(super) fn variables<'a>(
 pub(super) struct Mark(OwnedFd);
 
 impl Mark {
-    const SIZE: usize = 4096;
+    pub(super) const SIZE: usize = 4096;
 
     /// The phase that the worker is or was last in.
     pub(super) fn phase(&self) -> Option<Phase> {
@@ -182,7 +182,7 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// A file without a name that holds these bytes, to be read from its beginning.
-fn memory_file(name: &std::ffi::CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn memory_file(name: &std::ffi::CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;
     file.seek(SeekFrom::Start(0))?;

@@ -3,31 +3,33 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{ControlMessage, MsgFlags, Shutdown, recv, sendmsg, shutdown};
+use nix::sys::stat::fstat;
+use nix::sys::uio::pread;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Child;
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::child::{Family, WorkerChild};
+use super::collected::Collected;
 use super::descriptor::Descriptor;
 use super::link::Sender;
 use super::process::variables;
 use crate::adapters::pytest::Idle;
 use crate::adapters::{Adapter, WorkerCommand};
-use crate::model::WorkerInput;
+use crate::model::{Deadlines, WorkerInput};
 use crate::wire::FromAgent;
 
 /// Longer than any answer of a template.
@@ -41,6 +43,8 @@ const LAST_WORDS: usize = 4096;
 pub(super) struct Templates {
     family: Family,
     sender: Sender,
+    deadlines: Cell<Deadlines>,
+    collected: Collected,
     of_program: RefCell<HashMap<PathBuf, Rc<Template>>>,
     reaps: Cell<bool>,
     told: RefCell<HashSet<String>>,
@@ -48,19 +52,32 @@ pub(super) struct Templates {
 
 /// One template.
 #[derive(Debug)]
-struct Template {
+pub(super) struct Template {
     /// Its process, as long as it has not been waited for.
     pid: Cell<Option<Pid>>,
+    /// How long it may take to be ready.
+    warm_up: Duration,
+    /// How long it may take to answer a request.
     patience: Duration,
+    is_warming: Cell<bool>,
     talk: Mutex<Talk>,
+}
+
+/// Where the last words of a template are.
+#[derive(Debug)]
+pub(super) enum LastWords {
+    /// Heard as they came.
+    Heard(Rc<RefCell<Vec<u8>>>),
+    /// Kept in a file of its own.
+    Kept(OwnedFd),
 }
 
 /// The conversation with a template: one request at a time.
 #[derive(Debug)]
 struct Talk {
-    child: Child,
+    child: WorkerChild,
     link: Descriptor,
-    last_words: Rc<RefCell<Vec<u8>>>,
+    last_words: LastWords,
     state: State,
 }
 
@@ -75,15 +92,19 @@ enum State {
 
 /// Why no worker can be forked from a template.
 #[derive(Debug, Clone)]
-struct Why {
+pub(super) struct Why {
     text: String,
     /// Whether people must know, even if they did not ask to be told more.
     is_loud: bool,
 }
 
 impl Why {
-    fn quiet(text: impl Into<String>) -> Self {
+    pub(super) fn quiet(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_loud: false }
+    }
+
+    pub(super) fn no_text() -> Self {
+        Self::quiet("its environment or directory is no text")
     }
 
     fn loud(text: impl Into<String>) -> Self {
@@ -121,6 +142,8 @@ impl Templates {
         Self {
             family: Family::default(),
             sender,
+            deadlines: Cell::default(),
+            collected: Collected::default(),
             of_program: RefCell::default(),
             reaps: Cell::default(),
             told: RefCell::default(),
@@ -132,14 +155,15 @@ impl Templates {
         &self.family
     }
 
-    /// Takes over the templates that the adapter has started; each may take so long to answer a request.
-    pub(super) fn adopt(&self, adapter: &Adapter, patience: Duration) {
+    /// Takes over the templates that the adapter has started, under these deadlines.
+    pub(super) fn adopt(&self, adapter: &Adapter, deadlines: Deadlines) {
+        self.deadlines.set(deadlines);
         while let Some(idle) = adapter.take_idle() {
             let program = idle.program.clone();
-            let template = match Template::new(idle, patience) {
+            let template = match Template::idle(idle, &self.family, deadlines.agent) {
                 Ok(template) => template,
                 Err(error) => {
-                    self.tell(&Why::quiet(error.to_string()), false);
+                    self.tell("template", &Why::quiet(error.to_string()), false);
                     continue;
                 }
             };
@@ -160,31 +184,46 @@ impl Templates {
     ) -> Option<WorkerChild> {
         let is_asked_for = input.verbosity > 0;
         if let Some(why) = &command.alone {
-            self.tell(&Why::quiet(why), is_asked_for);
+            self.tell("template", &Why::quiet(why), is_asked_for);
             return None;
         }
         let template = self.of_program.borrow().get(&command.program).cloned()?;
+        if command.common.is_some() {
+            let (family, deadlines) = (&self.family, self.deadlines.get());
+            let whom = (command, input);
+            match self.collected.fork(&template, whom, descriptors, family, deadlines).await {
+                Ok(forked) => return Some(forked),
+                // The worker collects by itself then, and tells whatever there is to tell.
+                Err(why) => self.tell("collected template", &Why::quiet(why.text), is_asked_for),
+            }
+        }
         let mut notes = Vec::new();
         let forked = match request(command, input) {
             Some(request) => template.fork(&request, descriptors, &self.family, &mut notes).await,
-            None => Err(Why::quiet("its environment or directory is no text")),
+            None => Err(Why::no_text()),
         };
         for note in notes {
             self.sender.send(&FromAgent::Notice(note));
         }
-        forked.map_err(|why| self.tell(&why, is_asked_for)).ok()
+        forked.map_err(|why| self.tell("template", &why, is_asked_for)).ok()
     }
 
     /// Ends all templates: whoever waits for one waits no longer.
     pub(super) fn end(&self) {
+        self.collected.end();
         for template in self.of_program.borrow().values() {
             template.kill();
         }
     }
 
+    /// Whoever waits for a collection that all workers are to share waits no longer.
+    pub(super) fn press(&self) {
+        self.collected.press();
+    }
+
     /// Tells, once, why a worker is not forked.
-    fn tell(&self, why: &Why, is_asked_for: bool) {
-        let text = format!("starting workers without the template: {}", why.text);
+    fn tell(&self, from: &str, why: &Why, is_asked_for: bool) {
+        let text = format!("starting workers without the {from}: {}", why.text);
         if (why.is_loud || is_asked_for) && self.told.borrow_mut().insert(text.clone()) {
             let tell = if why.is_loud { FromAgent::Notice } else { FromAgent::Progress };
             self.sender.send(&tell(text));
@@ -193,7 +232,7 @@ impl Templates {
 }
 
 /// What a template is asked; `None` if that is no text.
-fn request(command: &WorkerCommand, input: &WorkerInput) -> Option<Vec<u8>> {
+pub(super) fn request(command: &WorkerCommand, input: &WorkerInput) -> Option<Vec<u8>> {
     let env = variables(command, input)
         .map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
         .collect::<Option<HashMap<_, _>>>()?;
@@ -201,24 +240,44 @@ fn request(command: &WorkerCommand, input: &WorkerInput) -> Option<Vec<u8>> {
 }
 
 impl Template {
-    fn new(idle: Idle, patience: Duration) -> io::Result<Self> {
+    fn idle(idle: Idle, family: &Family, patience: Duration) -> io::Result<Self> {
         let last_words = Rc::default();
         spawn_local(listen(idle.stdout, Rc::default()));
         spawn_local(listen(idle.stderr, Rc::clone(&last_words)));
-        let pid = idle.child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
-        let link = Descriptor::new(idle.link)?;
-        let talk = Talk { child: idle.child, link, last_words, state: State::Warming };
-        Ok(Self { pid: Cell::new(pid), patience, talk: Mutex::new(talk) })
+        let child = family.spawned(idle.child);
+        Self::new(child, idle.link, LastWords::Heard(last_words), patience, patience)
     }
 
-    fn kill(&self) {
+    /// With the agent's end of its link.
+    pub(super) fn new(
+        child: WorkerChild,
+        link: OwnedFd,
+        last_words: LastWords,
+        warm_up: Duration,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let pid = Cell::new(Some(child.pid()));
+        let link = Descriptor::new(link)?;
+        let talk = Mutex::new(Talk { child, link, last_words, state: State::Warming });
+        Ok(Self { pid, warm_up, patience, is_warming: Cell::new(true), talk })
+    }
+
+    /// Whether it has not been ready yet.
+    pub(super) fn is_warming(&self) -> bool {
+        self.is_warming.get()
+    }
+
+    /// Ends it with its process group.
+    pub(super) fn kill(&self) {
         if let Some(pid) = self.pid.get() {
             // It may have ended already.
+            let _gone = killpg(pid, Signal::SIGKILL);
             let _gone = kill(pid, Signal::SIGKILL);
         }
     }
 
-    async fn fork(
+    /// A worker; the first that is asked for waits until the template is ready.
+    pub(super) async fn fork(
         &self,
         request: &[u8],
         descriptors: [BorrowedFd<'_>; 6],
@@ -229,11 +288,17 @@ impl Template {
         if let State::Gone(why) = &talk.state {
             return Err(why.clone());
         }
-        let forked = timeout(self.patience, talk.fork(request, descriptors, family, notes)).await;
-        let result = forked.unwrap_or_else(|_| {
-            let seconds = self.patience.as_secs();
-            Err(Failure::Lost(Why::loud(format!("it did not answer within {seconds} s"))))
-        });
+        let late = |limit: Duration| {
+            Failure::Lost(Why::loud(format!("it did not answer within {} s", limit.as_secs())))
+        };
+        let warmed = timeout(self.warm_up, talk.warm(notes)).await;
+        self.is_warming.set(false);
+        let result = match warmed.unwrap_or_else(|_| Err(late(self.warm_up))) {
+            Ok(()) => timeout(self.patience, talk.fork(request, descriptors, family))
+                .await
+                .unwrap_or_else(|_| Err(late(self.patience))),
+            Err(failure) => Err(failure),
+        };
         match result {
             Ok(child) => Ok(child),
             Err(Failure::Refused(why)) => Err(why),
@@ -259,14 +324,15 @@ enum Failure {
     Lost(Why),
 }
 
+impl Drop for Template {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 impl Talk {
-    async fn fork(
-        &mut self,
-        request: &[u8],
-        descriptors: [BorrowedFd<'_>; 6],
-        family: &Family,
-        notes: &mut Vec<String>,
-    ) -> Result<WorkerChild, Failure> {
+    /// Waits until it is ready.
+    async fn warm(&mut self, notes: &mut Vec<String>) -> Result<(), Failure> {
         if matches!(self.state, State::Asked) {
             return Err(Failure::Lost(Why::quiet("a request was given up")));
         }
@@ -284,6 +350,15 @@ impl Talk {
             }
             self.state = State::Ready;
         }
+        Ok(())
+    }
+
+    async fn fork(
+        &mut self,
+        request: &[u8],
+        descriptors: [BorrowedFd<'_>; 6],
+        family: &Family,
+    ) -> Result<WorkerChild, Failure> {
         let refuse = |error: io::Error| Failure::Refused(Why::loud(error.to_string()));
         let adoption = family.adopt().map_err(refuse)?;
         self.state = State::Asked;
@@ -339,7 +414,10 @@ impl Talk {
 
     /// It has ended.
     fn farewell(&self) -> Why {
-        let said = self.last_words.borrow();
+        let said = match &self.last_words {
+            LastWords::Heard(said) => said.borrow().clone(),
+            LastWords::Kept(file) => end_of(file).unwrap_or_default(),
+        };
         let said = String::from_utf8_lossy(&said);
         let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
         Why::loud(
@@ -350,6 +428,15 @@ impl Talk {
 
 fn confused(said: &Said) -> Failure {
     Failure::Lost(Why::loud(format!("it makes no sense: {said:?}")))
+}
+
+/// The end of what stands in a file.
+fn end_of(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    let size = fstat(file)?.st_size;
+    let mut end = vec![0; LAST_WORDS];
+    let count = pread(file, &mut end, size.saturating_sub(LAST_WORDS as i64).max(0))?;
+    end.truncate(count);
+    Ok(end)
 }
 
 /// Reads what comes, so that nobody waits for it to be read, and keeps the end of it.

@@ -127,7 +127,8 @@ pub(super) struct SelectionArguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) provision: Option<String>,
 
-    /// What workers are forked from: an interpreter with `pytest` imported, or nothing [default: pytest]
+    /// What workers are forked from: an interpreter with `pytest` imported, one that has
+    /// `collected` the suite, or nothing [default: pytest]
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Template::ALL.map(Template::name)))]
     pub(super) template: Option<String>,
 

@@ -297,8 +297,7 @@ impl Value for Vec<String> {
 }
 
 impl Value for Dist {
-    const EXPECTED: &'static str =
-        "\"load\", \"stream\", \"each\", \"loadscope\", \"loadfile\", \"loadgroup\" or \"worksteal\"";
+    const EXPECTED: &'static str = "\"load\", \"stream\", \"each\", \"loadscope\", \"loadfile\", \"loadgroup\" or \"worksteal\"";
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
@@ -350,7 +349,7 @@ impl Value for HistoryPlace {
 }
 
 impl Value for Template {
-    const EXPECTED: &'static str = "\"pytest\" or \"off\"";
+    const EXPECTED: &'static str = "\"pytest\", \"collected\" or \"off\"";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|template| template.name() == text)

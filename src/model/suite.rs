@@ -47,17 +47,20 @@ pub enum Template {
     /// From an idle interpreter that has imported pytest.
     #[default]
     Pytest,
+    /// From a process that has collected the suite.
+    Collected,
 }
 
 impl Template {
     /// All of them, in the order they are listed to people.
-    pub const ALL: [Self; 2] = [Self::Pytest, Self::Off];
+    pub const ALL: [Self; 3] = [Self::Pytest, Self::Collected, Self::Off];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Pytest => "pytest",
+            Self::Collected => "collected",
         }
     }
 }

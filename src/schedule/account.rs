@@ -96,7 +96,9 @@ impl Account {
         self.tests.resize(before + more, (State::Waiting, WorkerId(0)));
         self.links.grow(more);
         self.unbegun += more;
-        for (test, _) in (0..).zip(&self.tests).skip(before) {
+        // Not by skipping those before, which would look at each of them for every file.
+        let first = u32::try_from(before).unwrap_or(u32::MAX);
+        for (test, _) in (first..).zip(&self.tests[before..]) {
             self.links.push(&mut self.waiting, test);
         }
     }
@@ -188,9 +190,20 @@ impl Account {
         self.by_weight.iter().rev().copied()
     }
 
-    /// A worker was given, or is rid of, something beside tests that weighs.
-    pub(super) fn weigh(&mut self, worker: WorkerId, change: impl FnOnce(u64) -> u64) {
-        self.change(worker, |_, holder| holder.weight = change(holder.weight));
+    /// A worker is to make the tests of a file.
+    pub(super) fn hold_file(&mut self, worker: WorkerId, weight: u32) {
+        self.change(worker, |_, holder| {
+            holder.files += 1;
+            holder.weight += u64::from(weight);
+        });
+    }
+
+    /// A worker has no longer to do with a file that it held.
+    pub(super) fn release_file(&mut self, worker: WorkerId, weight: u32) {
+        self.change(worker, |_, holder| {
+            holder.files = holder.files.saturating_sub(1);
+            holder.weight = holder.weight.saturating_sub(u64::from(weight));
+        });
     }
 
     /// What could be withdrawn from a worker, the last given first.

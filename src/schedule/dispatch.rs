@@ -267,6 +267,7 @@ impl Scheduler {
                 {
                     streamed.promise(file, test.0);
                     if all.give(worker, file, false) {
+                        account.hold_file(worker, 0);
                         files.push(streamed.own_file(file));
                     }
                 }

@@ -59,8 +59,6 @@ pub(super) struct Files {
     waiting: BTreeSet<u32>,
     /// By worker, what it has been told to make, in that order.
     held: BTreeMap<WorkerId, Vec<u32>>,
-    /// By worker, how many files it has to do with.
-    busy: HashMap<WorkerId, usize>,
     open: usize,
     recalled: usize,
     items: Vec<Item>,
@@ -77,7 +75,6 @@ impl Files {
             makers: HashMap::new(),
             waiting: numbers.collect(),
             held: BTreeMap::new(),
-            busy: HashMap::new(),
             open: listing.len(),
             recalled: 0,
             items: Vec::new(),
@@ -153,11 +150,6 @@ impl Files {
         })
     }
 
-    /// How many files a worker has been told to make and has not made yet.
-    pub(super) fn making_len(&self, worker: WorkerId) -> usize {
-        self.busy.get(&worker).copied().unwrap_or_default()
-    }
-
     /// Whether the tests of a file will never be known.
     pub(super) fn is_over(&self, file: u32) -> bool {
         self.states.get(file as usize).is_none_or(|state| *state == State::Over)
@@ -193,7 +185,6 @@ impl Files {
         let maker = Maker { worker, runs, begun: false, recalled: false, bound: false, weight };
         self.makers.entry(file).or_default().push(maker);
         self.held.entry(worker).or_default().push(file);
-        *self.busy.entry(worker).or_default() += 1;
         true
     }
 
@@ -274,7 +265,9 @@ impl Files {
     /// A worker is gone. What it was collecting is the file that it was making, unless its agent has told of another one.
     pub(super) fn leave(&mut self, worker: WorkerId, told: Option<u32>) -> LeftFiles {
         let mut left = LeftFiles::default();
-        if let Some(file) = told.filter(|file| self.states.get(*file as usize) == Some(&State::Open)) {
+        if let Some(file) =
+            told.filter(|file| self.states.get(*file as usize) == Some(&State::Open))
+        {
             self.give_up(file);
             left.crashed = Some(file);
         }
@@ -295,7 +288,6 @@ impl Files {
             }
         }
         self.held.remove(&worker);
-        self.busy.remove(&worker);
         left.returned.sort_unstable();
         left
     }
@@ -344,9 +336,6 @@ impl Files {
         }
         if let Some(held) = self.held.get_mut(&worker) {
             held.retain(|known| *known != file);
-        }
-        if let Some(busy) = self.busy.get_mut(&worker) {
-            *busy = busy.saturating_sub(1);
         }
     }
 }

@@ -7,6 +7,8 @@ use super::chain::Chain;
 pub(super) struct Holder {
     pub(super) queue: Chain,
     pub(super) recalled: u32,
+    /// Files whose tests it has still to make.
+    pub(super) files: u32,
     pub(super) running: Option<u32>,
     pub(super) ran: bool,
     /// Of what has not begun and is not on its way back.
@@ -14,9 +16,9 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// Tests given whose call is not over and that are not on their way back.
+    /// Tests given whose call is not over and that are not on their way back, and files that are to be made.
     pub(super) fn load(&self) -> u32 {
         let calling = u32::from(self.running.is_some() && !self.ran);
-        u32::try_from(self.queue.len()).unwrap_or(u32::MAX) - self.recalled + calling
+        u32::try_from(self.queue.len()).unwrap_or(u32::MAX) - self.recalled + calling + self.files
     }
 }

@@ -70,17 +70,15 @@ impl Places {
 
     /// `None` if the worker listed other files.
     pub(super) fn listed(in_force: &[TestFile], own: &[TestFile]) -> Option<Self> {
-        let ids =
-            |files: &[TestFile]| -> Vec<_> { files.iter().map(|file| file.id.clone()).collect() };
-        let listing = if ids(in_force) == ids(own) {
+        let ids = |files| <[TestFile]>::iter(files).map(|file| &file.id);
+        let listing = if ids(in_force).eq(ids(own)) {
             None
         } else {
-            let place: HashMap<_, u32> = ids(own).into_iter().zip(0..).collect();
+            let place: HashMap<_, u32> = ids(own).zip(0..).collect();
             if place.len() != in_force.len() || own.len() != in_force.len() {
                 return None;
             }
-            let own_of: Option<Vec<u32>> =
-                ids(in_force).iter().map(|id| place.get(id).copied()).collect();
+            let own_of: Option<Vec<u32>> = ids(in_force).map(|id| place.get(id).copied()).collect();
             Some(Order::new(own_of?))
         };
         Some(Self::Streamed(Streamed { listing, ..Streamed::default() }))

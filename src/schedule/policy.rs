@@ -211,7 +211,7 @@ impl<'a> View<'a> {
     }
 
     /// How many tests a worker has been given whose call is not over, without those on their way
-    /// back.
+    /// back, and how many files that it has still to look into.
     pub fn load(&self, worker: WorkerId) -> usize {
         self.account.load(worker).map_or(0, |load| load as usize)
     }
@@ -262,14 +262,9 @@ impl<'a> View<'a> {
         self.files.is_some_and(|files| files.is_maker(worker, file))
     }
 
-    /// How many files a worker has been told to look into and has not done with.
-    pub fn files_making_len(&self, worker: WorkerId) -> usize {
-        self.files.map_or(0, |files| files.making_len(worker))
-    }
-
     /// Whether a worker has neither tests nor files to look into.
     pub fn is_free(&self, worker: WorkerId) -> bool {
-        self.load(worker) == 0 && self.files_making_len(worker) == 0
+        self.load(worker) == 0
     }
 
     /// Whether the tests of a file will never be known.

@@ -134,7 +134,7 @@ impl Scheduler {
             return out;
         };
         if let Some(account) = self.account(lane) {
-            account.weigh(worker, |before| before.saturating_sub(u64::from(weight)));
+            account.release_file(worker, weight);
         }
         if is_new {
             self.add_tests(worker, lane, file, made, &mut out);
@@ -288,7 +288,7 @@ impl Scheduler {
             match (known, back) {
                 (Some(known), Some(waits)) => {
                     if let Some(account) = self.account(lane) {
-                        account.weigh(worker, |before| before.saturating_sub(u64::from(weight)));
+                        account.release_file(worker, weight);
                     }
                     returned.extend(waits.then_some(known));
                 }
@@ -318,7 +318,7 @@ impl Scheduler {
         };
         let weight = self.files(lane).map_or(0, |files| files.weight_on(worker, file));
         if let Some(account) = self.account(lane) {
-            account.weigh(worker, |before| before + u64::from(weight));
+            account.hold_file(worker, weight);
         }
         out.push(Decision::Make { worker, files: vec![own], run });
         true

@@ -2,7 +2,7 @@
 
 mod policy;
 
-pub use policy::{Restart, RestartPolicy};
+pub use policy::{Life, Restart, RestartPolicy};
 
 use std::time::Duration;
 

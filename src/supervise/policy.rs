@@ -6,15 +6,26 @@ use std::time::Duration;
 
 use super::RestartLimits;
 
-/// A worker that lived for less than this died young, whatever it did; so did one that died before
-/// its collection was in. A worker that ran tests for longer did useful work, and a suite with
-/// several crashing tests must not be slowed down for them.
+/// A worker that lived for less than this and ran no test died young; so did one that died before its collection was in.
+/// One that ran a test did useful work, however quickly, and a suite with many crashing tests must not be slowed down
+/// for them.
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// So many deaths in a row before a collection was in, with no worker coming up in between, and
 /// start-up is hopeless: more than chance (two or three workers killed for want of memory while all
 /// import at once), few enough that a broken `conftest.py` ends the run in seconds.
 const STALL: u32 = 5;
+
+/// How far a worker came before it died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Its collection was not in.
+    Collecting,
+    /// It began no test.
+    Idle,
+    /// It began a test.
+    Useful,
+}
 
 /// The verdict on a death.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,16 +59,19 @@ impl RestartPolicy {
         self.early_in_a_row = 0;
     }
 
-    /// A worker died unasked, `now` since the start of the run and `lifetime` since its own;
-    /// `collecting`: before its collection was in.
+    /// A worker died unasked, `now` since the start of the run and `lifetime` since its own.
     ///
     /// As in xdist deaths are counted, and the one beyond `max_worker_restart` is denied; the
     /// sentences are the seed's in today's words.
-    pub fn died(&mut self, now: Duration, lifetime: Duration, collecting: bool) -> Restart {
+    pub fn died(&mut self, now: Duration, lifetime: Duration, life: Life) -> Restart {
         self.deaths += 1;
-        self.early_in_a_row = if collecting { self.early_in_a_row + 1 } else { 0 };
-        self.young_in_a_row =
-            if collecting || lifetime < YOUNG { self.young_in_a_row + 1 } else { 0 };
+        let (early, young) = match life {
+            Life::Collecting => (true, true),
+            Life::Idle => (false, lifetime < YOUNG),
+            Life::Useful => (false, false),
+        };
+        self.early_in_a_row = if early { self.early_in_a_row + 1 } else { 0 };
+        self.young_in_a_row = if young { self.young_in_a_row + 1 } else { 0 };
         match self.limits.max_worker_restart {
             Some(0) => return Restart::Denied("worker restarting disabled".to_owned()),
             Some(max) if self.deaths > max => {
@@ -120,11 +134,11 @@ mod tests {
     fn the_death_beyond_the_limit_is_denied_as_in_xdist() {
         let mut policy =
             RestartPolicy::new(RestartLimits { max_worker_restart: Some(2), ..LIMITS });
-        assert_eq!(policy.died(seconds(10), seconds(10), false), AT_ONCE);
-        assert_eq!(policy.died(seconds(20), seconds(10), false), AT_ONCE);
+        assert_eq!(policy.died(seconds(10), seconds(10), Life::Useful), AT_ONCE);
+        assert_eq!(policy.died(seconds(20), seconds(10), Life::Useful), AT_ONCE);
         let limit = denied("maximum crashed workers reached: 2");
-        assert_eq!(policy.died(seconds(30), seconds(10), false), limit);
-        assert_eq!(policy.died(seconds(999), seconds(900), false), limit);
+        assert_eq!(policy.died(seconds(30), seconds(10), Life::Useful), limit);
+        assert_eq!(policy.died(seconds(999), seconds(900), Life::Useful), limit);
     }
 
     #[test]
@@ -132,14 +146,14 @@ mod tests {
         let mut policy =
             RestartPolicy::new(RestartLimits { max_worker_restart: Some(0), ..LIMITS });
         let disabled = denied("worker restarting disabled");
-        assert_eq!(policy.died(seconds(9), seconds(9), false), disabled);
+        assert_eq!(policy.died(seconds(9), seconds(9), Life::Useful), disabled);
     }
 
     #[test]
     fn without_a_limit_old_workers_are_replaced_at_once_for_ever() {
         let mut policy = RestartPolicy::new(LIMITS);
         for day in 0..1000 {
-            assert_eq!(policy.died(seconds(day), seconds(2), false), AT_ONCE);
+            assert_eq!(policy.died(seconds(day), seconds(2), Life::Useful), AT_ONCE);
         }
     }
 
@@ -147,11 +161,11 @@ mod tests {
     fn the_window_forgets_what_is_older_than_it_and_what_was_denied() {
         let mut policy = RestartPolicy::new(RestartLimits { max_restarts: Some(2), ..LIMITS });
         let full = denied("maximum restarts reached: 2 within 60s");
-        assert_eq!(policy.died(seconds(0), seconds(9), false), AT_ONCE);
-        assert_eq!(policy.died(seconds(30), seconds(9), false), AT_ONCE);
-        assert_eq!(policy.died(seconds(59), seconds(9), false), full);
-        assert_eq!(policy.died(seconds(60), seconds(9), false), AT_ONCE);
-        assert_eq!(policy.died(seconds(61), seconds(9), false), full);
+        assert_eq!(policy.died(seconds(0), seconds(9), Life::Useful), AT_ONCE);
+        assert_eq!(policy.died(seconds(30), seconds(9), Life::Useful), AT_ONCE);
+        assert_eq!(policy.died(seconds(59), seconds(9), Life::Useful), full);
+        assert_eq!(policy.died(seconds(60), seconds(9), Life::Useful), AT_ONCE);
+        assert_eq!(policy.died(seconds(61), seconds(9), Life::Useful), full);
     }
 
     #[test]
@@ -159,7 +173,7 @@ mod tests {
         let mut policy = RestartPolicy::new(LIMITS);
         let young = Duration::from_millis(999);
         let waits: Vec<Restart> =
-            (0..40).map(|at| policy.died(seconds(at), young, false)).collect();
+            (0..40).map(|at| policy.died(seconds(at), young, Life::Idle)).collect();
         let millis = |number| Restart::After(Duration::from_millis(number));
         assert_eq!(
             waits[..6],
@@ -167,26 +181,35 @@ mod tests {
             "doubled up to the longest wait"
         );
         assert_eq!(waits[39], millis(3000), "no overflow");
-        assert_eq!(policy.died(seconds(99), seconds(1), false), AT_ONCE);
-        assert_eq!(policy.died(seconds(99), young, false), AT_ONCE);
+        assert_eq!(policy.died(seconds(99), seconds(1), Life::Idle), AT_ONCE);
+        assert_eq!(policy.died(seconds(99), young, Life::Idle), AT_ONCE);
+    }
+
+    #[test]
+    fn workers_that_ran_tests_are_replaced_at_once_however_short_their_lives() {
+        let mut policy = RestartPolicy::new(LIMITS);
+        for at in 0..1000 {
+            let verdict = policy.died(seconds(at), Duration::from_millis(20), Life::Useful);
+            assert_eq!(verdict, AT_ONCE);
+        }
     }
 
     #[test]
     fn start_up_that_fails_again_and_again_is_given_up() {
         let mut policy = RestartPolicy::new(LIMITS);
         for _ in 1..STALL {
-            let verdict = policy.died(seconds(0), seconds(20), true);
+            let verdict = policy.died(seconds(0), seconds(20), Life::Collecting);
             assert!(matches!(verdict, Restart::After(_)), "{verdict:?}");
         }
         let hopeless = denied("5 workers in a row died before they had collected");
-        assert_eq!(policy.died(seconds(0), seconds(20), true), hopeless);
+        assert_eq!(policy.died(seconds(0), seconds(20), Life::Collecting), hopeless);
     }
 
     #[test]
     fn a_worker_that_came_up_ends_a_row_of_deaths_in_start_up() {
         let mut policy = RestartPolicy::new(LIMITS);
         for _ in 0..20 {
-            let verdict = policy.died(seconds(0), seconds(20), true);
+            let verdict = policy.died(seconds(0), seconds(20), Life::Collecting);
             assert!(matches!(verdict, Restart::After(_)), "{verdict:?}");
             policy.came_up();
         }

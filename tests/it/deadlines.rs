@@ -68,8 +68,8 @@ fn a_worker_that_is_suspended_has_stopped_answering() {
 #[test]
 fn a_hang_while_configuring_meets_the_start_up_deadline() {
     let hangs = "def pytest_configure(config):\n    if config.workerinput['workerid'] == 'gw0': signal.pause()";
-    let told =
-        project(hangs, "pass").run_with(&[("CALLSHEET_DEADLINES_STARTUP", "3s")], &["-n", "2"]);
+    let told = project(hangs, "pass")
+        .run_with(&[("CALLSHEET_DEADLINES_STARTUP", "3s")], &["-n", "2", "--dist", "load"]);
     told.assert(0, "20 passed")
         .says("it did not introduce itself within 3 s")
         .says("replacing crashed worker gw0");
@@ -85,13 +85,13 @@ fn a_hang_while_configuring_meets_the_start_up_deadline() {
 fn a_hang_at_import_meets_the_collection_deadline() {
     let hangs = "def pytest_collection():\n    if os.environ['PYTEST_XDIST_WORKER'] == 'gw0': signal.pause()";
     let limit = ("CALLSHEET_DEADLINES_COLLECT", "2s");
-    let told = project(hangs, "pass").run_with(&[limit], &["-n", "2"]);
+    let told = project(hangs, "pass").run_with(&[limit], &["-n", "2", "--dist", "load"]);
     told.assert(0, "20 passed")
         .says("it did not finish collecting within 2 s")
         .says("replacing crashed worker gw0");
     let project =
         Project::new(&[("test_it.py", "import signal\nsignal.pause()\ndef test_a(): pass\n")]);
-    let told = project.run_with(&[limit], &["-n", "2", "--max-worker-restart=0"]);
+    let told = project.run_with(&[limit], &["-n", "2", "--dist", "load", "--max-worker-restart=0"]);
     told.assert(7, "no tests ran")
         .says("it did not finish collecting within 2 s")
         .says("in <module>");

@@ -116,12 +116,12 @@ fn account(events: &[RunEvent], verdict: &Verdict) -> HashMap<String, Outcome> {
             "{outcome}"
         );
     }
-    let scheduled = events.iter().find_map(|event| match event {
-        RunEvent::SchedulingStarted { tests, .. } => Some(*tests),
-        _ => None,
+    let found = events.iter().map(|event| match event {
+        RunEvent::SchedulingStarted { tests, .. } | RunEvent::FileCollected { tests, .. } => *tests,
+        _ => 0,
     });
     assert_eq!(ends.len(), verdict.tests as usize);
-    assert_eq!(scheduled.unwrap_or_default(), verdict.tests);
+    assert_eq!(found.sum::<u32>(), verdict.tests);
     assert!(matches!(events[0], RunEvent::RunStarted { .. }), "{:?}", events[0]);
     assert!(matches!(events.last(), Some(RunEvent::RunFinished(_))));
     ends.into_values().collect()

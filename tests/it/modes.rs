@@ -272,7 +272,7 @@ fn facts_with(
 
 #[test]
 fn tests_know_their_worker_their_number_and_their_run() {
-    let (project, facts) = facts(&["-n", "2", "test_it.py"]);
+    let (project, facts) = facts(&["-n", "2", "--dist", "load", "test_it.py"]);
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["gw0", "gw1"]);
     let here = project.path().canonicalize().unwrap();
     for (worker, facts) in &facts {
@@ -290,22 +290,32 @@ fn the_run_s_id_can_be_given() {
 
 #[test]
 fn maxprocesses_caps_the_number_of_workers() {
-    let (_project, facts) = facts(&["-n", "4", "--maxprocesses", "2", "test_it.py"]);
+    let (_project, facts) =
+        facts(&["-n", "4", "--maxprocesses", "2", "--dist", "load", "test_it.py"]);
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["gw0", "gw1"]);
     assert!(facts.values().all(|facts| facts[1] == "2"), "{facts:?}");
 }
 
 #[test]
 fn auto_follows_the_variable_of_xdist() {
-    let (_project, facts) =
-        facts_with(&["-n", "auto", "test_it.py"], &[("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")]);
+    let (_project, facts) = facts_with(
+        &["-n", "auto", "--dist", "load", "test_it.py"],
+        &[("PYTEST_XDIST_AUTO_NUM_WORKERS", "3")],
+    );
     assert_eq!(facts.keys().collect::<Vec<_>>(), ["gw0", "gw1", "gw2"]);
 }
 
 #[test]
 fn a_worker_s_specification_can_give_it_variables_and_a_directory() {
-    let (project, facts) =
-        facts(&["--tx", "2*popen//env:WISH=granted", "--tx", "popen//chdir=below", "test_it.py"]);
+    let (project, facts) = facts(&[
+        "--tx",
+        "2*popen//env:WISH=granted",
+        "--tx",
+        "popen//chdir=below",
+        "--dist",
+        "load",
+        "test_it.py",
+    ]);
     let here = project.path().canonicalize().unwrap();
     let place =
         |worker: &str| (facts[worker][3].clone(), std::path::PathBuf::from(&facts[worker][4]));

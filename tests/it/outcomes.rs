@@ -89,7 +89,7 @@ fn all_outcomes_are_those_of_plain_pytest() {
 fn on_one_worker_everything_is_in_the_order_of_plain_pytest() {
     let project = Project::suite("outcomes");
     let plain = project.run_python(&["-m", "pytest", "-p", "no:cacheprovider", LETTERS]);
-    let told = project.run(&["-n", "1", "--", LETTERS]);
+    let told = project.run(&["-n", "1", "--dist", "load", "--", LETTERS]);
     let (found, expected) = (sections(&told), sections(&plain));
     for title in ["ERRORS", "FAILURES", "short test summary info", "warnings summary"] {
         assert_eq!(found[title], expected[title], "{title}");

@@ -9,7 +9,7 @@ const TWO: (&str, &str) = ("test_a.py", "def test_1(): pass\ndef test_2(): pass\
 #[test]
 fn the_status_of_all_nodes_is_a_line_at_the_start_and_when_tests_go_out() {
     let project = Project::new(&[TWO]);
-    let told = project.run(&["-n", "3"]);
+    let told = project.run(&["-n", "3", "--dist", "load"]);
     told.assert(0, "2 passed");
     told.says("\ngw0 I / gw1 I / gw2 I\n")
         .says("\ngw0 [2] / gw1 [2] / gw2 [2]\n\nscheduling tests via LoadScheduling\n");

@@ -183,7 +183,7 @@ fn pytest_exit_in_a_test_is_a_clean_interrupt() {
         let more =
             "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_more(n): pass\n";
         let project = Project::new(&[("test_a.py", &test), ("test_more.py", more)]);
-        let told = project.run(&["-n", "1"]);
+        let told = project.run(&["-n", "1", "--dist", "load"]);
         told.assert(code, "1 passed, 21 not run").says("enough").is_silent_on("crashed");
     }
 }

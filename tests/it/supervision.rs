@@ -80,6 +80,6 @@ fn restarts_in_a_window_have_their_own_limit() {
 
 #[test]
 fn crashes_count_as_failures_for_maxfail() {
-    let told = project(3).run(&["-n", "1", "-x"]);
+    let told = project(3).run(&["-n", "1", "-x", "--dist", "load"]);
     told.assert(1, "1 failed, 19 not run");
 }

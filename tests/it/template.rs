@@ -1,5 +1,6 @@
 //! Workers that are forked from a warm interpreter: like those that start alone in all that a test can see, and in how they end.
 
+mod collected;
 mod ends;
 mod learn;
 mod preload;

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -111,6 +112,8 @@ pub struct Pytest {
     files: PathBuf,
     base_temp: BaseTemp,
     hash_seed: Option<String>,
+    /// When the run was prepared, in seconds since the Unix epoch.
+    begun: f64,
     surroundings: Surroundings,
     warmth: Option<Warmth>,
     /// Templates that nobody has taken yet.
@@ -161,6 +164,7 @@ impl Pytest {
         let root = &suite.root;
         let root = fs::canonicalize(root)
             .map_err(|error| PytestError::Root { path: root.display().to_string(), error })?;
+        let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         // Sets and dictionaries must have one order in all workers, else they may collect differently.
         let hash_seed = env::var_os(HASH_SEED)
             .is_none()
@@ -198,6 +202,7 @@ impl Pytest {
             files,
             base_temp,
             hash_seed,
+            begun,
             surroundings,
             warmth,
             idle,
@@ -227,15 +232,13 @@ impl Pytest {
                 .map_err(|error| PytestError::Root { path: cwd.display().to_string(), error })?;
         }
         let mut env: Vec<(OsString, OsString)> = vec![
-            ("PYTEST_XDIST_WORKER".into(), worker.to_string().into()),
             ("PYTEST_XDIST_WORKER_COUNT".into(), input.worker_count.to_string().into()),
             ("PYTEST_XDIST_TESTRUNUID".into(), (&input.run_id).into()),
         ];
         env.extend(self.hash_seed.iter().map(|seed| (HASH_SEED.into(), seed.into())));
         env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
-        let setup = json!({
+        let mut setup = json!({
             "protocol": 1,
-            "worker": worker.to_string(),
             "worker_count": input.worker_count,
             "run_id": input.run_id,
             "dist": input.dist,
@@ -252,14 +255,24 @@ impl Pytest {
             "collect_only": input.collect_only,
             "halt_on_failure": input.halt_on_failure,
             "seed": input.seed,
+            "begun": self.begun,
         });
-        Ok(WorkerCommand {
+        let common = WorkerCommand {
             program,
             args: files::arguments(&self.files, "main").into(),
-            env,
+            env: env.clone(),
             cwd,
             setup: setup.to_string(),
             alone: self.alone(spec),
+            common: None,
+        };
+        setup["worker"] = worker.to_string().into();
+        env.push(("PYTEST_XDIST_WORKER".into(), worker.to_string().into()));
+        Ok(WorkerCommand {
+            env,
+            setup: setup.to_string(),
+            common: (self.suite.template == Template::Collected).then(|| Box::new(common.clone())),
+            ..common
         })
     }
 

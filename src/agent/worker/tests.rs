@@ -87,6 +87,7 @@ fn command(script: &str) -> WorkerCommand {
         cwd: "/".into(),
         setup: "{}".to_owned(),
         alone: None,
+        common: None,
     }
 }
 
@@ -362,6 +363,7 @@ fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
         cwd: "/".into(),
         setup: String::new(),
         alone: None,
+        common: None,
     };
     let told = serve_command(&command, vec![], Limits::default());
     let Ending::NotStarted(why) = &told.death().ending else { panic!("{:?}", told.death()) };

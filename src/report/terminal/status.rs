@@ -39,7 +39,8 @@ impl Status {
                 self.set(*worker, &format!("[{tests}]"));
             }
             RunEvent::WorkerListed { worker, files } => {
-                self.set(*worker, &format!("[{files} files]"));
+                let plural = if *files == 1 { "" } else { "s" };
+                self.set(*worker, &format!("[{files} file{plural}]"));
             }
             RunEvent::WorkerDown { worker, .. } => self.set(*worker, "down"),
             RunEvent::Progress(_)

@@ -19,7 +19,7 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
             continue;
         }
         // One that has nothing else is about to begin it.
-        let has_more = view.load(victim) > 0 || view.files_making_len(victim) > 1;
+        let has_more = view.load(victim) > 1;
         if let Some(file) = view.files_backward(victim).next().filter(|_| has_more) {
             return vec![Move::TakeBackFile { worker: victim, file }];
         }

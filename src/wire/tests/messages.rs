@@ -139,7 +139,7 @@ fn items() -> BoxedStrategy<Vec<u32>> {
 fn suite() -> BoxedStrategy<Suite> {
     let path = || option::of(text().prop_map(PathBuf::from));
     let python = (text(), text()).prop_map(|(name, named_by)| NamedPython { name, named_by });
-    let template = prop_oneof![Just(Template::Off), Just(Template::Pytest)];
+    let template = proptest::sample::select(Template::ALL.as_slice());
     let warmth = (template, words());
     (text(), option::of(python), path(), words(), path(), warmth)
         .prop_map(|(root, python, provision, args, basetemp, (template, preload))| {

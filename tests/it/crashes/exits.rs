@@ -80,11 +80,11 @@ fn a_death_after_the_last_test_is_not_exit_code_0() {
 #[test]
 fn a_death_at_import_is_counted_and_ends_the_run() {
     let project = Project::new(&[("test_a.py", "import os\nos._exit(3)\ndef test_a(): pass\n")]);
-    let told = project.run(&["-n", "2"]);
+    let told = project.run(&["-n", "2", "--dist", "load"]);
     told.assert(7, "no tests ran")
         .says("exited with code 3")
         .says("5 workers in a row died before they had collected");
-    let told = project.run(&["-n", "2", "--max-worker-restart=1"]);
+    let told = project.run(&["-n", "2", "--dist", "load", "--max-worker-restart=1"]);
     told.assert(7, "no tests ran").says("maximum crashed workers reached: 1");
     let project = Project::new(&[
         ("conftest.py", "import os\nos._exit(0)\n"),

@@ -39,7 +39,7 @@ fn a_collection_error_is_reported_once_and_nothing_is_run() {
     let project = Project::new(&BROKEN_MODULE);
     let plain = project.run_python(&["-m", "pytest"]);
     for workers in ["1", "2", "4"] {
-        let told = project.run(&["-n", workers]);
+        let told = project.run(&["-n", workers, "--dist", "load"]);
         told.assert(2, plain.counts());
         assert_eq!(told.stdout.matches("ERROR collecting test_a.py").count(), 1, "{told}");
         assert_eq!(told.ids("ERROR"), plain.ids("ERROR"), "{told}");
@@ -73,7 +73,7 @@ fn different_collections_are_shown_as_a_diff_and_nothing_is_run() {
              def test_it(who): pass\n",
         ),
     ]);
-    let told = project.run(&["-n", "2"]);
+    let told = project.run(&["-n", "2", "--dist", "load"]);
     assert_eq!(told.code, Some(2), "{told}");
     told.says("Different tests were collected between gw0 and gw1");
     for line in [

@@ -40,7 +40,7 @@ fn the_restart_limit_names_what_was_not_run_and_is_no_success() {
          @pytest.mark.parametrize('n', range(5))\n\
          def test_crash(n):\n    if n in (1, 3): os._exit(3)\n",
     )]);
-    let told = project.run(&["-n", "1", "--max-worker-restart", "1"]);
+    let told = project.run(&["-n", "1", "--dist", "load", "--max-worker-restart", "1"]);
     told.assert(7, "2 failed, 1 passed, 2 not run");
     told.says("maximum crashed workers reached: 1");
     told.says("    test_a.py::test_crash[2]\n    test_a.py::test_crash[4]\n");

@@ -9,7 +9,8 @@ use crate::support::{Project, Running};
 /// Ends a run in which something waits for what never comes.
 const LIMIT: [&str; 2] = ["--timeout", "60s"];
 
-const MANY: &str = "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_it(n): pass\n";
+const MANY: &str =
+    "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_it(n): pass\n";
 
 /// Five files of 20 tests, and this one between them.
 fn among_five(text: &str) -> Project {
@@ -22,7 +23,10 @@ fn among_five(text: &str) -> Project {
 
 #[test]
 fn a_test_that_kills_its_worker_is_one_failure() {
-    let dies = format!("{MANY}def test_dies():\n    import os\n    os.kill(os.getpid(), 9)\n{}", MANY.replace("test_it", "test_more"));
+    let dies = format!(
+        "{MANY}def test_dies():\n    import os\n    os.kill(os.getpid(), 9)\n{}",
+        MANY.replace("test_it", "test_more")
+    );
     for workers in ["1", "2", "8"] {
         let told = streamed(&among_five(&dies), workers, &[], &[]);
         told.assert(1, "1 failed, 140 passed");
@@ -57,7 +61,8 @@ fn a_file_that_kills_its_worker_when_its_tests_are_made_is_one_error_and_the_oth
 #[test]
 fn several_files_that_kill_their_workers_are_an_error_each() {
     let at_import = "import os\nos._exit(3)\n";
-    let when_made = "import os\ndef pytest_generate_tests(metafunc): os._exit(4)\ndef test_never(): pass\n";
+    let when_made =
+        "import os\ndef pytest_generate_tests(metafunc): os._exit(4)\ndef test_never(): pass\n";
     let project = among_five(at_import);
     project.write("test_b2.py", at_import);
     project.write("test_g.py", when_made);

@@ -13,7 +13,11 @@ fn project() -> Project {
 /// Asserts that it said once, in one line, why every worker collects all tests.
 fn assert_whole(told: &Told, why: &str) {
     let line = format!("every worker collects all tests, as under `--dist load`: {why}");
-    assert_eq!(told.stdout.matches(&line).count() + told.stderr.matches(&line).count(), 1, "{line}\n{told}");
+    assert_eq!(
+        told.stdout.matches(&line).count() + told.stderr.matches(&line).count(),
+        1,
+        "{line}\n{told}"
+    );
     told.says("scheduling tests via LoadScheduling");
 }
 
@@ -34,10 +38,19 @@ fn options_that_look_at_all_tests_have_all_collected() {
 
 #[test]
 fn plugins_that_order_tests_have_all_collected() {
-    let randomly = ["pytest==9.2.0", "pytest-cov==7.1.0", "pytest-randomly==5.1.0", "pytest-rerunfailures==16.7",
-        "pytest-timeout==2.4.0", "pytest-mock==3.17.0", "pytest-asyncio==1.5.0", "hypothesis==6.170.15"];
+    let randomly = [
+        "pytest==9.2.0",
+        "pytest-cov==7.1.0",
+        "pytest-randomly==5.1.0",
+        "pytest-rerunfailures==16.7",
+        "pytest-timeout==2.4.0",
+        "pytest-mock==3.17.0",
+        "pytest-asyncio==1.5.0",
+        "hypothesis==6.170.15",
+    ];
     python(&randomly);
-    let project = Project::with(&randomly, &[("test_a.py", "def test_1(): pass\ndef test_2(): pass\n")]);
+    let project =
+        Project::with(&randomly, &[("test_a.py", "def test_1(): pass\ndef test_2(): pass\n")]);
     let told = project.run(&["-n", "2"]);
     told.assert(0, "2 passed");
     assert_whole(&told, "pytest-randomly may reorder or deselect tests across files");
@@ -51,17 +64,23 @@ fn conftests_that_order_or_leave_out_tests_have_all_collected() {
         ("items[:] = list(reversed(items))", "1 failed, 2 passed"),
         ("items.reverse()", "1 failed, 2 passed"),
         ("del items[1:2]", "2 passed"),
-        ("left = [item for item in items if 'test_1' not in item.name]\n    config.hook.pytest_deselected(items=items[:1])\n    items[:] = left",
-         "1 failed, 1 passed, 1 deselected"),
+        (
+            "left = [item for item in items if 'test_1' not in item.name]\n    config.hook.pytest_deselected(items=items[:1])\n    items[:] = left",
+            "1 failed, 1 passed, 1 deselected",
+        ),
         ("import random\n    random.Random(1).shuffle(items)", "1 failed, 2 passed"),
     ] {
         let project = project();
-        let conftest = format!("def pytest_collection_modifyitems(session, config, items):\n    {hook}\n");
+        let conftest =
+            format!("def pytest_collection_modifyitems(session, config, items):\n    {hook}\n");
         project.write("conftest.py", &conftest);
         let told = project.run(&["-n", "2"]);
         assert_eq!(told.counts(), counts, "{hook}\n{told}");
         assert_eq!(plain(&project, &[]).counts(), counts, "{hook}");
-        assert_whole(&told, "conftest.py may reorder or deselect tests across files (pytest_collection_modifyitems)");
+        assert_whole(
+            &told,
+            "conftest.py may reorder or deselect tests across files (pytest_collection_modifyitems)",
+        );
     }
 }
 
@@ -106,7 +125,10 @@ fn what_may_be_selected_is_selected_after_all() {
 
 #[test]
 fn an_early_pytest_collects_everything() {
-    let project = Project::with(&["pytest==7.0.1"], &[("test_a.py", "def test_1(): pass\ndef test_2(): pass\n")]);
+    let project = Project::with(
+        &["pytest==7.0.1"],
+        &[("test_a.py", "def test_1(): pass\ndef test_2(): pass\n")],
+    );
     let told = project.run(&["-n", "2"]);
     told.assert(0, "2 passed");
     assert_whole(&told, "pytest 7.0.1 collects all files at once");

@@ -22,7 +22,9 @@ impl Note {
     /// Whether a fixture of this node is shared by that test.
     fn holds(&self, test: &str) -> bool {
         let rest = test.strip_prefix(&*self.node);
-        rest.is_some_and(|rest| self.node.is_empty() || rest.is_empty() || rest.starts_with(['/', ':']))
+        rest.is_some_and(|rest| {
+            self.node.is_empty() || rest.is_empty() || rest.starts_with(['/', ':'])
+        })
     }
 }
 
@@ -58,16 +60,25 @@ fn assert_scopes(notes: &[Note], told: &Told) {
             let fixture = (&*note.node, &*note.name);
             match &*note.what {
                 "setup" => {
-                    assert!(!living.contains(&fixture), "{worker}: {fixture:?} lives twice\n{told}");
+                    assert!(
+                        !living.contains(&fixture),
+                        "{worker}: {fixture:?} lives twice\n{told}"
+                    );
                     living.push(fixture);
                 }
                 "teardown" => {
                     let known = living.iter().position(|known| *known == fixture);
-                    living.remove(known.unwrap_or_else(|| panic!("{worker}: {fixture:?} never lived\n{told}")));
+                    living
+                        .remove(known.unwrap_or_else(|| {
+                            panic!("{worker}: {fixture:?} never lived\n{told}")
+                        }));
                     let after = notes[place..].iter().find(|note| note.what == "test");
                     if let (Some(before), Some(after)) = (before, after) {
                         let shared = note.holds(&before.node) && note.holds(&after.node);
-                        assert!(!shared, "{worker}: {fixture:?} is torn down between {before:?} and {after:?}\n{told}");
+                        assert!(
+                            !shared,
+                            "{worker}: {fixture:?} is torn down between {before:?} and {after:?}\n{told}"
+                        );
                     }
                 }
                 _test => before = Some(note),
@@ -166,11 +177,8 @@ fn modules_are_imported_first_or_when_their_turn_comes() {
         (&[], "import = 'lazy'\n", 2),
         (&["--lazy-import"], "import = 'first'\n", 2),
     ] {
-        let project = Project::new(&[
-            ("test_a.py", module),
-            ("test_b.py", module),
-            ("callsheet.toml", file),
-        ]);
+        let project =
+            Project::new(&[("test_a.py", module), ("test_b.py", module), ("callsheet.toml", file)]);
         streamed(&project, "2", &[own, &["--timeout", "60s"]].concat(), &[]).assert(0, "2 passed");
         let imported = std::fs::read_dir(project.path()).unwrap().filter(|entry| {
             entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("imported.")

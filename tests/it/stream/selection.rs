@@ -24,8 +24,16 @@ fn tests_and_classes_may_be_given_beside_directories() {
     same(&["pkg/test_a.py::TestScoped", "nopkg", "pkg/sub/test_b.py::test_value"]);
     same(&["pkg/test_a.py::TestOther::test_many[3]", "pkg/test_a.py::TestScoped::TestInner"]);
     same(&["pkg", "pkg/test_a.py::test_value", "nopkg/test_c.py::test_xfails"]);
-    same(&["pkg/sub/test_b.py::test_names[a::b]", "pkg/sub/test_b.py::test_names[[x]]", "lists.yaml"]);
-    same(&["other/test_generated.py::test_number[7]", "other/test_generated.py", "pkg/test_unit.py::Case"]);
+    same(&[
+        "pkg/sub/test_b.py::test_names[a::b]",
+        "pkg/sub/test_b.py::test_names[[x]]",
+        "lists.yaml",
+    ]);
+    same(&[
+        "other/test_generated.py::test_number[7]",
+        "other/test_generated.py",
+        "pkg/test_unit.py::Case",
+    ]);
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn tests_of_one_long_file_run_on_both_workers() {
     for fillers in [0, 1, 60] {
         let project = Project::new(&[("test_it.py", &meeting("first", "last", fillers))]);
         let total = fillers.max(1) + 2;
-        let counts = if fillers == 0 { "2 passed, 1 skipped".to_owned() } else { format!("{total} passed") };
+        let counts =
+            if fillers == 0 { "2 passed, 1 skipped".to_owned() } else { format!("{total} passed") };
         // The first run knows no durations, the others do.
         for _run in 0..2 {
             for name in ["here_first", "here_last"] {
@@ -78,14 +79,21 @@ fn a_stolen_test_finds_the_fixtures_of_its_module_and_class() {
     )]);
     streamed(&project, "2", &LIMIT, &[]).assert(0, "21 passed");
     for worker in ["gw0", "gw1"] {
-        assert_eq!(project.read(&format!("log.{worker}")), "module\nclass\nend of class\nend of module\n", "{worker}");
+        assert_eq!(
+            project.read(&format!("log.{worker}")),
+            "module\nclass\nend of class\nend of module\n",
+            "{worker}"
+        );
     }
 }
 
 #[test]
 fn the_longest_test_of_the_runs_before_begins_first() {
-    let short = "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_short(n): pass\n";
-    let long = format!("{short}def test_long():\n    import time\n    end = time.monotonic() + 0.5\n    while time.monotonic() < end: pass\n");
+    let short =
+        "import pytest\n@pytest.mark.parametrize('n', range(20))\ndef test_short(n): pass\n";
+    let long = format!(
+        "{short}def test_long():\n    import time\n    end = time.monotonic() + 0.5\n    while time.monotonic() < end: pass\n"
+    );
     let conftest = "import os, pytest\n\
         @pytest.hookimpl(tryfirst=True)\n\
         def pytest_runtest_setup(item):\n\
@@ -106,7 +114,10 @@ fn the_longest_test_of_the_runs_before_begins_first() {
     };
     streamed(&project, "2", &[], &[]).assert(0, "61 passed");
     let before = firsts();
-    assert!(before.iter().all(|first| !first.is_empty() && !first.ends_with("test_long")), "{before:?}");
+    assert!(
+        before.iter().all(|first| !first.is_empty() && !first.ends_with("test_long")),
+        "{before:?}"
+    );
     streamed(&project, "2", &[], &[]).assert(0, "61 passed");
     let after = firsts();
     assert!(after.contains(&"test_c.py::test_long".to_owned()), "{after:?}");

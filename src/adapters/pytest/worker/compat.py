@@ -1,10 +1,12 @@
 """What third-party plugins need from the side that xdist's controller would be for them."""
 
 import contextlib
+import glob
 import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 
 def has_plain_status(config):
@@ -68,9 +70,22 @@ class Pause:
 def prepare_early(early_config, setup):
     """Before any plugin looks at the options that it can see early."""
     known = early_config.known_args_namespace
-    if getattr(known, "cov_source", None) and setup["worker"] != "gw0":
-        # Data of former runs is erased once, by the first worker; later ones would erase that of their siblings.
+    if getattr(known, "cov_source", None):
+        # Data of former runs is erased once, by the first worker, and by its age: pytest-cov would erase that of its siblings too.
+        setup["cov_append"] = bool(getattr(known, "cov_append", False))
         known.cov_append = True
+
+
+def identify(config, setup):
+    """Tell the session which worker it is."""
+    config.workerinput["workerid"] = setup["worker"]
+    if setup.get("basetemp"):
+        basetemp = config.option.basetemp = os.path.join(setup["basetemp"], "popen-" + setup["worker"])
+        factory = getattr(config, "_tmp_path_factory", None)
+        if factory is not None:
+            # It has looked already.
+            factory._given_basetemp = Path(os.path.abspath(basetemp))
+    split_log_file(config, setup)
 
 
 def extend_workerinput(config, setup):
@@ -105,7 +120,7 @@ def configured(config, setup):
     if reruns is not None:
         # It looks for xdist's version to know whether a rerun may be reported by a worker. It may.
         reruns.works_with_current_xdist = lambda: True
-    if setup["worker"] == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
+    if setup.get("worker") == "gw0" and "randomly_seed" in config.workerinput and getattr(config, "cache", None) is not None:
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 
 
@@ -141,17 +156,28 @@ def split_log_file(config, setup):
         option.log_file = "%s.%s%s" % (stem, setup["worker"], suffix)
 
 
-def keep_early_coverage(config):
-    """Save what pytest-cov measured before it knew that this is a worker: the imports of the conftests."""
+def keep_early_coverage(config, setup):
+    """Erase what former runs measured, and save what pytest-cov measured before it knew that this is a worker: the imports of the conftests."""
     controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
     cov = getattr(controller, "cov", None)
     if cov is None:
         return
+    if setup.get("worker") == "gw0" and not setup.get("cov_append"):
+        _erase_older(cov.config.data_file, setup.get("begun", 0))
     cov._warn_no_data = False
     cov._warn_unimported_source = False
     cov._warn_preimported_source = False
     cov.stop()
     cov.save()
+
+
+def _erase_older(data_file, begun):
+    for path in [data_file] + glob.glob(glob.escape(data_file) + ".*"):
+        try:
+            if os.path.getmtime(path) < begun:
+                os.remove(path)
+        except OSError:
+            pass
 
 
 def conclusion(config, session):

@@ -9,8 +9,13 @@ from .channel import Channel, read_setup
 
 def main():
     """Run one session; ends the process."""
-    channel = Channel.from_environment()
     setup = read_setup()
+    if "worker" in setup:
+        channel = Channel.from_environment()
+    else:
+        from .collected import Collected
+
+        channel = Collected()
     sys.argv[:] = ["-c"]
 
     from _pytest.config import ConftestImportFailure, _prepareconfig
@@ -21,6 +26,8 @@ def main():
 
     os.environ["PYTEST_VERSION"] = pytest.__version__
     worker = Worker(channel, setup)
+    if "worker" not in setup:
+        channel.begin()
     output = {}
     code = None
     try:
@@ -52,7 +59,7 @@ def main():
     except Exception:
         code = 3
         worker.tell_stop(traceback.format_exc(), code, "internal")
-    channel.send({"t": "finished", "exit_code": int(code), "output": output, "conclude": worker.conclude})
+    worker.channel.send({"t": "finished", "exit_code": int(code), "output": output, "conclude": worker.conclude})
     sys.exit(0)
 
 

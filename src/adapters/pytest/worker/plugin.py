@@ -39,7 +39,7 @@ class Worker:
     """One worker's session."""
 
     def __init__(self, channel, setup):
-        self._channel = channel
+        self.channel = channel
         self._setup = setup
         self._silence = Silence()
         self._writer = None
@@ -64,6 +64,8 @@ class Worker:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_load_initial_conftests(self, early_config):
         options.neutralise(early_config.known_args_namespace)
+        if self._is_template:
+            self.channel.check(early_config)
         compat.prepare_early(early_config, self._setup)
         yield
 
@@ -84,11 +86,8 @@ class Worker:
         option.collectonly = bool(setup.get("collect_only"))
         option.color = "yes" if setup.get("color") else "no"
         option.verbose = getattr(option, "verbose", 0) + setup.get("verbosity", 0)
-        if setup.get("basetemp"):
-            option.basetemp = os.path.join(setup["basetemp"], "popen-" + setup["worker"])
         config._parser.prog = os.path.basename((setup.get("argv") or ["callsheet"])[0])
         config.workerinput = {
-            "workerid": setup["worker"],
             "workercount": setup["worker_count"],
             "testrunuid": setup["run_id"],
             "mainargv": setup.get("argv", []),
@@ -96,7 +95,15 @@ class Worker:
         }
         config.workeroutput = {}
         compat.extend_workerinput(config, setup)
-        compat.split_log_file(config, setup)
+        if self._is_template:
+            self.channel.watch(config, setup)
+        else:
+            compat.identify(config, setup)
+
+    @property
+    def _is_template(self):
+        """Whether this session is none of a worker, but what workers are forked from when all is collected."""
+        return "worker" not in self._setup
 
     @pytest.hookimpl
     def pytest_plugin_registered(self, plugin):
@@ -116,13 +123,13 @@ class Worker:
         config = session.config
         compat.configured(config, self._setup)
         compat.show_last_words(self._silence)
-        compat.keep_early_coverage(config)
+        compat.keep_early_coverage(config, self._setup)
         self._renderer = Renderer(config, bool(self._setup.get("color")), self._setup.get("columns", 80))
         self._silence.recording = True
         outcome = yield
         self._silence.recording = False
         outcome.get_result()
-        self._channel.send(self._introduction(config))
+        self.channel.send(self._introduction(config))
         if self._writer is not None:
             # What assertions say is highlighted by this writer.
             self._writer.hasmarkup = bool(self._setup.get("color"))
@@ -178,7 +185,7 @@ class Worker:
     @pytest.hookimpl
     def pytest_collectreport(self, report):
         if not report.passed:
-            self._channel.send(self._renderer.collect(report))
+            self.channel.send(self._renderer.collect(report))
 
     @pytest.hookimpl
     def pytest_deselected(self, items):
@@ -188,13 +195,15 @@ class Worker:
     def pytest_runtestloop(self, session):
         if self._stream is not None and self._stream.whole is not None:
             self._whole, self._stream = self._stream.whole, None
+        if self._is_template:
+            self._fork(session.config)
         if self._stream is None:
             self._send_collection(session.items)
         else:
             self._send_files(self._stream.units)
         lean.share_hook_proxies(session)
         letters = self._letters(session.config)
-        self._loop = Loop(self._channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
+        self._loop = Loop(self.channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
         if message is None:
             if session.shouldfail:
@@ -207,23 +216,33 @@ class Worker:
             raise session.Interrupted(str(message.value))
         return True
 
+    def _fork(self, config):
+        """Return once in each worker, which goes on with its own identity."""
+        if self._stream is not None:
+            self._stream.import_early()
+        self.channel, self._setup, said = self.channel.serve()
+        compat.identify(config, self._setup)
+        compat.configured(config, self._setup)
+        for event in said:
+            self.channel.send(dict(event, pid=os.getpid()) if event["t"] == "ready" else event)
+
     def _send_collection(self, items):
         for first in range(0, len(items), PART):
-            self._channel.send({"t": "items", "items": describe(items[first : first + PART])})
+            self.channel.send({"t": "items", "items": describe(items[first : first + PART])})
         event = {"t": "collected", "count": len(items), "deselected": self._deselected}
         if self._whole is not None:
             event["whole"] = self._whole
-        self._channel.send(event)
+        self.channel.send(event)
 
     def _send_files(self, units):
         for first in range(0, len(units), PART):
             part = [[unit.id, unit.size()] for unit in units[first : first + PART]]
-            self._channel.send({"t": "files", "files": part})
-        self._channel.send({"t": "listed", "count": len(units)})
+            self.channel.send({"t": "files", "files": part})
+        self.channel.send({"t": "listed", "count": len(units)})
 
     def _make(self, place):
         """Make the items of a file and tell them."""
-        self._channel.send_lines('{"t":"making","f":%d}\n' % place)
+        self.channel.send_lines('{"t":"making","f":%d}\n' % place)
         self._deselected = 0
         items = self._stream.make(place)
         for first in range(0, max(len(items), 1), PART):
@@ -231,10 +250,10 @@ class Worker:
             event = {"t": "made", "f": place, "items": part, "last": first + PART >= len(items)}
             if event["last"]:
                 event["deselected"] = self._deselected
-            self._channel.send(event)
+            self.channel.send(event)
 
     def _tell_import(self, place):
-        self._channel.send_lines('{"t":"importing","f":%d}\n' % place)
+        self.channel.send_lines('{"t":"importing","f":%d}\n' % place)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item):
@@ -256,7 +275,7 @@ class Worker:
     def _warn(self, message, when, nodeid):
         location, text = self._renderer.warning(message, nodeid)
         stage = "run" if when == "runtest" else when
-        self._channel.send({"t": "warning", "stage": stage, "id": nodeid, "location": location, "text": text})
+        self.channel.send({"t": "warning", "stage": stage, "id": nodeid, "location": location, "text": text})
 
     # The end.
 
@@ -292,7 +311,7 @@ class Worker:
         if not (self.has_told_stop or self._asked_to_stop):
             self.has_told_stop = True
             code = None if exit_code is None else int(exit_code)
-            self._channel.send({"t": "stopping", "reason": reason, "exit_code": code, "kind": kind})
+            self.channel.send({"t": "stopping", "reason": reason, "exit_code": code, "kind": kind})
 
 
 def _where(excinfo):

@@ -205,6 +205,15 @@ class Stream:
         session.testscollected += len(items)
         return items
 
+    def import_early(self):
+        """Import the modules before any file's turn, unless each is to wait for its own."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        with self._as_collecting():
+            self.import_modules()
+        if was_enabled:
+            gc.enable()
+
     @contextlib.contextmanager
     def _as_collecting(self):
         """Warnings are those of a collection."""

@@ -83,7 +83,7 @@ def serve():
         request, descriptors = _receive(link)
         if request is None:
             os._exit(0)
-        if _fork(link, request, descriptors, prctl):
+        if _fork(link, request, descriptors, prctl, _renew):
             return
 
 
@@ -208,8 +208,8 @@ def _open_files():
     return found
 
 
-def _fork(link, request, descriptors, prctl):
-    """Make a worker; true in the worker."""
+def _fork(link, request, descriptors, prctl, renew):
+    """Make a worker, and have it `renew` what is its own; true in the worker."""
     held, let_go = os.pipe()
     try:
         middle = os.fork()
@@ -219,7 +219,7 @@ def _fork(link, request, descriptors, prctl):
     if middle == 0:
         if _is_worker():
             os.close(let_go)
-            _become(link, request, descriptors, held, prctl)
+            _become(link, request, descriptors, held, prctl, renew)
             return True
         os._exit(0)
     os.close(held)
@@ -244,7 +244,7 @@ def _is_worker():
         os._exit(error.errno & 0xFF)
 
 
-def _become(link, request, descriptors, held, prctl):
+def _become(link, request, descriptors, held, prctl, renew):
     """Turn this copy into what a worker of its own interpreter is before its first line; then tell the agent."""
     try:
         os.setpgid(0, 0)
@@ -265,7 +265,7 @@ def _become(link, request, descriptors, held, prctl):
                 os.close(fd)
             else:
                 os.environ["CALLSHEET_%s_FD" % name] = str(fd)
-        _renew()
+        renew()
         link.send(_encode({"pid": os.getpid()}))
         link.close()
     except Exception as error:  # noqa: BLE001 - whatever it is, the agent starts a worker the plain way
