@@ -44,13 +44,3 @@ fn assert_same(told: &Told, plain: &Told) {
     assert_eq!(summary(told), summary(plain), "\n{told}\n{plain}");
     told.assert(plain.code.expect("pytest ends by itself"), plain.counts());
 }
-
-/// The files that were begun, that were not looked into, and the like: what a line of the section `tests not run` says.
-fn assert_sum(told: &Told, total: usize) {
-    let counts = told.counts().split(", ").filter_map(|part| {
-        let (count, word) = part.split_once(' ')?;
-        let counts = !matches!(word, "warning" | "warnings" | "error" | "errors" | "deselected");
-        counts.then(|| count.parse::<usize>().unwrap())
-    });
-    assert_eq!(counts.sum::<usize>(), total, "\n{told}");
-}

@@ -1,12 +1,12 @@
 //! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody
 //! idles beside work, and the run ends.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use crate::model::{Collection, Dist, Item, Outcome, WorkerSpec};
-use crate::schedule::PolicyOptions;
-
-use super::script::policy;
+use crate::model::{Collection, Dist, Durations, Item, Outcome, WorkerSpec};
+use crate::schedule::{self, Policy, PolicyOptions};
 
 use super::world::{Verdict, World};
 
@@ -14,9 +14,13 @@ use super::world::{Verdict, World};
 struct Setting {
     options: PolicyOptions,
     items: Vec<(u8, u8, Option<u8>)>,
+    /// By file and test, how many tenths of a second each phase took in runs before.
+    known: Vec<(u8, u8, [u8; 3])>,
     workers: usize,
     /// One of the first workers collects something else.
     differs: bool,
+    /// Another one has the same files, one of them with other tests.
+    differs_in_a_file: bool,
     /// Nothing happens before all have collected.
     smooth_start: bool,
 }
@@ -30,13 +34,18 @@ fn settings() -> impl Strategy<Value = Setting> {
                 keep_scope_order,
             });
     let items = prop::collection::vec((0_u8..5, 0_u8..8, prop::option::of(0_u8..3)), 0..60);
-    let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.7));
-    (options, items, 1_usize..9, odds).prop_map(
-        |(options, items, workers, (differs, smooth_start))| Setting {
+    let seconds = [0_u8..10, 0..100, 0..10];
+    let known = prop::collection::vec((0_u8..5, 0_u8..8, seconds), 0..30);
+    let odds =
+        (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
+    (options, items, known, 1_usize..9, odds).prop_map(
+        |(options, items, known, workers, (differs, differs_in_a_file, smooth_start))| Setting {
             options,
             items,
+            known,
             workers,
             differs,
+            differs_in_a_file,
             smooth_start,
         },
     )
@@ -58,6 +67,24 @@ impl Setting {
         items.rotate_left(rotation % len);
         Collection::new(items)
     }
+
+    /// The same files, of which one that a number picks has another test.
+    fn other_tests(&self, number: usize) -> Collection {
+        let mut items = self.collection(0).items().to_vec();
+        let len = items.len().max(1);
+        if let Some(item) = items.get_mut(number % len) {
+            *item = Item::from_id(&format!("{}::T::other{}", item.file(), number % 3));
+        }
+        Collection::new(items)
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        let known = self.known.iter().map(|(file, test, [setup, call, teardown])| {
+            let [setup, call, teardown] = [setup, call, teardown].map(|tenths| f64::from(*tenths) / 10.0);
+            (format!("f{file}.py::T::t{test}"), Durations { setup, call, teardown })
+        });
+        schedule::policy(&self.options, self.workers, Arc::new(known.collect()))
+    }
 }
 
 fn spec(number: usize) -> WorkerSpec {
@@ -70,8 +97,11 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
     if setting.differs {
         workers[0].1 = Collection::from_ids(["other.py::test"]);
     }
+    if setting.differs_in_a_file {
+        workers[setting.workers - 1].1 = setting.other_tests(setting.items.len() / 2);
+    }
     let steals = setting.options.dist == Dist::WorkSteal;
-    let mut world = World::new(policy(&setting.options), steals, workers);
+    let mut world = World::new(setting.policy(), steals, workers);
     if setting.smooth_start {
         world.start_up();
     }
@@ -86,10 +116,11 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
             200..215 if deaths > 0 => {
                 deaths -= 1;
                 let verdict = [Outcome::Crashed, Outcome::TimedOut][who % 2];
-                world.kill(worker, verdict, who % 7 == 0);
+                world.kill(worker, verdict, who % 7 == 0, (who % 3 == 0).then_some(who / 3));
             }
             215..225 => drop(world.supervise(Verdict::Replace, setting.collection(0))),
-            225..230 => drop(world.supervise(Verdict::Replace, setting.collection(who))),
+            225..228 => drop(world.supervise(Verdict::Replace, setting.collection(who))),
+            228..230 => drop(world.supervise(Verdict::Replace, setting.other_tests(who))),
             230..232 => {
                 let other = Collection::from_ids(["other.py::test"]);
                 world.supervise(Verdict::Replace, other);

@@ -1,70 +1,13 @@
 //! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
 //! under way for long.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::model::{
-    Collection, Lane, Outcome, TestFile, TestIndex, TestName, WorkerId, WorkerSpec,
-};
-use crate::schedule::{Decision, Lanes, MadeFile, Policy, Scheduler};
+use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
+use crate::schedule::{Decision, Lanes, Policy, Scheduler};
 
-/// Worker → scheduler.
-#[derive(Debug, Clone)]
-enum Event {
-    Ready,
-    Collected,
-    Started(u32),
-    Ran(u32),
-    Ended(u32),
-    Listed,
-    Making(u32),
-    Made(MadeFile),
-    Withdrawn(Vec<u32>, Vec<u32>),
-    Down(Option<u32>, Outcome),
-}
-
-/// What stands in a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry {
-    Item(u32),
-    File(u32, bool),
-}
-
-/// Scheduler → worker.
-#[derive(Debug, Clone)]
-enum Command {
-    Run(Vec<u32>),
-    Make(Vec<u32>, bool),
-    Withdraw(Vec<u32>, Vec<u32>),
-    Finish,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Starting,
-    Collecting,
-    Up,
-    Dead,
-}
-
-#[derive(Debug)]
-struct Worker {
-    spec: WorkerSpec,
-    collection: Collection,
-    names: Vec<TestName>,
-    listing: Vec<TestFile>,
-    stage: Stage,
-    queue: VecDeque<Entry>,
-    /// Taken from the queue, so not to be withdrawn any more; its start is not reported yet.
-    taken: Option<Entry>,
-    making: Option<(u32, bool)>,
-    running: Option<u32>,
-    ran: bool,
-    finish: bool,
-    commands: VecDeque<Command>,
-    events: VecDeque<Event>,
-}
+use super::peer::{Command, Entry, Event, Stage, Worker};
 
 /// What a supervisor says of a worker that is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,23 +32,6 @@ pub(super) struct World {
     ended_well: usize,
     stopped: bool,
     aborted: bool,
-}
-
-impl Worker {
-    /// Makes the tests of a file of its listing.
-    fn make(&mut self, file: u32, run: bool) {
-        let id = &self.listing[file as usize].id;
-        let first = u32::try_from(self.names.len()).unwrap();
-        let of_file = self.collection.items().iter().filter(|item| *item.file() == **id);
-        let items: Vec<_> = of_file.cloned().collect();
-        self.names.extend(Collection::new(items.clone()).names());
-        if run {
-            let numbers = first..u32::try_from(self.names.len()).unwrap();
-            numbers.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));
-        }
-        let made = MadeFile { file, first, items, deselected: 0, queued: run };
-        self.events.push_back(Event::Made(made));
-    }
 }
 
 impl World {
@@ -142,27 +68,7 @@ impl World {
 
     fn spawn(&mut self, spec: WorkerSpec, collection: Collection) -> WorkerId {
         let id = WorkerId(u32::try_from(self.workers.len()).unwrap());
-        let mut listing: Vec<TestFile> = Vec::new();
-        for item in collection.items() {
-            if !listing.iter().any(|file| *file.id == *item.file()) {
-                listing.push(TestFile { id: item.file().into(), size: 0 });
-            }
-        }
-        let worker = Worker {
-            spec,
-            names: if self.streams { Vec::new() } else { collection.names() },
-            listing,
-            making: None,
-            collection,
-            stage: Stage::Starting,
-            queue: VecDeque::new(),
-            taken: None,
-            running: None,
-            ran: false,
-            finish: false,
-            commands: VecDeque::new(),
-            events: VecDeque::new(),
-        };
+        let worker = Worker::new(spec, collection, self.streams);
         self.workers.insert(id, worker);
         id
     }
@@ -222,7 +128,7 @@ impl World {
             assert!(self.begun.insert((lane, name.clone())), "{name} begins twice");
         } else if worker.finish {
             worker.stage = Stage::Dead;
-            worker.events.push_back(Event::Down(None, Outcome::Crashed));
+            worker.events.push_back(Event::Down(None, None, Outcome::Crashed));
             if !self.stopped && !self.rejected.contains(&id) {
                 self.ended_well += 1;
             }
@@ -233,13 +139,23 @@ impl World {
     }
 
     /// A worker dies; what it has said before still arrives. A lost agent can not tell what was
-    /// running.
-    pub(super) fn kill(&mut self, id: WorkerId, verdict: Outcome, agent_lost: bool) {
+    /// running. One that makes the tests of a file may have been importing another one, which a number picks.
+    pub(super) fn kill(
+        &mut self,
+        id: WorkerId,
+        verdict: Outcome,
+        agent_lost: bool,
+        imports: Option<usize>,
+    ) {
         let worker = self.workers.get_mut(&id).unwrap();
         if worker.stage != Stage::Dead {
             worker.stage = Stage::Dead;
             let told = worker.running.filter(|_| !agent_lost);
-            worker.events.push_back(Event::Down(told, verdict));
+            let files = worker.listing.len();
+            let collecting = worker.making.filter(|_| !agent_lost).map(|(file, _)| {
+                imports.map_or(file, |number| u32::try_from(number % files).unwrap())
+            });
+            worker.events.push_back(Event::Down(told, collecting, verdict));
         }
     }
 
@@ -306,9 +222,9 @@ impl World {
             Event::Making(file) => scheduler.file_making(id, file),
             Event::Made(made) => scheduler.file_made(id, &made),
             Event::Withdrawn(items, files) => scheduler.withdrawn(id, &items, &files),
-            Event::Down(running, verdict) => {
+            Event::Down(running, collecting, verdict) => {
                 self.undecided.push(id);
-                scheduler.worker_down(id, running, None, verdict)
+                scheduler.worker_down(id, running, collecting, verdict)
             }
         };
         self.carry_out(decisions);

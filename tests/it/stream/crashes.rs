@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{assert_sum, streamed};
+use super::streamed;
 use crate::support::{Project, Running};
 
 /// Ends a run in which something waits for what never comes.
@@ -176,26 +176,26 @@ fn two_interrupts_while_files_are_made_kill_what_runs() {
 
 #[test]
 fn the_first_failure_ends_the_run_while_files_are_made() {
-    // The file that waits is being made when the other worker's test fails.
+    // One worker makes the tests of a file while the other one's test fails.
     let fails = "import os, time\n\
         def test_fails():\n\
         \x20   while not os.path.exists('pid'): time.sleep(0.005)\n\
         \x20   assert 0\n";
-    let waits = WAITS.replace("while not os.path.exists('go'): time.sleep(0.005)", "time.sleep(0)");
-    for maxfail in ["-x", "--maxfail=1"] {
-        let project = Project::new(&[("test_a.py", &waits), ("test_b.py", fails)]);
+    for stop in ["-x", "--maxfail=1"] {
+        let big = |text: &str| format!("{text}# {}\n", "long ".repeat(1000));
+        let project = Project::new(&[("test_a.py", &big(WAITS)), ("test_b.py", &big(fails))]);
         for name in ["c", "d"] {
-            project.write(
-                &format!("test_{name}.py"),
-                "import os, time\n\
-                def test_waits():\n    while not os.path.exists('never'): time.sleep(0.005)\n",
-            );
+            project.write(&format!("test_{name}.py"), "def test_never(): pass\n");
         }
-        project.write("test_c.py", &format!("{MANY}# {}", "long ".repeat(1000)));
-        let told = streamed(&project, "2", &[maxfail, LIMIT[0], LIMIT[1]], &[]);
-        assert!(matches!(told.code, Some(1 | 2)), "{told}");
+        let mut running = Running::start(project.command(&["-n", "2", "-v", stop]));
+        running.wait_for_stdout("FAILED test_b.py::test_fails");
+        project.write("go", "");
+        let told = running.end();
+        assert_eq!(told.code, Some(1), "{told}");
+        // Its first test may have begun before the word to stop was there.
+        assert!(["1 failed, 1 not run", "1 failed, 1 passed"].contains(&told.counts()), "{told}");
+        told.says("2 whole files not run").says("test_c.py").says("test_d.py");
         told.says("stopping after 1 failures");
-        let _sum = told.counts();
     }
 }
 

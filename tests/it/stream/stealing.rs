@@ -65,9 +65,9 @@ fn a_stolen_test_finds_the_fixtures_of_its_module_and_class() {
          def note(text): open(f'log.{worker}', 'a').write(text + '\\n')\n\
          @pytest.fixture(scope='module')\n\
          def module():\n    note('module')\n    yield worker\n    note('end of module')\n\
+         @pytest.fixture(scope='class')\n\
+         def of_class(module):\n    note('class')\n    yield worker\n    note('end of class')\n\
          class TestIt:\n\
-        \x20   @pytest.fixture(scope='class')\n\
-        \x20   def of_class(self, module):\n        note('class')\n        yield worker\n        note('end of class')\n\
         \x20   def test_first(self, of_class, module):\n\
         \x20       pathlib.Path('begun').write_text('')\n\
         \x20       assert of_class == module == worker\n\
