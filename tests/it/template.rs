@@ -140,9 +140,11 @@ fn one_that_goes_on_from_a_collection_sees_the_same() {
         .replace("portrait[\"flags\"]", "portrait[\"descriptors\"].sort(); portrait[\"flags\"]");
     let project = Project::new(&[("test_portrait.py", &source)]);
     for mode in ["load", "stream"] {
-        let args = ["-n", "1", "--dist", mode, "--template"];
-        let alone = portrait(&project, "alone.json", &[&args[..], &["off"]].concat());
-        let forked = portrait(&project, "forked.json", &[&args[..], &["collected"]].concat());
+        let args = ["-n", "1", "--dist", mode];
+        project.write("callsheet.toml", "template = 'off'\n");
+        let alone = portrait(&project, "alone.json", &args);
+        project.write("callsheet.toml", "template = 'collected'\n");
+        let forked = portrait(&project, "forked.json", &args);
         for (name, value) in alone.as_object().unwrap() {
             assert_eq!(forked[name], *value, "{name}");
         }
