@@ -12,7 +12,8 @@ use tokio::sync::Mutex;
 
 use super::child::{Family, WorkerChild};
 use super::process::{Mark, memory_file};
-use super::template::{LastWords, Template, Why, request};
+use super::talk::{LastWords, Why};
+use super::template::{Template, request};
 use crate::adapters::WorkerCommand;
 use crate::model::{Deadlines, WorkerInput};
 

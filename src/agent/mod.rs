@@ -17,6 +17,7 @@ mod output;
 mod process;
 mod queue;
 mod sampler;
+mod talk;
 mod template;
 mod watch;
 mod worker;

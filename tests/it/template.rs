@@ -130,6 +130,28 @@ fn a_forked_worker_sees_what_one_that_starts_alone_sees() {
 }
 
 #[test]
+fn one_that_goes_on_from_a_collection_sees_the_same() {
+    // At import nobody may look at the whole environment then.
+    let source = PORTRAIT
+        .replace("\"environ\": dict(os.environ), ", "")
+        .replace("dict(EARLY)", "dict(EARLY, environ=dict(os.environ))")
+        // The numbers of those that are open depend on what was open before.
+        .replace(".append([int(name), ", ".append([")
+        .replace("portrait[\"flags\"]", "portrait[\"descriptors\"].sort(); portrait[\"flags\"]");
+    let project = Project::new(&[("test_portrait.py", &source)]);
+    for mode in ["load", "stream"] {
+        let args = ["-n", "1", "--dist", mode];
+        project.write("callsheet.toml", "template = 'off'\n");
+        let alone = portrait(&project, "alone.json", &args);
+        project.write("callsheet.toml", "template = 'collected'\n");
+        let forked = portrait(&project, "forked.json", &args);
+        for (name, value) in alone.as_object().unwrap() {
+            assert_eq!(forked[name], *value, "{name}");
+        }
+    }
+}
+
+#[test]
 fn workers_are_forks_unless_that_is_switched_off() {
     let project = Project::new(&[]);
     assert!(is_forked(&project, &["-n", "1"]));
