@@ -365,7 +365,7 @@ fn the_builder_reads_no_file_and_sets_what_it_is_told() {
     assert_eq!((config.workers.len(), config.seed, &*config.run_id), (2, 7, "run"));
     assert_eq!(config.max_fail, NonZeroU32::new(1));
     assert_eq!(config.deadlines.begin, Duration::from_secs(1));
-    assert_eq!(config.policy.dist, Dist::Load);
+    assert_eq!(config.policy.dist, Dist::Stream);
     assert!(matches!(
         Config::builder().workers(0).build(),
         Err(ConfigError::NoWorkers(Origin::Program))

@@ -11,5 +11,6 @@ mod plug;
 mod scope;
 mod script;
 mod start;
+mod stream;
 mod worksteal;
 mod world;

@@ -241,6 +241,14 @@ impl World {
         let (mut due, back_files): (Vec<Entry>, Vec<Entry>) = back.into_iter().partition(is_item);
         due.extend(back_files);
         assert_eq!(told, due, "what was not read comes back, in order");
+        for entry in wanted {
+            // What the worker has read already is made, and no longer to be run.
+            if let Entry::File(file) = entry
+                && !told.contains(entry)
+            {
+                self.files[*file as usize] = false;
+            }
+        }
         self.withdrawn.extend(told);
     }
 
@@ -260,7 +268,8 @@ impl World {
             }
             Some(Event::Made(file, first)) => {
                 let items = first..first + items_of(file);
-                self.queue.made(first, items.len()).unwrap();
+                let queued = self.queue.made(first, items.len()).unwrap();
+                assert_eq!(queued, !self.interrupted && self.files[file as usize]);
                 if self.interrupted {
                     // Nobody is to run them.
                 } else if self.files[file as usize] {

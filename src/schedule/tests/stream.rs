@@ -1,0 +1,137 @@
+//! `stream`: which files and tests go out when, and what idle workers take.
+
+use std::sync::Arc;
+
+use crate::model::{Dist, Durations, Item, TestFile, WorkerId, WorkerSpec};
+use crate::schedule::{Estimates, MadeFile, Scheduler, policy};
+
+use super::script::{lines, options};
+
+/// A scheduler whose workers list files of these names and sizes.
+struct Stream {
+    scheduler: Scheduler,
+    files: Vec<(&'static str, u64)>,
+}
+
+impl Stream {
+    fn new(workers: u32, files: &[(&'static str, u64)], known: &[(&str, f64)]) -> Self {
+        let expected: Vec<_> =
+            (0..workers).map(|worker| (WorkerId(worker), WorkerSpec::default())).collect();
+        let seconds = |call: f64| Durations { call, ..Durations::default() };
+        let known: Estimates = known.iter().map(|(id, call)| (*id, seconds(*call))).collect();
+        let policy = policy(&options(Dist::Stream), workers as usize, Arc::new(known));
+        Self { scheduler: Scheduler::new(policy, &expected), files: files.to_vec() }
+    }
+
+    fn lists(&mut self, worker: u32) -> Vec<String> {
+        let files = |(id, size): &(&str, u64)| TestFile { id: (*id).into(), size: *size };
+        let listing = self.files.iter().map(files).collect();
+        self.scheduler.worker_ready(WorkerId(worker));
+        lines(self.scheduler.listed(WorkerId(worker), listing))
+    }
+
+    /// Makes so many tests of a file, in two classes.
+    fn makes(&mut self, worker: u32, file: u32, first: u32, count: u32, run: bool) -> Vec<String> {
+        let name = self.files[file as usize].0;
+        let class = |test: u32| if test < count / 2 { "A" } else { "B" };
+        let item = |test: u32| Item::from_id(&format!("{name}::{}::t{test}", class(test)));
+        let items = (0..count).map(item).collect();
+        let made = MadeFile { file, first, items, deselected: 0, queued: run };
+        let mut said = lines(self.scheduler.file_making(WorkerId(worker), file));
+        said.extend(lines(self.scheduler.file_made(WorkerId(worker), &made)));
+        said
+    }
+
+    fn begins(&mut self, worker: u32, item: u32) -> Vec<String> {
+        lines(self.scheduler.test_started(WorkerId(worker), item))
+    }
+
+    fn withdrawn(&mut self, worker: u32, items: &[u32], files: &[u32]) -> Vec<String> {
+        lines(self.scheduler.withdrawn(WorkerId(worker), items, files))
+    }
+}
+
+#[test]
+fn files_nobody_has_seen_go_out_at_once_the_biggest_first() {
+    let mut run = Stream::new(2, &[("a.py", 10), ("b.py", 30), ("c.py", 20)], &[]);
+    assert_eq!(run.lists(0), ["scheduling 3 files on 2", "make and run gw0 [1]"]);
+    assert_eq!(run.lists(1), ["make and run gw1 [2]"], "nobody waits for another's listing");
+}
+
+#[test]
+fn one_worker_alone_keeps_to_the_order_of_the_project() {
+    let known = [("a.py::t", 1.0), ("b.py::t", 3.0), ("c.py::t", 2.0)];
+    let mut run = Stream::new(1, &[("a.py", 1), ("b.py", 1), ("c.py", 1)], &known);
+    assert_eq!(run.lists(0), ["scheduling 3 files on 1", "make and run gw0 [0]"]);
+}
+
+#[test]
+fn known_files_go_out_longest_first_after_those_nobody_has_seen() {
+    let known: Vec<(String, f64)> = (0..100)
+        .flat_map(|test| [(format!("a.py::t{test}"), 0.01), (format!("b.py::t{test}"), 0.03)])
+        .collect();
+    let known: Vec<(&str, f64)> = known.iter().map(|(id, seconds)| (&**id, *seconds)).collect();
+    let mut run = Stream::new(3, &[("a.py", 9), ("b.py", 9), ("new.py", 1)], &known);
+    // b.py is more than a fair share: its tests are dealt out when they are known.
+    assert_eq!(run.lists(0), ["scheduling 3 files on 3", "make and run gw0 [2]"]);
+    assert_eq!(run.lists(1), ["make gw1 [1]"]);
+    assert_eq!(run.lists(2), ["make and run gw2 [0]"]);
+}
+
+#[test]
+fn a_test_that_is_long_beside_the_whole_goes_out_on_its_own_and_first() {
+    let known = [("a.py::A::t0", 0.01), ("a.py::B::t1", 60.0), ("b.py::A::t0", 0.5)];
+    let mut run = Stream::new(2, &[("a.py", 1), ("b.py", 1)], &known);
+    assert_eq!(run.lists(0), ["scheduling 2 files on 2", "make gw0 [0]"]);
+    assert_eq!(run.lists(1), ["make and run gw1 [1]"]);
+    let said = run.makes(0, 0, 0, 2, false);
+    assert_eq!(said, ["a.py has 2 by gw0, 1 left", "run gw0 [1]"], "the long one, alone");
+}
+
+#[test]
+fn who_has_nothing_left_takes_a_file_that_another_has_in_reserve() {
+    let files = [("a.py", 10), ("b.py", 10), ("c.py", 10), ("d.py", 10)];
+    let mut run = Stream::new(2, &files, &[]);
+    run.lists(0);
+    run.makes(0, 0, 0, 1, true);
+    run.begins(0, 0);
+    let said = run.lists(1);
+    assert!(said.iter().any(|line| line.starts_with("make and run gw1")), "{said:?}");
+}
+
+#[test]
+fn who_has_nothing_left_takes_the_end_of_the_longest_queue_between_two_classes() {
+    let mut run = Stream::new(2, &[("a.py", 10)], &[]);
+    run.lists(0);
+    assert_eq!(run.makes(0, 0, 0, 9, true), ["a.py has 9 by gw0, 0 left"]);
+    run.begins(0, 0);
+    // Half of nine would be in the middle of class B.
+    assert_eq!(run.lists(1), ["withdraw gw0 [4, 5, 6, 7, 8]"]);
+    // The thief has still to make them; it gets them then.
+    assert_eq!(run.withdrawn(0, &[4, 5, 6, 7, 8], &[]), ["make gw1 [0]"]);
+    assert_eq!(run.makes(1, 0, 0, 9, false), ["run gw1 [4, 5, 6, 7, 8]"]);
+}
+
+#[test]
+fn what_is_made_after_a_stop_is_taken_back() {
+    let mut run = Stream::new(1, &[("a.py", 10), ("b.py", 10)], &[]);
+    run.lists(0);
+    lines(run.scheduler.file_making(WorkerId(0), 0));
+    let said = lines(run.scheduler.stop("enough".into()));
+    assert_eq!(
+        said,
+        ["withdraw gw0 [] files [1, 0]", "finish gw0"],
+        "b.py waits with the worker, a.py is no longer to be run"
+    );
+    assert_eq!(run.withdrawn(0, &[], &[1]), ["left out b.py: enough"]);
+}
+
+#[test]
+fn a_worker_that_can_not_stream_has_all_collect_everything() {
+    let mut run = Stream::new(1, &[("a.py", 10)], &[]);
+    run.scheduler.worker_ready(WorkerId(0));
+    let collection = super::script::tests(2);
+    let said = lines(run.scheduler.collected(WorkerId(0), collection));
+    assert_eq!(said, ["scheduling 2 on 1", "run gw0 [0, 1]"]);
+    assert_eq!(run.scheduler.policy_name(), "LoadScheduling");
+}
