@@ -140,6 +140,11 @@ impl Scheduler {
             self.add_tests(worker, lane, file, made, &mut out);
         } else {
             self.make_known(worker, lane, file, made, &mut out);
+            // Nothing of it may be left for this worker, and what was only meant for it can now be taken back.
+            if self.account(lane).is_some_and(|account| account.has(worker)) {
+                self.refill(lane, worker, None, &mut out);
+            }
+            self.spread(lane, true, &mut out);
         }
         self.settle(lane, &mut out);
         out
@@ -245,8 +250,6 @@ impl Scheduler {
         }
         if !items.is_empty() {
             out.push(Decision::Run { worker, items });
-            // What was only meant for it can now be taken back.
-            self.spread(lane, true, out);
         }
     }
 
