@@ -141,9 +141,7 @@ impl Scheduler {
         } else {
             self.make_known(worker, lane, file, made, &mut out);
             // Nothing of it may be left for this worker, and what was only meant for it can now be taken back.
-            if self.account(lane).is_some_and(|account| account.has(worker)) {
-                self.refill(lane, worker, None, &mut out);
-            }
+            self.refill(lane, worker, None, &mut out);
             self.spread(lane, true, &mut out);
         }
         self.settle(lane, &mut out);
