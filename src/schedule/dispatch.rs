@@ -167,7 +167,8 @@ impl Scheduler {
         // Where nothing waits to begin there is nothing to move either: spares the last events the
         // question.
         let over = force.account.unbegun() == 0 && force.files_open() == 0;
-        if self.phase != Phase::Running || over {
+        // One that was turned away may still tell of the file that it was in the middle of.
+        if self.phase != Phase::Running || over || !force.account.has(worker) {
             return false;
         }
         let moves = self.policy.refill(worker, last, &force.view(lane));

@@ -265,9 +265,13 @@ impl Files {
     /// A worker is gone. What it was collecting is the file that it was making, unless its agent has told of another one.
     pub(super) fn leave(&mut self, worker: WorkerId, told: Option<u32>) -> LeftFiles {
         let mut left = LeftFiles::default();
-        if let Some(file) =
-            told.filter(|file| self.states.get(*file as usize) == Some(&State::Open))
-        {
+        // Where another one is to make it too, that one will show what comes of it.
+        let is_last = |file: &u32| {
+            let makers = self.makers.get(file).map_or(&[][..], Vec::as_slice);
+            self.states.get(*file as usize) == Some(&State::Open)
+                && makers.iter().all(|maker| maker.worker == worker)
+        };
+        if let Some(file) = told.filter(is_last) {
             self.give_up(file);
             left.crashed = Some(file);
         }

@@ -88,7 +88,7 @@ impl Scheduler {
                 }));
             }
         }
-        let returned_files = self.files_withdrawn(worker, lane, files, &mut out);
+        let returned_files = self.files_withdrawn(worker, lane, files, &mut returned, &mut out);
         let asked = self.roster.change(worker, |member| member.recalls.pop_front());
         let asked = asked.flatten().unwrap_or_default();
         if let Some(force) = &mut self.tracks[lane].force {

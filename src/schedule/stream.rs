@@ -140,6 +140,9 @@ impl Scheduler {
             self.add_tests(worker, lane, file, made, &mut out);
         } else {
             self.make_known(worker, lane, file, made, &mut out);
+            // Nothing of it may be left for this worker, and what was only meant for it can now be taken back.
+            self.refill(lane, worker, None, &mut out);
+            self.spread(lane, true, &mut out);
         }
         self.settle(lane, &mut out);
         out
@@ -245,8 +248,6 @@ impl Scheduler {
         }
         if !items.is_empty() {
             out.push(Decision::Run { worker, items });
-            // What was only meant for it can now be taken back.
-            self.spread(lane, true, out);
         }
     }
 
@@ -270,12 +271,13 @@ impl Scheduler {
         left.returned
     }
 
-    /// The files of an answer to a withdrawal; gives those that wait again.
+    /// The files of an answer to a withdrawal; gives those that wait again, and adds to the tests that do.
     pub(super) fn files_withdrawn(
         &mut self,
         worker: WorkerId,
         lane: usize,
         own: &[u32],
+        tests: &mut Vec<TestIndex>,
         out: &mut Vec<Decision>,
     ) -> Vec<u32> {
         let mut returned = Vec::new();
@@ -291,6 +293,16 @@ impl Scheduler {
                         account.release_file(worker, weight);
                     }
                     returned.extend(waits.then_some(known));
+                    // What it was to run of a file that others have made meanwhile waits again.
+                    let mut promised = Vec::new();
+                    self.roster.change(worker, |member| {
+                        let streamed = member.places.as_mut().and_then(Places::streamed_mut);
+                        promised = streamed.map(|own| own.promised(known)).unwrap_or_default();
+                    });
+                    if let Some(account) = self.account(lane) {
+                        promised.retain(|test| account.put_back(worker, *test));
+                    }
+                    tests.extend(promised.into_iter().map(TestIndex));
                 }
                 _ => {
                     let step = "withdrawn";
