@@ -285,6 +285,38 @@ fn a_seed_of_the_suite_is_that_of_all_workers() {
 }
 
 #[test]
+fn what_the_suite_changes_stays_changed() {
+    let project = Project::new(&[
+        ("deep/file", ""),
+        (
+            "conftest.py",
+            "import gc, os, signal, sys\n\
+             os.chdir('deep')\n\
+             os.umask(0o077)\n\
+             gc.disable()\n\
+             os.environ['MODE'] = 'slow'\n\
+             del os.environ['GONE']\n\
+             os.environ['PYTEST_XDIST_TESTRUNUID'] = 'own'\n\
+             signal.signal(signal.SIGUSR1, signal.SIG_IGN)\n",
+        ),
+        (
+            "test_it.py",
+            "import gc, os, signal\n\
+             def test_it(worker_id):\n\
+             \x20   assert os.path.exists('file') and os.umask(0) == 0o077 and not gc.isenabled()\n\
+             \x20   assert os.environ['MODE'] == 'slow' and 'GONE' not in os.environ\n\
+             \x20   assert os.environ['PYTEST_XDIST_TESTRUNUID'] == 'own'\n\
+             \x20   assert os.environ['PYTEST_XDIST_WORKER'] == worker_id\n\
+             \x20   assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN\n",
+        ),
+    ]);
+    let specs = ["--tx", "2*popen//env:MODE=fast//env:GONE=no", "--dist", "each"];
+    let told = run(&project, &specs);
+    told.assert(0, "2 passed");
+    is_forked(&told);
+}
+
+#[test]
 fn what_is_collected_is_in_memory_once() {
     let project = Project::new(&[
         ("conftest.py", "heavy = bytearray(b'x' * 50_000_000)\n"),

@@ -14,7 +14,14 @@ import tempfile
 import threading
 
 from .channel import Channel, read_setup
-from .guard import HARMLESS, Guard, Inputs
+from .guard import HARMLESS, IDENTITY, Guard, Inputs
+
+
+OPTIONS = (
+    ("log_file", "each worker writes a log file of its own"),
+    ("session_timeout", "`session_timeout` counts from the start of each worker"),
+)
+"""Options and settings that a session reads as it starts, and for itself alone."""
 
 
 class Collected:
@@ -26,6 +33,10 @@ class Collected:
             os.close(int(os.environ.pop(name)))
         self._said = []
         self._config = None
+        self._place = None
+        self._variables = {}
+        self._captures = []
+        self._copies = []
         self.guard = Guard(self.refuse)
         self._outputs = [_identity(1), _identity(2)]
         from . import template
@@ -62,14 +73,13 @@ class Collected:
     def watch(self, config, setup):
         """The parsed configuration gives no identity away."""
         self._config = config
-        path = getattr(config.option, "log_file", None)
-        if not path:
+        for name, why in OPTIONS:
             try:
-                path = config.getini("log_file")
+                value = getattr(config.option, name, None) or config.getini(name)
             except (KeyError, ValueError):
-                path = None
-        if path:
-            self.refuse("each worker writes a log file of its own")
+                continue
+            if value:
+                self.refuse(why)
         if setup.get("basetemp"):
             # Nobody is to make it.
             config.option.basetemp = os.path.join(setup["basetemp"], "template")
@@ -88,6 +98,7 @@ class Collected:
         self._check()
         printed = [os.pread(fd, os.fstat(fd).st_size, 0) for fd in (1, 2)]
         self._config.workerinput.guard = None
+        self._place, self._variables = os.getcwd(), dict(os.environ)
         gc.freeze()
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._link.send(template._encode({"ready": {"notes": []}}))
@@ -135,6 +146,12 @@ class Collected:
 
     def _renew(self):
         """In a worker: what it does not share with its siblings."""
+        # The suite may have gone elsewhere, and have changed variables that were meant for it.
+        os.chdir(self._place)
+        for name in list(os.environ):
+            if name not in self._variables and name != IDENTITY and not name.startswith("CALLSHEET_"):
+                del os.environ[name]
+        os.environ.update(self._variables)
         for fd, output in self._copies:
             os.dup2(output, fd, inheritable=os.get_inheritable(fd))
         for fd in self._captures:
