@@ -28,7 +28,7 @@ pub(super) enum Tests {
     /// All are known.
     Whole(Arc<Catalog>),
     /// They become known file by file.
-    Streamed(Files),
+    Streamed(Box<Files>),
 }
 
 impl Tests {
@@ -77,7 +77,7 @@ impl Force {
     }
 
     pub(super) fn streamed(from: WorkerId, files: Files) -> Self {
-        Self { from, tests: Tests::Streamed(files), account: Account::streamed() }
+        Self { from, tests: Tests::Streamed(Box::new(files)), account: Account::streamed() }
     }
 
     /// How many files have tests that are still to be known.
