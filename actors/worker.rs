@@ -162,8 +162,7 @@ impl Handler<StopWorker> for WorkerActor {
     fn handle(&mut self, StopWorker(mode): StopWorker, _context: &mut Context<Self>) {
         // A worker that has collected ends by the scheduler's word, which also takes back its queue; one that is at it is
         // interrupted.
-        let collects =
-            matches!(self.state, State::Starting | State::Collecting | State::Making(_));
+        let collects = matches!(self.state, State::Starting | State::Collecting | State::Making(_));
         if mode == StopMode::Kill || collects {
             self.host.do_send(ToHost(ToAgent::Stop { worker: self.id, mode }));
         }

@@ -36,8 +36,7 @@ fn settings() -> impl Strategy<Value = Setting> {
     let items = prop::collection::vec((0_u8..5, 0_u8..8, prop::option::of(0_u8..3)), 0..60);
     let seconds = [0_u8..10, 0..100, 0..10];
     let known = prop::collection::vec((0_u8..5, 0_u8..8, seconds), 0..30);
-    let odds =
-        (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
+    let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
     (options, items, known, 1_usize..9, odds).prop_map(
         |(options, items, known, workers, (differs, differs_in_a_file, smooth_start))| Setting {
             options,
@@ -80,7 +79,8 @@ impl Setting {
 
     fn policy(&self) -> Box<dyn Policy> {
         let known = self.known.iter().map(|(file, test, [setup, call, teardown])| {
-            let [setup, call, teardown] = [setup, call, teardown].map(|tenths| f64::from(*tenths) / 10.0);
+            let [setup, call, teardown] =
+                [setup, call, teardown].map(|tenths| f64::from(*tenths) / 10.0);
             (format!("f{file}.py::T::t{test}"), Durations { setup, call, teardown })
         });
         schedule::policy(&self.options, self.workers, Arc::new(known.collect()))
