@@ -46,7 +46,7 @@ impl Scheduler {
         };
         match self.phase {
             Phase::Collecting if self.streams => {
-                self.begin_streaming(worker, lane, listing, &mut out)
+                self.begin_streaming(worker, lane, listing, &mut out);
             }
             Phase::Collecting => self.turn_away(worker, lane, None, &mut out),
             Phase::Running => self.admit_listing(worker, lane, &listing, &mut out),
@@ -287,28 +287,25 @@ impl Scheduler {
                 .and_then(|file| Some(self.files(lane)?.weight_on(worker, file)))
                 .unwrap_or_default();
             let back = known.and_then(|file| self.files(lane)?.put_back(worker, file));
-            match (known, back) {
-                (Some(known), Some(waits)) => {
-                    if let Some(account) = self.account(lane) {
-                        account.release_file(worker, weight);
-                    }
-                    returned.extend(waits.then_some(known));
-                    // What it was to run of a file that others have made meanwhile waits again.
-                    let mut promised = Vec::new();
-                    self.roster.change(worker, |member| {
-                        let streamed = member.places.as_mut().and_then(Places::streamed_mut);
-                        promised = streamed.map(|own| own.promised(known)).unwrap_or_default();
-                    });
-                    if let Some(account) = self.account(lane) {
-                        promised.retain(|test| account.put_back(worker, *test));
-                    }
-                    tests.extend(promised.into_iter().map(TestIndex));
-                }
-                _ => {
-                    let step = "withdrawn";
-                    out.push(Decision::Fault(ScheduleError::File { worker, file: *file, step }));
-                }
+            let (Some(known), Some(waits)) = (known, back) else {
+                let step = "withdrawn";
+                out.push(Decision::Fault(ScheduleError::File { worker, file: *file, step }));
+                continue;
+            };
+            if let Some(account) = self.account(lane) {
+                account.release_file(worker, weight);
             }
+            returned.extend(waits.then_some(known));
+            // What it was to run of a file that others have made meanwhile waits again.
+            let mut promised = Vec::new();
+            self.roster.change(worker, |member| {
+                let streamed = member.places.as_mut().and_then(Places::streamed_mut);
+                promised = streamed.map(|own| own.promised(known)).unwrap_or_default();
+            });
+            if let Some(account) = self.account(lane) {
+                promised.retain(|test| account.put_back(worker, *test));
+            }
+            tests.extend(promised.into_iter().map(TestIndex));
         }
         returned
     }

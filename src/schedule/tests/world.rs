@@ -115,15 +115,12 @@ impl World {
             worker.events.push_back(Event::Started(item));
             let name = worker.names[item as usize].clone();
             // Of a streaming worker the scheduler may not have heard yet that it has made the test.
-            let lane = match self.scheduler.name(id, item) {
-                Some((lane, _, known)) => {
-                    assert_eq!(known, name, "{id} runs another test than it was meant to");
-                    lane
-                }
-                None => {
-                    assert!(self.streams, "a worker runs what is in force");
-                    Lane(0)
-                }
+            let lane = if let Some((lane, _, known)) = self.scheduler.name(id, item) {
+                assert_eq!(known, name, "{id} runs another test than it was meant to");
+                lane
+            } else {
+                assert!(self.streams, "a worker runs what is in force");
+                Lane(0)
             };
             assert!(self.begun.insert((lane, name.clone())), "{name} begins twice");
         } else if worker.finish {
@@ -360,7 +357,7 @@ impl World {
             assert_eq!(account.waiting_len(), 0, "{id} idles while tests wait");
             let waiting = files.map_or(0, |files| files.waiting().count());
             assert_eq!(waiting, 0, "{id} idles while files wait");
-            let open = files.map_or(0, |files| files.open());
+            let open = files.map_or(0, super::super::files::Files::open);
             assert!(account.unbegun() + open > 0, "{id} was not told that all is begun");
             if self.steals {
                 let (load, victim) = account.busiest().unwrap();
