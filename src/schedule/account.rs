@@ -7,7 +7,7 @@ use std::ops::Bound;
 use crate::model::WorkerId;
 
 use super::chain::{Chain, Links};
-use super::holder::Holder;
+use super::holder::{Holder, Left};
 
 /// Where a test stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +27,6 @@ pub(super) enum State {
     Ran,
     /// It has its terminal state.
     Over,
-}
-
-/// What a worker left behind.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    /// Begun and not over; they have got their terminal state.
-    pub(super) begun: Vec<u32>,
-    /// Not begun; they wait again, at the end, in this order.
-    pub(super) returned: Vec<u32>,
 }
 
 /// The account of one lane.

@@ -22,3 +22,12 @@ impl Holder {
         u32::try_from(self.queue.len()).unwrap_or(u32::MAX) - self.recalled + calling + self.files
     }
 }
+
+/// What a worker left behind.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Begun and not over; they have got their terminal state.
+    pub(super) begun: Vec<u32>,
+    /// Not begun; they wait again, at the end, in this order.
+    pub(super) returned: Vec<u32>,
+}

@@ -287,25 +287,25 @@ impl Scheduler {
                 .and_then(|file| Some(self.files(lane)?.weight_on(worker, file)))
                 .unwrap_or_default();
             let back = known.and_then(|file| self.files(lane)?.put_back(worker, file));
-            if let (Some(known), Some(waits)) = (known, back) {
-                if let Some(account) = self.account(lane) {
-                    account.release_file(worker, weight);
-                }
-                returned.extend(waits.then_some(known));
-                // What it was to run of a file that others have made meanwhile waits again.
-                let mut promised = Vec::new();
-                self.roster.change(worker, |member| {
-                    let streamed = member.places.as_mut().and_then(Places::streamed_mut);
-                    promised = streamed.map(|own| own.promised(known)).unwrap_or_default();
-                });
-                if let Some(account) = self.account(lane) {
-                    promised.retain(|test| account.put_back(worker, *test));
-                }
-                tests.extend(promised.into_iter().map(TestIndex));
-            } else {
+            let (Some(known), Some(waits)) = (known, back) else {
                 let step = "withdrawn";
                 out.push(Decision::Fault(ScheduleError::File { worker, file: *file, step }));
+                continue;
+            };
+            if let Some(account) = self.account(lane) {
+                account.release_file(worker, weight);
             }
+            returned.extend(waits.then_some(known));
+            // What it was to run of a file that others have made meanwhile waits again.
+            let mut promised = Vec::new();
+            self.roster.change(worker, |member| {
+                let streamed = member.places.as_mut().and_then(Places::streamed_mut);
+                promised = streamed.map(|own| own.promised(known)).unwrap_or_default();
+            });
+            if let Some(account) = self.account(lane) {
+                promised.retain(|test| account.put_back(worker, *test));
+            }
+            tests.extend(promised.into_iter().map(TestIndex));
         }
         returned
     }

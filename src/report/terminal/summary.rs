@@ -151,9 +151,15 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
 fn extent(group: &NotRun) -> String {
     match (group.tests.len(), group.files.len()) {
         (tests, 0) => tests.to_string(),
-        (0, files) => format!("{files} whole files"),
-        (tests, files) => format!("{tests} tests and {files} whole files"),
+        (0, files) => counted(files, "whole file"),
+        (tests, files) => {
+            format!("{} and {}", counted(tests, "test"), counted(files, "whole file"))
+        }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn stopped(page: &mut Page, tally: &Tally) {

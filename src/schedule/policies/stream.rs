@@ -63,8 +63,8 @@ pub(in crate::schedule) struct Stream {
     split: HashMap<u32, Vec<Arc<str>>>,
     /// By such a file, what workers have been promised of it.
     claims: HashMap<u32, Vec<(WorkerId, Unit)>>,
-    /// The workers that have been promised something.
-    promised: HashSet<WorkerId>,
+    /// The workers that have been promised something, and of which file.
+    promised: HashMap<WorkerId, u32>,
     /// What has become known and was promised.
     due: Vec<Move>,
 }
@@ -85,7 +85,7 @@ impl Stream {
             counter: 0,
             split: HashMap::new(),
             claims: HashMap::new(),
-            promised: HashSet::new(),
+            promised: HashMap::new(),
             due: Vec::new(),
         }
     }
@@ -164,21 +164,24 @@ impl Stream {
         let claims = self.claims.entry(file).or_default();
         let makes_it = view.is_maker(worker, file);
         claims.push((worker, unit));
-        self.promised.insert(worker);
+        self.promised.insert(worker, file);
         if makes_it { Vec::new() } else { vec![Move::GiveFile { worker, file, run: false }] }
     }
 
-    /// What was promised of files whose tests nobody will ever know is promised no more.
-    fn forget_lost(&mut self, view: &View<'_>) {
-        let Self { claims, promised, split, .. } = self;
-        claims.retain(|file, claims| {
-            let lost = view.is_file_lost(*file);
-            if lost {
-                split.remove(file);
-                promised.retain(|worker| claims.iter().all(|(known, _)| known != worker));
-            }
-            !lost
-        });
+    /// Whether a worker waits for what it was promised. A file that is lost, or that was taken back from the worker, keeps
+    /// no promise: what is made of it goes to whoever is free then.
+    fn waits(&mut self, worker: WorkerId, view: &View<'_>) -> bool {
+        let Some(file) = self.promised.get(&worker).copied() else {
+            return false;
+        };
+        if !view.is_file_lost(file) && view.is_maker(worker, file) {
+            return true;
+        }
+        self.promised.remove(&worker);
+        if let Some(claims) = self.claims.get_mut(&file) {
+            claims.retain(|(known, _)| *known != worker);
+        }
+        false
     }
 
     /// As many of these tests as one of the workers without work should have; the rest waits on.
@@ -316,13 +319,10 @@ impl Policy for Stream {
         if !self.due.is_empty() {
             return std::mem::take(&mut self.due);
         }
-        if self.promised.contains(&worker) {
-            self.forget_lost(view);
-        }
         // What is in reserve with one worker must not be what another one has to steal at once.
         let has_enough = !view.is_free(worker)
             && (view.weight(worker) >= RESERVE || self.units.len() <= view.idle_len());
-        if has_enough || self.promised.contains(&worker) {
+        if has_enough || self.waits(worker, view) {
             return Vec::new();
         }
         if let Some(moves) = self.next(worker, view) {

@@ -225,22 +225,23 @@ class Stream:
         with catch_warnings_for_item(config=self._config, ihook=self._config.hook, when="collect", item=None):
             yield
 
-    def import_modules(self, made):
+    def import_modules(self, made=None):
         """Import all test modules, once: many suites count on it that all are there before the first test runs.
 
-        What an import comes to belongs to the turn of its file; `made` is the file whose turn it is now.
+        What an import comes to belongs to the turn of its file; `made` is the file whose turn it is now, if it is one's.
         """
         if self._is_imported or self._lazy_import:
             return
         self._is_imported = True
         for place, unit in enumerate(self.units):
             modules = [node for node in unit.nodes if isinstance(node, pytest.Module) and _imports_itself(node)]
-            if modules:
+            if modules and made is not None:
                 # One that ends the process is to be known.
                 self._tell_import(place)
             for node in modules:
                 self._import(node)
-        self._tell_import(made)
+        if made is not None:
+            self._tell_import(made)
 
     def _import(self, node):
         capture = self._config.pluginmanager.getplugin("capturemanager")
