@@ -114,10 +114,8 @@ fn the_longest_test_of_the_runs_before_begins_first() {
     };
     streamed(&project, "2", &[], &[]).assert(0, "61 passed");
     let before = firsts();
-    assert!(
-        before.iter().all(|first| !first.is_empty() && !first.ends_with("test_long")),
-        "{before:?}"
-    );
+    // One of the two may have found nothing left to do.
+    assert!(before.iter().all(|first| !first.ends_with("test_long")), "{before:?}");
     streamed(&project, "2", &[], &[]).assert(0, "61 passed");
     let after = firsts();
     assert!(after.contains(&"test_c.py::test_long".to_owned()), "{after:?}");
