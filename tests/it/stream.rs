@@ -1,5 +1,6 @@
 //! Streaming: files are handed out before their tests are known, and nobody can tell but by the clock.
 
+mod bytecode;
 mod crashes;
 mod fallback;
 mod scopes;

@@ -15,8 +15,9 @@ pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 /// The variable that makes an interpreter a template.
 pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_WARM_START";
 
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 18] = [
     ("__init__.py", include_str!("worker/__init__.py")),
+    ("bytecode.py", include_str!("worker/bytecode.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("collected.py", include_str!("worker/collected.py")),
     ("compat.py", include_str!("worker/compat.py")),
