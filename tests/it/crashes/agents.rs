@@ -60,7 +60,8 @@ fn an_agent_that_is_lost_while_its_workers_collect_is_replaced() {
 
 #[test]
 fn an_agent_that_says_nothing_is_lost() {
-    let test = "def test_stops_the_agent():\n    os.kill(os.getppid(), signal.SIGSTOP)\n    signal.pause()";
+    // As above, it gives the agent time to tell that it has begun.
+    let test = "def test_stops_the_agent():\n    import time\n    time.sleep(0.5)\n    os.kill(os.getppid(), signal.SIGSTOP)\n    signal.pause()";
     let told =
         between_twenty(test).run_with(&[("CALLSHEET_DEADLINES_SILENCE", "2s")], &["-n", "1"]);
     told.assert(1, "1 failed, 20 passed").says("its agent said nothing for 2 s");
