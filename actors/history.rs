@@ -1,7 +1,9 @@
 //! Notes what tests took while a run lasts, and has it kept at its end.
 
+use std::thread;
+
 use actix::{Actor, ActorContext, Context, Handler, ResponseFuture};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 
 use super::messages::{Event, KeepHistory, Retire};
 use crate::history::{History, Recorder};
@@ -41,10 +43,19 @@ impl Handler<KeepHistory> for HistoryActor {
         let recorder = self.recorder.take();
         Box::pin(async move {
             let record = recorder?.finish();
-            match spawn_blocking(move || history.store(&record)).await {
-                Ok(problem) => problem,
-                Err(error) => Some(format!("durations are not recorded: {error}")),
+            let (sender, stored) = oneshot::channel();
+            // Not one of the runtime's, whose end would wait for it: a dead network file system holds it for ever.
+            let thread =
+                thread::Builder::new().name("callsheet-history".to_owned()).spawn(move || {
+                    // The run may no longer wait for it.
+                    let _nobody = sender.send(history.store(&record));
+                });
+            if let Err(error) = thread {
+                return Some(format!("durations are not recorded: {error}"));
             }
+            stored
+                .await
+                .unwrap_or_else(|error| Some(format!("durations are not recorded: {error}")))
         })
     }
 }

@@ -1,10 +1,13 @@
 //! The session: hosts the pure `session` core, resolves the run's answer.
 
+use std::time::Duration;
+
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
 use futures_util::future::join_all;
 use log::error;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::error::RunError;
 use super::messages::{
@@ -15,6 +18,9 @@ use crate::exit::ExitCode;
 use crate::model::{RunEvent, Verdict};
 use crate::session::{Phase, Session, Step};
 use crate::wire::StopKind;
+
+/// How long the verdict waits for durations to be written: many times what a slow disk needs for a million tests.
+const KEEPING: Duration = Duration::from_secs(30);
 
 /// Where messages go; known once the other actors exist.
 #[derive(Debug)]
@@ -105,10 +111,15 @@ impl SessionActor {
             return;
         };
         self.keeping = Keeping::Busy;
-        let kept = history.send(KeepHistory);
+        let kept = timeout(KEEPING, history.send(KeepHistory));
         context.spawn(wrap_future(kept).map(|kept, actor: &mut Self, _: &mut Context<Self>| {
-            let problem =
-                kept.unwrap_or_else(|error| Some(format!("durations are not recorded: {error}")));
+            let not_kept = |why: String| Some(format!("durations are not recorded: {why}"));
+            let problem = match kept {
+                Ok(kept) => kept.unwrap_or_else(|error| not_kept(error.to_string())),
+                Err(_late) => {
+                    not_kept(format!("writing them takes more than {} s", KEEPING.as_secs()))
+                }
+            };
             if let (Some(problem), Some(to)) = (problem, &actor.neighbours) {
                 to.publish.do_send(Publish(RunEvent::Notice(problem)));
             }

@@ -6,11 +6,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::{Actor, Addr, Context, Handler, Message, Recipient, ResponseFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::RunError;
-use super::messages::{Enlist, Event, FleetNews, News, SessionNote, WorkerNews};
+use super::messages::{Enlist, Event, FleetNews, KeepHistory, News, SessionNote, WorkerNews};
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use crate::exit::ExitCode;
@@ -55,8 +55,27 @@ async fn until(notes: &mut Notes, start: &str) -> String {
 
 type Answer = oneshot::Receiver<Result<Verdict, RunError>>;
 
+/// A history on a disk that does not answer.
+struct Stuck;
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<KeepHistory> for Stuck {
+    type Result = ResponseFuture<Option<String>>;
+
+    fn handle(&mut self, _: KeepHistory, _context: &mut Context<Self>) -> Self::Result {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// A session that has begun.
 fn begun() -> (Addr<SessionActor>, Notes, Answer) {
+    begun_with(None)
+}
+
+fn begun_with(history: Option<Recipient<KeepHistory>>) -> (Addr<SessionActor>, Notes, Answer) {
     let (all, notes) = noted();
     let (sender, answer) = oneshot::channel();
     let session = SessionActor::new(Session::new(None), sender).start();
@@ -70,7 +89,7 @@ fn begun() -> (Addr<SessionActor>, Notes, Answer) {
         kill: all.clone().recipient(),
         conclude: all.clone().recipient(),
         dismiss: all.clone().recipient(),
-        history: None,
+        history,
         flush: vec![all.clone().recipient()],
         retire: vec![all.recipient()],
     };
@@ -87,6 +106,18 @@ async fn without_the_scheduler_the_fleet_is_dismissed_and_the_answer_is_an_error
     let error = answer.await.unwrap().unwrap_err().to_string();
     assert_eq!(error, "the run broke down without a verdict: the scheduler failed");
     until(&mut notes, "Retire").await;
+}
+
+#[actix::test]
+async fn a_history_that_can_not_be_written_does_not_hold_the_verdict_up_for_ever() {
+    // Nothing else waits for anything: the clock goes on by itself to what is waited for next.
+    tokio::time::pause();
+    let (session, mut notes, _answer) = begun_with(Some(Stuck.start().recipient()));
+    session.do_send(FleetNews::SupervisorFailed);
+    until(&mut notes, "CloseRun").await;
+    session.do_send(SessionNote::Closed);
+    until(&mut notes, "Publish(Notice(\"durations are not recorded: writing them takes").await;
+    until(&mut notes, "Publish(RunFinished").await;
 }
 
 #[actix::test]

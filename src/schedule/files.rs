@@ -57,7 +57,7 @@ pub(super) struct Files {
     makers: HashMap<u32, Vec<Maker>>,
     /// Open, and nobody was told to make their tests.
     waiting: BTreeSet<u32>,
-    /// By worker, what it has been told to make, in that order.
+    /// By worker, what it has been told to make and has not made, in that order.
     held: BTreeMap<WorkerId, Vec<u32>>,
     open: usize,
     recalled: usize,
@@ -193,11 +193,11 @@ impl Files {
         self.maker(worker, file).map_or(0, |maker| maker.weight)
     }
 
-    /// The files that a worker is making now and would run at once.
+    /// The file that a worker is making now and would run at once.
     pub(super) fn making(&self, worker: WorkerId) -> Option<u32> {
-        let making =
-            |maker: &Maker| maker.worker == worker && (maker.begun || maker.bound) && maker.runs;
-        self.makers.iter().find(|(_, makers)| makers.iter().any(making)).map(|(file, _)| *file)
+        let making = |maker: &Maker| (maker.begun || maker.bound) && maker.runs;
+        let mut held = self.held.get(&worker)?.iter().copied();
+        held.find(|file| self.maker(worker, *file).is_some_and(making))
     }
 
     /// A file is asked back before it was begun.
@@ -234,9 +234,6 @@ impl Files {
             return false;
         };
         maker.begun = true;
-        if let Some(held) = self.held.get_mut(&worker) {
-            held.retain(|known| *known != file);
-        }
         true
     }
 
@@ -275,14 +272,8 @@ impl Files {
             self.give_up(file);
             left.crashed = Some(file);
         }
-        let of_worker: Vec<(u32, bool)> = self
-            .makers
-            .iter()
-            .flat_map(|(file, makers)| makers.iter().map(move |maker| (*file, maker)))
-            .filter(|(_, maker)| maker.worker == worker)
-            .map(|(file, maker)| (file, maker.begun))
-            .collect();
-        for (file, begun) in of_worker {
+        for file in self.held.get(&worker).cloned().unwrap_or_default() {
+            let begun = self.maker(worker, file).is_some_and(|maker| maker.begun);
             self.dismiss(worker, file);
             if begun && told.is_none() && self.states[file as usize] == State::Open {
                 self.give_up(file);

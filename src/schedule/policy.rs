@@ -205,6 +205,11 @@ impl<'a> View<'a> {
         self.account.workers()
     }
 
+    /// Whether a worker can be given tests.
+    pub fn has_worker(&self, worker: WorkerId) -> bool {
+        self.account.has(worker)
+    }
+
     /// How many workers have a load of 0.
     pub fn idle_len(&self) -> usize {
         self.account.idle()

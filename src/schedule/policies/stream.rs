@@ -228,7 +228,7 @@ impl Stream {
         });
         for (worker, unit) in claims {
             self.promised.remove(&worker);
-            if !view.workers().any(|known| known == worker) {
+            if !view.has_worker(worker) {
                 continue;
             }
             match unit {
@@ -241,7 +241,9 @@ impl Stream {
                 Unit::File(_) | Unit::Tests(_) => {}
             }
         }
-        for test in single.into_values() {
+        let mut single: Vec<TestIndex> = single.into_values().collect();
+        single.sort_unstable();
+        for test in single {
             self.queue(0, u64::from(view.test_weight(test)), Unit::Tests(vec![test]));
         }
         self.queue_tests(waiting, view);
