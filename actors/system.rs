@@ -18,7 +18,7 @@ use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
-use crate::launch;
+use crate::launch::Role;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Scheduler, policy};
 use crate::session::Session;
@@ -153,7 +153,7 @@ impl SessionHandle {
 /// # .unwrap();
 /// ```
 pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
-    if launch::is_agent() {
+    if Role::asked().is_some() {
         return Err(RunError::IsAgent);
     }
     let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size } = parts;

@@ -24,6 +24,10 @@ pub struct WorkerCommand {
     /// The program.
     pub program: PathBuf,
 
+    /// Whether it is this very program in the role of a worker, whatever `program` says. Such a worker runs each test in a
+    /// process and keeps the deadline of a test by itself.
+    pub native: bool,
+
     /// Its arguments.
     pub args: Vec<OsString>,
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer and the layers that it may name. What stands in no row may name nothing but itself.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["agent"]),
     ("lib", &["actors", "run"]),
     ("cli", &["agent", "config", "exit", "model", "run"]),
@@ -33,7 +33,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("report", &["model"]),
     ("launch", &["model"]),
     ("wire", &["model"]),
-    ("agent", &["adapters", "exit", "launch", "model", "wire"]),
+    ("agent", &["adapters", "exit", "launch", "model", "wire", "worker"]),
+    ("worker", &["adapters", "launch", "model"]),
     ("adapters", &["model"]),
     ("model", &[]),
     ("exit", &["model"]),
@@ -211,6 +212,7 @@ fn a_row_names_layers_and_the_rows_make_no_circle() {
         "history",
         "session",
         "agent",
+        "worker",
         "adapters",
         "schedule",
         "supervise",
