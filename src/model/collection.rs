@@ -21,6 +21,10 @@ pub struct Item {
 
     /// The name of the group that must stay together on one worker (`xdist_group`), if it has one.
     pub group: Option<Arc<str>>,
+
+    /// Words that a filter finds it by (`tag(slow)`): the names of its marks, and what it needs (`resource:db`, `exclusive`,
+    /// `requires:gpu`). Sorted, none twice.
+    pub tags: Arc<[Arc<str>]>,
 }
 
 impl Item {
@@ -28,7 +32,8 @@ impl Item {
     pub fn from_id(id: &str) -> Self {
         let plain = id.split_once('[').map_or(id, |(head, _)| head);
         let scope_len = plain.rfind("::").unwrap_or(plain.len());
-        Self { id: id.into(), scope_len: u32::try_from(scope_len).unwrap_or(u32::MAX), group: None }
+        let scope_len = u32::try_from(scope_len).unwrap_or(u32::MAX);
+        Self { id: id.into(), scope_len, group: None, tags: Arc::default() }
     }
 
     /// The scope that holds the test: its module or class.

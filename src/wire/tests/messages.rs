@@ -237,11 +237,12 @@ fn collect_report() -> BoxedStrategy<CollectReport> {
 }
 
 fn collected_item() -> BoxedStrategy<Item> {
-    (text(), any::<u32>(), option::of(text()))
-        .prop_map(|(id, scope_len, group)| Item {
+    (text(), any::<u32>(), option::of(text()), vec(text(), 0..3))
+        .prop_map(|(id, scope_len, group, tags)| Item {
             id: id.into(),
             scope_len,
             group: group.map(Arc::from),
+            tags: tags.into_iter().map(Arc::from).collect(),
         })
         .boxed()
 }
