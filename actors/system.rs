@@ -217,7 +217,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         dist: config.policy.dist,
         workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
     }];
-    first.extend(problem.map(RunEvent::Notice));
+    first.extend(config.notes.iter().cloned().chain(problem).map(RunEvent::Notice));
     let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
     retire.extend(history.iter().map(|history| history.clone().recipient()));
     session.do_send(Begin {

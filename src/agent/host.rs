@@ -168,6 +168,7 @@ impl Host {
                 self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
                 let care = Care {
                     patience: deadlines.agent,
+                    deadlines,
                     env: vec![
                         (AGENT_VARIABLE.into(), Some(std::process::id().to_string().into())),
                         (ROLE_VARIABLE.into(), None),

@@ -36,6 +36,9 @@ impl ListArguments {
 
 impl SelectionArguments {
     fn set(&self, overrides: &mut Overrides) {
+        set(overrides, Key::Suite, "--suite", self.suite.as_ref());
+        set(overrides, Key::LibtestRunIgnored, "--run-ignored", self.run_ignored.as_ref());
+        set(overrides, Key::LibtestIsolation, "--isolation", self.isolation.as_ref());
         set(overrides, Key::PytestPython, "--python", self.python.as_ref());
         set(overrides, Key::PytestProvision, "--provision", self.provision.as_ref());
         set(overrides, Key::Template, "--template", self.template.as_ref());

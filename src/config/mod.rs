@@ -13,6 +13,7 @@ mod overrides;
 mod profile;
 mod project;
 mod resolve;
+mod rust;
 mod settings;
 mod show;
 mod suite;
@@ -42,7 +43,7 @@ use value::{Automatic, Budget, HistoryPlace, ImportWhen};
 
 use crate::history;
 use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Suite, WorkerSpec};
+use crate::model::{Deadlines, Suite, SuiteKind, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::PolicyOptions;
 use crate::supervise::RestartLimits;
@@ -58,6 +59,9 @@ pub struct Config {
 
     /// What is to be run. Its root is the user's working directory.
     pub suite: Suite,
+
+    /// What people should know of how the configuration came about; told at the beginning of the run.
+    pub notes: Vec<String>,
 
     /// One specification a worker, in the order of their ids; never empty.
     pub workers: Vec<WorkerSpec>,
@@ -150,10 +154,17 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
+        let (kind, note) = rust::kind(resolved);
+        let suite = match kind {
+            SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
+            SuiteKind::Auto | SuiteKind::Pytest => Suite::Pytest(suite::pytest(resolved)?),
+        };
+        let notes = note.into_iter().collect();
         let run = Uuid::new_v4();
         Ok(Self {
             project: resolved.project.directory.clone(),
-            suite: Suite::Pytest(suite::pytest(resolved)?),
+            suite,
+            notes,
             workers,
             policy: PolicyOptions {
                 dist: settings.dist.value,

@@ -9,6 +9,7 @@ mod event;
 mod id;
 mod outcome;
 mod report;
+mod rust;
 mod spec;
 mod suite;
 mod worker;
@@ -20,6 +21,7 @@ pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
+pub use rust::{Isolation, LibtestSuite, RunIgnored, SuiteKind};
 pub use spec::{SpecError, WorkerSpec};
 pub use suite::{
     Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,

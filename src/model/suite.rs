@@ -1,17 +1,32 @@
 //! What is to be run, as the controller tells an agent.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::LibtestSuite;
 
 /// What is to be run, with its adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suite {
     /// A suite that pytest runs.
     Pytest(PytestSuite),
+
+    /// The tests of a Rust project, built by cargo.
+    Libtest(LibtestSuite),
+}
+
+impl Suite {
+    /// The directory that the tests are run in or from.
+    pub fn root(&self) -> &Path {
+        match self {
+            Self::Pytest(suite) => &suite.root,
+            Self::Libtest(suite) => &suite.root,
+        }
+    }
 }
 
 /// A suite that pytest runs.

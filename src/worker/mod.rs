@@ -4,17 +4,24 @@
 //! A worker is started by an agent ([`Role::Worker`](crate::launch::Role)), runs on a thread and a runtime of its own, and starts each
 //! test in a process, so that nothing that a test does is done to the worker.
 
+mod captured;
 mod channel;
 mod event;
+mod libtest;
 mod message;
+mod process;
+mod setup;
 
 use std::io::{self, Write};
 
 use thiserror::Error;
 
+pub use captured::Captured;
 pub use channel::{Channel, ChannelError, DESCRIPTORS};
 pub use event::{Event, ItemLine, Ready, Report, VERSION};
 pub use message::{Job, Message};
+pub use process::{Leftover, TestOutput, TestProcess, ending};
+pub use setup::{Native, Setup};
 
 /// Why a worker ended before its session.
 #[derive(Debug, Error)]
@@ -65,6 +72,13 @@ pub fn serve() -> i32 {
 }
 
 async fn session() -> Result<(), WorkerError> {
-    let (_channel, _setup) = Channel::from_environment()?;
+    let (mut channel, text) = Channel::from_environment()?;
+    let mut setup: Setup = serde_json::from_str(&text).map_err(WorkerError::Setup)?;
+    match &mut setup.native {
+        Native::Libtest { version, plan } => {
+            let (version, plan) = (std::mem::take(version), std::mem::take(plan));
+            libtest::serve(&mut channel, &setup, &version, plan).await?;
+        }
+    }
     Ok(())
 }
