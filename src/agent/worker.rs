@@ -393,9 +393,10 @@ impl Worker {
 
 /// The deadlines that the agent holds a worker to.
 fn deadlines_of(command: &WorkerCommand, deadlines: Deadlines) -> Deadlines {
-    let test = deadlines
-        .test
-        .map(|limit| if command.native { limit.saturating_add(SELF_KEPT) } else { limit });
+    let test = deadlines.test.map(|limit| {
+        let limit = limit.max(command.longest_test.unwrap_or_default());
+        if command.native { limit.saturating_add(SELF_KEPT) } else { limit }
+    });
     Deadlines { test, ..deadlines }
 }
 

@@ -39,6 +39,8 @@ impl SelectionArguments {
         set(overrides, Key::Suite, "--suite", self.suite.as_ref());
         set(overrides, Key::LibtestRunIgnored, "--run-ignored", self.run_ignored.as_ref());
         set(overrides, Key::LibtestIsolation, "--isolation", self.isolation.as_ref());
+        set(overrides, Key::CommandManifest, "--manifest", self.manifest.as_ref());
+        set(overrides, Key::CustomWorkerCommand, "--worker-command", self.worker_command.as_ref());
         set(overrides, Key::PytestPython, "--python", self.python.as_ref());
         set(overrides, Key::PytestProvision, "--provision", self.provision.as_ref());
         set(overrides, Key::Template, "--template", self.template.as_ref());

@@ -45,11 +45,14 @@ pub enum Key {
     LibtestArgs,
     LibtestIsolation,
     LibtestRunIgnored,
+    CommandManifest,
+    CustomWorkerCommand,
+    CustomArgs,
 }
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::Suite,
         Self::Workers,
         Self::MaxProcesses,
@@ -86,6 +89,9 @@ impl Key {
         Self::LibtestArgs,
         Self::LibtestIsolation,
         Self::LibtestRunIgnored,
+        Self::CommandManifest,
+        Self::CustomWorkerCommand,
+        Self::CustomArgs,
     ];
 
     /// The dotted path of the key in a project's file.
@@ -127,6 +133,9 @@ impl Key {
             Self::LibtestArgs => "libtest.args",
             Self::LibtestIsolation => "libtest.isolation",
             Self::LibtestRunIgnored => "libtest.run_ignored",
+            Self::CommandManifest => "command.manifest",
+            Self::CustomWorkerCommand => "custom.worker_command",
+            Self::CustomArgs => "custom.args",
         }
     }
 

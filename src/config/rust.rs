@@ -38,7 +38,7 @@ pub(super) fn kind(resolved: &Resolved) -> (SuiteKind, Option<String>) {
 }
 
 /// Whether pytest has something to do with a directory.
-fn has_pytest(directory: &Path) -> bool {
+pub(super) fn has_pytest(directory: &Path) -> bool {
     PYTEST_FILES.iter().any(|file| directory.join(file).is_file())
         || has_test_modules(directory)
         || ["tests", "test"].iter().any(|name| {

@@ -2,7 +2,7 @@
 
 /// What is said of a point beside whether it passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Directive {
+pub(in crate::worker) enum Directive {
     /// It was not run, and why.
     Skip(String),
     /// It is expected to fail, and why.

@@ -12,7 +12,7 @@ use std::mem;
 
 use line::Line;
 
-pub use line::Directive;
+pub(super) use line::Directive;
 
 /// The most that is kept of what stands below a point, in bytes.
 const DETAIL: usize = 64 * 1024;
@@ -22,43 +22,43 @@ const COMPLAINTS: usize = 10;
 
 /// One test of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Point {
+pub(super) struct Point {
     /// What it is called, after the subtests that it stands in: `suite > case`; its number if it has no name.
-    pub name: String,
+    pub(super) name: String,
 
     /// Whether it passed.
-    pub ok: bool,
+    pub(super) ok: bool,
 
     /// What is said of it beside that.
-    pub directive: Option<Directive>,
+    pub(super) directive: Option<Directive>,
 
     /// The YAML block and the diagnostics that follow it.
-    pub detail: String,
+    pub(super) detail: String,
 }
 
 impl Point {
     /// Whether it fails the program.
-    pub fn is_bad(&self) -> bool {
+    pub(super) fn is_bad(&self) -> bool {
         !self.ok && self.directive.is_none()
     }
 }
 
 /// What is known when there are no more lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ending {
+pub(super) struct Ending {
     /// Why nothing is to be tested, if the plan says so.
-    pub skip_all: Option<String>,
+    pub(super) skip_all: Option<String>,
 
     /// Why the program gave up, if it says so.
-    pub bail_out: Option<String>,
+    pub(super) bail_out: Option<String>,
 
     /// How what was written breaks the protocol or its own plan.
-    pub complaints: Vec<String>,
+    pub(super) complaints: Vec<String>,
 }
 
 /// Reads what one program writes.
 #[derive(Debug)]
-pub struct Tap {
+pub(super) struct Tap {
     /// The program itself, and the subtests that have begun.
     levels: Vec<Level>,
     /// The indentation of the YAML block that is being read.
@@ -93,7 +93,7 @@ impl Default for Tap {
 
 impl Tap {
     /// Takes the next line, without its newline; gives the points that are complete now.
-    pub fn line(&mut self, text: &str) -> Vec<Point> {
+    pub(super) fn line(&mut self, text: &str) -> Vec<Point> {
         let text = text.strip_suffix('\r').unwrap_or(text);
         // What comes after that is void.
         if self.ending.bail_out.is_some() || self.in_yaml(text) {
@@ -113,14 +113,18 @@ impl Tap {
         }
         match read {
             Line::Point { ok, number, name, directive } => {
-                return self.point(depth, Point { name, ok, directive, detail: String::new() }, number);
+                return self.point(
+                    depth,
+                    Point { name, ok, directive, detail: String::new() },
+                    number,
+                );
             }
             Line::Plan { count, skip } => self.plan(depth, count, skip),
             Line::BailOut(reason) => self.ending.bail_out = Some(reason),
             Line::Comment(comment) => {
                 // The name of a subtest comes again with its point.
                 if !comment.starts_with("Subtest") {
-                    self.detail(depth, comment);
+                    self.detail(depth, &comment);
                 }
             }
             Line::Strict(strict) => self.strict = strict,
@@ -130,7 +134,7 @@ impl Tap {
     }
 
     /// There are no more lines: the points that were not given out yet, and what is to be said of the whole.
-    pub fn end(mut self) -> (Vec<Point>, Ending) {
+    pub(super) fn end(mut self) -> (Vec<Point>, Ending) {
         // Subtests whose own point never came.
         while self.levels.len() > 1 {
             let points = self.close_last();
@@ -147,7 +151,9 @@ impl Tap {
             self.ending.skip_all = Some(reason.clone().unwrap_or_default());
         }
         if whole.plan.is_none() && is_whole {
-            self.complain("it wrote no plan such as `1..4`: it may have ended too early".to_owned());
+            self.complain(
+                "it wrote no plan such as `1..4`: it may have ended too early".to_owned(),
+            );
         }
         if let Some(wrong) = whole.mismatch("")
             && is_whole

@@ -133,12 +133,14 @@ struct Tree {
 }
 
 fn trees() -> impl Strategy<Value = Vec<Tree>> {
-    let leaf = ("[a-z][a-z ]{0,8}[a-z]", any::<bool>())
-        .prop_map(|(name, ok)| Tree { name, ok, below: Vec::new() });
+    let leaf = ("[a-z][a-z ]{0,8}[a-z]", any::<bool>()).prop_map(|(name, ok)| Tree {
+        name,
+        ok,
+        below: Vec::new(),
+    });
     let tree = leaf.prop_recursive(3, 20, 4, |inner| {
-        ("[a-z][a-z ]{0,8}[a-z]", prop::collection::vec(inner, 1..4)).prop_map(|(name, below)| {
-            Tree { name, ok: below.iter().all(|tree| tree.ok), below }
-        })
+        ("[a-z][a-z ]{0,8}[a-z]", prop::collection::vec(inner, 1..4))
+            .prop_map(|(name, below)| Tree { name, ok: below.iter().all(|tree| tree.ok), below })
     });
     prop::collection::vec(tree, 1..5)
 }
