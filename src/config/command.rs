@@ -69,7 +69,7 @@ pub(super) fn commands(
         root: resolved.cwd.clone(),
         manifest,
         named_by: match origin {
-            Origin::Default => MANIFEST.to_owned(),
+            Origin::Default => "the default".to_owned(),
             other => other.to_string(),
         },
         names: settings.paths.value.clone(),

@@ -70,6 +70,11 @@ impl TestOutput {
         Ok(())
     }
 
+    /// Whether more may come.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
     /// Takes output that is there into the buffer; `None` if there is none now.
     pub fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         self.rests_until = Some(Instant::now() + REST);

@@ -25,30 +25,31 @@ pub(super) fn adopt() {
     }
 }
 
+/// Whether this process has no child. To be called when the command itself was waited for.
+pub(super) fn is_childless() -> bool {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return false,
+            // It is gone now.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return true,
+        }
+    }
+}
+
 /// Kills all children of this process and what they leave behind in turn, and gives their command lines. To be called when the
 /// command itself was waited for.
 pub(super) async fn end_all() -> Vec<String> {
     let begun = Instant::now();
     let mut told: Vec<(Pid, String)> = Vec::new();
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            // The usual case: there is none.
-            Err(Errno::EINTR) => {}
-            Err(_) => break,
-            Ok(WaitStatus::StillAlive) => {
-                for (pid, line) in children() {
-                    let _gone = kill(pid, Signal::SIGKILL);
-                    if !told.iter().any(|(known, _)| *known == pid) {
-                        told.push((pid, line));
-                    }
-                }
-                if begun.elapsed() > ENDING {
-                    break;
-                }
-                tokio::time::sleep(GLANCE).await;
+    while !is_childless() && begun.elapsed() < ENDING {
+        for (pid, line) in children() {
+            let _gone = kill(pid, Signal::SIGKILL);
+            if !told.iter().any(|(known, _)| *known == pid) {
+                told.push((pid, line));
             }
-            Ok(_reaped) => {}
         }
+        tokio::time::sleep(GLANCE).await;
     }
     told.into_iter().map(|(_, line)| line).collect()
 }

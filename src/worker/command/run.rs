@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::adopted;
 use super::lines::Lines;
@@ -14,6 +14,12 @@ use crate::worker::captured::Captured;
 use crate::worker::process::{TestOutput, TestProcess};
 use crate::worker::tap::{Point, Tap};
 use crate::worker::{Channel, ChannelError, Event, Job};
+
+/// How long what a command has started may outlive it: what writes its log, say.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// How far two looks at it are apart.
+const GLANCE: Duration = Duration::from_millis(2);
 
 /// How much is read in one go.
 const CHUNK: usize = 64 * 1024;
@@ -138,9 +144,12 @@ impl Hearing<'_> {
                 }
             }
         };
-        // What it has left behind writes no more when the rest is read.
-        process.kill_group();
+        if status.is_ok() && over_time.is_none() {
+            self.linger([&mut stdout, &mut stderr], &mut buffer).await?;
+        }
+        // Nothing writes any more when the rest is read.
         let left = if status.is_ok() { adopted::end_all().await } else { Vec::new() };
+        process.kill_group();
         self.hear(&mut stdout, true, &mut buffer)?;
         self.hear(&mut stderr, false, &mut buffer)?;
         let end = match (status, over_time) {
@@ -151,6 +160,24 @@ impl Hearing<'_> {
         // Whoever is ended at a deadline is not to blame for what it could not end.
         let left = if over_time.is_some() { Vec::new() } else { left };
         Ok((end, left))
+    }
+
+    /// Gives what the command has started a moment to end by itself, and to write the rest.
+    async fn linger(
+        &mut self,
+        [stdout, stderr]: [&mut TestOutput; 2],
+        buffer: &mut [u8],
+    ) -> Result<(), ChannelError> {
+        let until = Instant::now() + LINGER;
+        loop {
+            self.hear(stdout, true, buffer)?;
+            self.hear(stderr, false, buffer)?;
+            let is_quiet = !stdout.is_open() && !stderr.is_open();
+            if (is_quiet && adopted::is_childless()) || Instant::now() >= until {
+                return Ok(());
+            }
+            sleep(GLANCE).await;
+        }
     }
 
     /// Takes what is there.

@@ -62,7 +62,7 @@ pub(super) struct Verdict {
 /// The outcome: the end of the process first, then what TAP says, then the exit code.
 pub(super) fn verdict(test: &CommandTest, end: &End, tap: Option<&TapEnd>) -> Verdict {
     let (outcome, brief) = match end {
-        End::NotStarted(why) => (Outcome::Error, format!("it could not be started: {why}")),
+        End::NotStarted(why) => (Outcome::Error, not_started(test, why)),
         End::Lost(why) => (Outcome::Error, format!("nobody knows how it ended: {why}")),
         End::TimedOut(limit) => {
             let limit = humantime::format_duration(*limit);
@@ -72,13 +72,36 @@ pub(super) fn verdict(test: &CommandTest, end: &End, tap: Option<&TapEnd>) -> Ve
         End::Code(code) => of_code(test, *code, tap),
     };
     let text = if outcome.is_bad() {
-        let words = test.command.iter().map(String::as_str);
-        let line = shlex::try_join(words).unwrap_or_else(|_| test.command.join(" "));
+        let line = shown(&test.command);
         format!("$ {line}\n{brief}\n({}, run in {})", test.location, test.directory.display())
     } else {
         String::new()
     };
     Verdict { outcome, text, brief }
+}
+
+/// What could not be started, and where it was looked for.
+fn not_started(test: &CommandTest, why: &str) -> String {
+    let program = test.command.first().map_or("", String::as_str);
+    let place = if program.starts_with('/') {
+        "name another in the manifest"
+    } else if program.contains('/') {
+        "its path is meant from the directory of the test"
+    } else {
+        "it is looked for in PATH"
+    };
+    format!("`{program}` could not be started: {why}; {place}")
+}
+
+/// A command as people write it.
+fn shown(command: &[String]) -> String {
+    if let [sh, option, line] = command
+        && (sh.as_str(), option.as_str()) == ("sh", "-c")
+    {
+        return line.clone();
+    }
+    let words = command.iter().map(String::as_str);
+    shlex::try_join(words).unwrap_or_else(|_| command.join(" "))
 }
 
 fn of_code(test: &CommandTest, code: i32, tap: Option<&TapEnd>) -> (Outcome, String) {
@@ -235,7 +258,7 @@ mod tests {
         assert_eq!(told(&End::TimedOut(Duration::from_secs(90)), None).0, Outcome::TimedOut);
         assert_eq!(told(&End::NotStarted("no".to_owned()), None).0, Outcome::Error);
         let text = verdict(&test(), &End::Code(1), None).text;
-        assert!(text.starts_with("$ sh -c 'x y'\nexit code 1"), "{text}");
+        assert!(text.starts_with("$ x y\nexit code 1"), "{text}");
     }
 
     #[test]

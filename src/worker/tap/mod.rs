@@ -122,8 +122,10 @@ impl Tap {
             Line::Plan { count, skip } => self.plan(depth, count, skip),
             Line::BailOut(reason) => self.ending.bail_out = Some(reason),
             Line::Comment(comment) => {
-                // The name of a subtest comes again with its point.
-                if !comment.starts_with("Subtest") {
+                if comment.starts_with("Subtest") {
+                    // Its name comes again with its point; what is deeper than this may follow now.
+                    self.level(depth);
+                } else {
                     self.detail(depth, &comment);
                 }
             }
