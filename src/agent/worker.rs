@@ -352,7 +352,7 @@ impl Worker {
     fn break_off(&mut self, cause: String) {
         self.broken = true;
         self.line = Vec::new();
-        self.condemn(cause);
+        self.condemn(format!("{cause}; docs/worker-protocol.md has the rules for workers"));
     }
 
     fn report_death(&self, ending: Ending, tail: &Tail) {

@@ -232,7 +232,8 @@ forever()"#;
 #[test]
 fn a_line_without_end_is_not_kept() {
     let told = play("ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()", vec![]);
-    assert_eq!(told.cause(), "it broke the worker protocol: a line of more than 67108864 bytes");
+    let cause = "it broke the worker protocol: a line of more than 67108864 bytes; docs/worker-protocol.md has the rules for workers";
+    assert_eq!(told.cause(), cause);
 }
 
 #[test]
