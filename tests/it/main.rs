@@ -13,6 +13,7 @@ mod history;
 mod interpreter;
 mod layers;
 mod library;
+mod libtest;
 mod look;
 mod modes;
 mod outcomes;
