@@ -78,9 +78,9 @@ pub(super) async fn serve(
     };
     session.introduce(version)?;
     if setup.stream {
-        session.list()?
+        session.list()?;
     } else {
-        session.collect()?
+        session.collect()?;
     }
     session.work().await?;
     let exit_code = i32::from(session.failed);
@@ -98,7 +98,7 @@ impl Session<'_> {
             framework: &format!("libtest, {version}"),
             platform: std::env::consts::OS,
             cwd: &cwd,
-            summary_letters: "fE",
+            summary_letters: "fEw",
         }))
     }
 

@@ -5,9 +5,9 @@ use crate::support::Project;
 
 /// A package of forty quick tests with one among them that does this.
 fn between_forty(name: &str, body: &str) -> Project {
-    let mut tests: String = (0..40).map(|n| format!("#[test] fn t{n:02}() {{}}\n")).collect();
-    tests.push_str(&format!("#[test] fn t20_breaks() {{ {body} }}\n"));
-    package(name, &tests)
+    let quick = (0..40).map(|n| format!("#[test] fn t{n:02}() {{}}\n"));
+    let breaks = format!("#[test] fn t20_breaks() {{ {body} }}\n");
+    package(name, &quick.chain([breaks]).collect::<Vec<_>>().concat())
 }
 
 #[test]

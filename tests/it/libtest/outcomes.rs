@@ -58,8 +58,8 @@ fn output_is_shown_as_it_comes_when_it_is_asked_for() {
 
 #[test]
 fn a_run_that_stops_at_the_first_failure_begins_nothing_more() {
-    let tests: String =
-        (0..30).map(|n| format!("#[test] fn t{n:02}() {{ assert!({n} != 3); }}\n")).collect();
+    let tests = (0..30).map(|n| format!("#[test] fn t{n:02}() {{ assert!({n} != 3); }}\n"));
+    let tests = tests.collect::<Vec<_>>().concat();
     let told = package("strict", &tests).run(&["-n", "1", "-x"]);
     told.assert(1, "1 failed, 3 passed, 26 not run");
 }

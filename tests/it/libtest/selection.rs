@@ -53,7 +53,8 @@ fn what_is_for_pytest_alone_is_refused() {
 
 #[test]
 fn a_thousand_tests_are_run_once_each() {
-    let tests: String = (0..1000).map(|n| format!("#[test] fn t{n}() {{}}\n")).collect();
+    let tests = (0..1000).map(|n| format!("#[test] fn t{n}() {{}}\n"));
+    let tests = tests.collect::<Vec<_>>().concat();
     let project = package("thousand", &tests);
     project.run(&["-n", "3"]).assert(0, "1000 passed");
     // With what the first run took.
