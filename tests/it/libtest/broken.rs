@@ -1,7 +1,9 @@
 //! Tests that break their process, or do not end; binaries that do not answer; code that does not build.
 
+use nix::sys::signal::Signal;
+
 use super::{manifest, package};
-use crate::support::Project;
+use crate::support::{Project, Running};
 
 /// A package of forty quick tests with one among them that does this.
 fn between_forty(name: &str, body: &str) -> Project {
@@ -47,6 +49,42 @@ fn what_a_test_leaves_behind_is_ended_and_told() {
     let body = "std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();";
     let told = between_forty("leaks", body).run(&["-n", "1"]);
     told.assert(0, "41 passed, 1 warning").says("it left a process behind").says("sleep 600");
+}
+
+#[test]
+fn a_worker_that_dies_takes_its_test_with_it_and_is_replaced() {
+    let body = "let worker = std::os::unix::process::parent_id().to_string();\n\
+                std::process::Command::new(\"kill\").args([\"-9\", &worker]).status().unwrap();\n\
+                loop { std::thread::park() }";
+    let told = between_forty("widowed", body).run(&["-n", "1"]);
+    told.assert(1, "1 failed, 40 passed");
+    told.says("worker 'gw0' crashed while running 'widowed/lib::tests::t20_breaks'");
+    told.says("replacing crashed worker gw0");
+}
+
+#[test]
+fn nothing_is_left_of_a_run_whose_command_is_killed() {
+    let body = "std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();\n\
+                std::fs::write(\"begun\", \"\").unwrap(); loop { std::thread::park() }";
+    let project = between_forty("orphaned", body);
+    let running = Running::start(project.command(&["-n", "2"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.end().code, None);
+}
+
+#[test]
+fn an_interrupt_lets_the_running_test_end_and_begins_no_other() {
+    let body = "std::fs::write(\"begun\", \"\").unwrap();\n\
+                while !std::path::Path::new(\"go\").exists() { std::thread::yield_now() }";
+    let project = between_forty("interrupted", body);
+    let running = Running::start(project.command(&["-n", "1"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGINT);
+    project.write("go", "");
+    let told = running.end();
+    assert_eq!(told.code, Some(2), "{told}");
+    told.is_silent_on("failed").says("passed");
 }
 
 #[test]
