@@ -154,7 +154,7 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
-        let (kind, note) = rust::kind(resolved);
+        let (kind, note) = rust::kind(resolved, overrides);
         let suite = match kind {
             SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
             SuiteKind::Auto | SuiteKind::Pytest => Suite::Pytest(suite::pytest(resolved)?),

@@ -19,14 +19,22 @@ const PYTEST_FILES: [&str; 7] = [
 ];
 
 /// What runs the tests in a directory when nobody says it, and a note if that may be a surprise.
-pub(super) fn kind(resolved: &Resolved) -> (SuiteKind, Option<String>) {
-    let asked = resolved.settings.suite.value;
+pub(super) fn kind(resolved: &Resolved, overrides: &Overrides) -> (SuiteKind, Option<String>) {
+    let settings = &resolved.settings;
+    let asked = settings.suite.value;
     let cwd = &resolved.cwd;
     if asked != SuiteKind::Auto {
         return (asked, None);
     }
-    let named = resolved.settings.paths.value.iter().any(|path| path.contains(".py"));
-    if !cwd.join("Cargo.toml").is_file() || named {
+    // What is said of pytest alone says enough.
+    let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_) | Origin::Program);
+    let is_for_pytest = !settings.provision.value.is_empty()
+        || settings.python.origins.iter().any(is_flag)
+        || overrides.pytest_args.iter().any(|(origin, _)| *origin == Origin::Program)
+        || settings.paths.value.iter().any(|path| {
+            path.contains(".py") || has_pytest(&resolved.base(&settings.paths.origin()).join(path))
+        });
+    if !cwd.join("Cargo.toml").is_file() || is_for_pytest {
         return (SuiteKind::Pytest, None);
     }
     if !has_pytest(cwd) {

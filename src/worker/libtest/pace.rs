@@ -15,7 +15,7 @@ const FIRST: usize = 4;
 const FIRST_SLOW: usize = 16;
 
 /// How many times as many tests as the last time a process may get.
-const GROWTH: usize = 4;
+const GROWTH: usize = 8;
 
 /// The most tests a process gets: their names are arguments.
 const MOST: usize = 1024;
@@ -106,10 +106,10 @@ mod tests {
         let mut pace = Pace::new(false);
         assert_eq!(count(&pace, None), FIRST);
         pace.saw(Duration::from_millis(2), &[0.0001; 4]);
-        assert_eq!(count(&pace, None), 16);
+        assert_eq!(count(&pace, None), 32);
         pace.saw(Duration::from_millis(2), &[0.0001; 16]);
         pace.saw(Duration::from_millis(2), &[0.0001; 64]);
-        assert_eq!(count(&pace, None), 256);
+        assert_eq!(count(&pace, None), 640);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What is run: by kind of suite, by names, by arguments.
 
+use callsheet::config::Config;
+use callsheet::launch::AgentCommand;
+use callsheet::model::{Outcome, RunEvent, SuiteKind};
+
 use super::{manifest, package};
 use crate::support::Project;
 
@@ -36,6 +40,24 @@ fn what_stands_in_the_directory_says_what_runs_it_unless_somebody_does() {
     ]);
     let told = both.run(&["-n", "1"]);
     told.assert(0, "1 passed").says("a Cargo.toml stands beside files of pytest: pytest is run");
+}
+
+#[test]
+fn a_program_hosts_the_tests_of_a_rust_project_too() {
+    let project = package("hosted", "#[test] fn fine() {}\n#[test] fn wrong() { panic!() }");
+    let agent = AgentCommand::Program(env!("CARGO_BIN_EXE_callsheet").into(), vec!["agent".into()]);
+    let target = concat!("build.target-dir=\"", env!("CARGO_TARGET_TMPDIR"), "/rust-projects\"");
+    let config = Config::builder()
+        .root(project.path())
+        .suite(SuiteKind::Libtest)
+        .cargo_args(["--lib", "--offline", "--config", target])
+        .workers(1)
+        .agent(agent)
+        .build()
+        .unwrap();
+    let verdict = callsheet::run(config, |_event: &RunEvent| {}).unwrap();
+    assert_eq!((verdict.count(Outcome::Passed), verdict.count(Outcome::Failed)), (1, 1));
+    assert_eq!(verdict.status(), 1);
 }
 
 #[test]
