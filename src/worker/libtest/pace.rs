@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(count(&pace, None), 32);
         pace.saw(Duration::from_millis(2), &[0.0001; 16]);
         pace.saw(Duration::from_millis(2), &[0.0001; 64]);
-        assert_eq!(count(&pace, None), 640);
+        assert_eq!(count(&pace, None), 512);
     }
 
     #[test]
