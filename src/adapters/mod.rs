@@ -75,7 +75,7 @@ pub struct Care {
 #[derive(Debug)]
 pub enum Adapter {
     /// By pytest.
-    Pytest(Pytest),
+    Pytest(Box<Pytest>),
 
     /// By binaries that cargo has built.
     Libtest(Libtest),
@@ -135,7 +135,7 @@ impl Adapter {
         match suite {
             Suite::Pytest(suite) => {
                 let (pytest, info) = Pytest::prepare(suite, care, &progress).await?;
-                Ok((Self::Pytest(pytest), info))
+                Ok((Self::Pytest(Box::new(pytest)), info))
             }
             Suite::Libtest(suite) => {
                 let (libtest, info) = Libtest::prepare(suite, care, &progress).await?;

@@ -106,10 +106,15 @@ pub(super) struct Ready {
     maxfail: u32,
     #[serde(default)]
     continue_on_collection_errors: bool,
-    #[serde(default)]
+    #[serde(default = "failures_alone")]
     summary_letters: String,
     #[serde(default)]
     unserved: Vec<String>,
+}
+
+/// What the summary lists where a worker does not say it.
+fn failures_alone() -> String {
+    "fE".to_owned()
 }
 
 impl From<Ready> for WorkerInfo {

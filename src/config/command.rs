@@ -1,7 +1,7 @@
 //! Suites of commands, and suites of a custom worker: whether they are what is to be run, and which of their tests.
 
 use super::resolve::Resolved;
-use super::rust::has_pytest;
+use super::rust::{has_pytest, is_for_pytest};
 use super::{ConfigError, Key, Origin, Overrides};
 use crate::model::{CommandSuite, CustomSuite, SuiteKind};
 
@@ -11,6 +11,7 @@ const MANIFEST: &str = "callsheet-commands.toml";
 /// What runs the tests when nobody says it, given what it is without commands, and a note if that may be a surprise.
 pub(super) fn kind(
     resolved: &Resolved,
+    overrides: &Overrides,
     (without, note): (SuiteKind, Option<String>),
 ) -> (SuiteKind, Option<String>) {
     let settings = &resolved.settings;
@@ -27,10 +28,10 @@ pub(super) fn kind(
     if !resolved.cwd.join(MANIFEST).is_file() {
         return (without, note);
     }
-    let named = settings.paths.value.iter().any(|path| path.contains(".py"));
     let other = match without {
         SuiteKind::Libtest => "a Cargo.toml",
-        _ if named || has_pytest(&resolved.cwd) => "files of pytest",
+        _ if is_for_pytest(resolved, overrides) => return (without, note),
+        _ if has_pytest(&resolved.cwd) => "files of pytest",
         _ => return (SuiteKind::Command, None),
     };
     let note = format!(

@@ -155,7 +155,7 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
-        let (kind, note) = command::kind(resolved, rust::kind(resolved));
+        let (kind, note) = command::kind(resolved, overrides, rust::kind(resolved, overrides));
         let suite = match kind {
             SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
             SuiteKind::Command => Suite::Command(command::commands(resolved, overrides)?),

@@ -19,14 +19,13 @@ const PYTEST_FILES: [&str; 7] = [
 ];
 
 /// What runs the tests in a directory when nobody says it, and a note if that may be a surprise.
-pub(super) fn kind(resolved: &Resolved) -> (SuiteKind, Option<String>) {
+pub(super) fn kind(resolved: &Resolved, overrides: &Overrides) -> (SuiteKind, Option<String>) {
     let asked = resolved.settings.suite.value;
     let cwd = &resolved.cwd;
     if asked != SuiteKind::Auto {
         return (asked, None);
     }
-    let named = resolved.settings.paths.value.iter().any(|path| path.contains(".py"));
-    if !cwd.join("Cargo.toml").is_file() || named {
+    if !cwd.join("Cargo.toml").is_file() || is_for_pytest(resolved, overrides) {
         return (SuiteKind::Pytest, None);
     }
     if !has_pytest(cwd) {
@@ -35,6 +34,18 @@ pub(super) fn kind(resolved: &Resolved) -> (SuiteKind, Option<String>) {
     let note = "a Cargo.toml stands beside files of pytest: pytest is run; `--suite libtest` runs the tests of the Rust project, and \
                 the key `suite` settles it";
     (SuiteKind::Pytest, Some(note.to_owned()))
+}
+
+/// Whether something is said that is for pytest alone, which says enough.
+pub(super) fn is_for_pytest(resolved: &Resolved, overrides: &Overrides) -> bool {
+    let settings = &resolved.settings;
+    let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_) | Origin::Program);
+    !settings.provision.value.is_empty()
+        || settings.python.origins.iter().any(is_flag)
+        || overrides.pytest_args.iter().any(|(origin, _)| *origin == Origin::Program)
+        || settings.paths.value.iter().any(|path| {
+            path.contains(".py") || has_pytest(&resolved.base(&settings.paths.origin()).join(path))
+        })
 }
 
 /// Whether pytest has something to do with a directory.

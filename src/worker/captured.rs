@@ -1,5 +1,7 @@
 //! Output of a test, of which the middle is left out when it is too much.
 
+use std::fmt::Write as _;
+
 /// How much is kept of the beginning, and as much of the end, in bytes.
 const KEPT: usize = 256 * 1024;
 
@@ -30,7 +32,8 @@ impl Captured {
     pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
         if self.cut > 0 {
-            text.push_str(&format!("\n… {} bytes left out …\n", self.cut));
+            // Writing to a string does not fail.
+            let _ = write!(text, "\n… {} bytes left out …\n", self.cut);
         }
         text.push_str(&String::from_utf8_lossy(&self.tail));
         text

@@ -15,6 +15,7 @@ mod history;
 mod interpreter;
 mod layers;
 mod library;
+mod libtest;
 mod look;
 mod modes;
 mod outcomes;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use cargo_metadata::{Artifact, Metadata, Package, PackageId, TargetKind};
 
-use super::cargo::{Built, Toolchain};
+use super::cargo::Built;
 use super::environment;
 use super::plan::{Place, Program, ProgramKind};
+use super::toolchain::Toolchain;
 
 /// The test binaries in the order of packages and, in a package, of libraries, binaries, tests, examples and benchmarks; and
 /// their places.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use cargo_metadata::{Artifact, BuildScript, Message, Metadata};
@@ -59,14 +59,6 @@ pub(super) struct Cargo {
 pub(super) struct Built {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) scripts: Vec<BuildScript>,
-}
-
-/// Where rustc is and keeps its libraries.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Toolchain {
-    pub(super) sysroot: PathBuf,
-    pub(super) target_libdir: PathBuf,
-    pub(super) version: String,
 }
 
 impl Cargo {
@@ -149,27 +141,6 @@ impl Cargo {
         self.call(&args, progress).await
     }
 
-    /// Asks rustc where it is.
-    pub(super) async fn toolchain(&self) -> Result<Toolchain, LibtestError> {
-        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-        let asked: [&[&str]; 2] = [&["--print", "sysroot", "--print", "target-libdir"], &["-V"]];
-        let ask = |args: &'static [&'static str]| {
-            let mut command = self.command(&rustc);
-            command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-            async move { command.output().await }
-        };
-        let (paths, version) = tokio::join!(ask(asked[0]), ask(asked[1]));
-        let wrong = |error| LibtestError::Cargo { program: rustc.display().to_string(), error };
-        let (paths, version) = (paths.map_err(wrong)?.stdout, version.map_err(wrong)?.stdout);
-        let paths = String::from_utf8_lossy(&paths);
-        let mut paths = paths.lines().map(PathBuf::from);
-        Ok(Toolchain {
-            sysroot: paths.next().unwrap_or_default(),
-            target_libdir: paths.next().unwrap_or_default(),
-            version: String::from_utf8_lossy(&version).trim().to_owned(),
-        })
-    }
-
     fn shared(&self) -> Vec<String> {
         let mut kept = Vec::new();
         let mut args = self.args.iter();
@@ -186,7 +157,7 @@ impl Cargo {
         kept
     }
 
-    fn command(&self, program: &OsStr) -> Command {
+    pub(super) fn command(&self, program: &OsStr) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).stdin(Stdio::null());
         for (name, value) in &self.env {
@@ -290,10 +261,4 @@ fn is_step(line: &str) -> bool {
         && line.get(..12).is_some_and(|head| head.trim_start() == verb)
         && verb.starts_with(|c: char| c.is_ascii_uppercase())
         && !["Finished", "Executable", "Running", "Doc-tests"].contains(&verb)
-}
-
-/// The file of cargo that belongs to this rustc, as tests are told of it.
-pub(super) fn cargo_of(toolchain: &Toolchain) -> PathBuf {
-    let own = toolchain.sysroot.join("bin/cargo");
-    if own.is_file() { own } else { Path::new(&Cargo::program()).to_owned() }
 }

@@ -35,7 +35,7 @@ pub(super) fn programs(
             known.tests.push(name.to_owned());
             continue;
         }
-        let mut args: Vec<String> = ["test", "--doc", "-q", "-p"].map(str::to_owned).to_vec();
+        let mut args: Vec<String> = ["test", "--doc", "-p"].map(str::to_owned).to_vec();
         args.push(package.name.to_string());
         args.extend(cargo.args_of_one_package());
         args.push("--".to_owned());

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, Package, TargetKind};
 
-use super::cargo::{Built, Toolchain, cargo_of};
+use super::cargo::Built;
 use super::plan::Place;
+use super::toolchain::Toolchain;
 
 /// Where the system's loader looks for libraries.
 const LIBRARY_PATH: &str =
@@ -24,7 +25,7 @@ pub(super) fn place(
     let root = package.manifest_path.parent().map_or(Path::new("/"), |root| root.as_std_path());
     let mut env: Vec<(String, String)> = Vec::new();
     let mut set = |name: &str, value: &str| env.push((name.to_owned(), value.to_owned()));
-    set("CARGO", &cargo_of(toolchain).display().to_string());
+    set("CARGO", &toolchain.cargo().display().to_string());
     set("CARGO_MANIFEST_DIR", &root.display().to_string());
     set("CARGO_MANIFEST_PATH", package.manifest_path.as_str());
     let version = &package.version;

@@ -18,11 +18,13 @@ mod group;
 mod listing;
 mod plan;
 mod selection;
+mod toolchain;
 
 pub use error::LibtestError;
 pub use plan::{Place, Plan, Program, ProgramKind};
 
 use cargo::Cargo;
+use toolchain::Toolchain;
 
 /// A Rust project whose tests are built and known.
 #[derive(Debug)]
@@ -46,16 +48,18 @@ impl Libtest {
     ) -> Result<(Self, SuiteInfo), LibtestError> {
         let root = fs::canonicalize(&suite.root).unwrap_or_else(|_| suite.root.clone());
         let cargo = Cargo { root: root.clone(), args: suite.args.clone(), env: care.env };
-        let build = async {
+        let making = async {
             if cargo.is_only_doc() {
                 Ok(cargo::Built::default())
             } else {
                 cargo.build(progress).await
             }
         };
-        let (built, metadata, toolchain) = tokio::join!(build, cargo.metadata(), cargo.toolchain());
+        let (built, metadata) = tokio::join!(making, cargo.metadata());
         // What is wrong with a manifest is told best by the build.
-        let (built, metadata, toolchain) = (built?, metadata?, toolchain?);
+        let (built, metadata) = (built?, metadata?);
+        let target = metadata.target_directory.as_std_path();
+        let toolchain = Toolchain::find(&cargo, target).await?;
         let (programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
         let limit = care.deadlines.collect;
         let listed = listing::list(programs, &places, suite.run_ignored, limit, &cargo.env);

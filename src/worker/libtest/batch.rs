@@ -44,13 +44,15 @@ pub(super) struct Batch {
     program: String,
     /// Whether a failure is followed by `halted`.
     halts: bool,
+    /// When it was taken, in seconds since the Unix epoch: tests whose own time nobody can tell began then.
+    taken: f64,
     told: usize,
     is_started: bool,
 }
 
 impl Batch {
-    pub(super) fn new(entries: Vec<Entry>, program: &str, halts: bool) -> Self {
-        Self { entries, program: program.to_owned(), halts, told: 0, is_started: false }
+    pub(super) fn new(entries: Vec<Entry>, program: &str, halts: bool, taken: f64) -> Self {
+        Self { entries, program: program.to_owned(), halts, taken, told: 0, is_started: false }
     }
 
     /// The places of the tests that have not come to their end.
@@ -103,12 +105,26 @@ impl Batch {
                 i: entry.item,
                 outcome: done.verdict.outcome,
                 durations: Durations { call: done.seconds, ..Durations::default() },
-                started: entry.began.map_or(0.0, |began| began.epoch),
+                started: entry.began.map_or(self.taken, |began| began.epoch),
             });
             self.told += 1;
             self.is_started = false;
         }
         halted
+    }
+
+    /// Tells of the test that was told to have begun and will not come to its end, because the session is interrupted.
+    pub(super) fn abandon(&mut self, say: &mut impl FnMut(&Event<'_>)) {
+        if let Some(entry) = self.entries.get(self.told).filter(|_| self.is_started) {
+            say(&Event::End {
+                i: entry.item,
+                outcome: Outcome::NotRun,
+                durations: Durations::default(),
+                started: self.taken,
+            });
+            self.told = self.entries.len();
+            self.is_started = false;
+        }
     }
 
     /// Tells what is to be said beside the outcome; whether it is a failure.
@@ -159,7 +175,7 @@ mod tests {
             began: None,
             done: None,
         };
-        Batch::new(items.iter().map(entry).collect(), "p/lib", halts)
+        Batch::new(items.iter().map(entry).collect(), "p/lib", halts, 0.0)
     }
 
     fn verdict(outcome: Outcome) -> Verdict {
@@ -208,6 +224,18 @@ mod tests {
         assert!(told(&mut batch).is_empty());
         batch.ended(0, verdict(Outcome::Skipped), Instant::now());
         assert_eq!(told(&mut batch), ["report 5", "end 5 skipped"]);
+    }
+
+    #[test]
+    fn what_was_told_to_begin_has_an_end_when_the_session_is_interrupted() {
+        let mut batch = batch(&[5, 6], false);
+        let mut said = Vec::new();
+        batch.abandon(&mut |event| said.push(format!("{event:?}")));
+        assert!(said.is_empty());
+        batch.start_early(&mut |_| {});
+        batch.abandon(&mut |event| said.push(format!("{event:?}")));
+        assert!(said.len() == 1 && said[0].contains("i: 5, outcome: NotRun"), "{said:?}");
+        assert!(told(&mut batch).is_empty());
     }
 
     #[test]

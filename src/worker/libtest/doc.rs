@@ -22,6 +22,9 @@ use crate::worker::{Channel, ChannelError};
 /// How much is read in one go.
 const CHUNK: usize = 64 * 1024;
 
+/// How much longer than a test may take nothing may be heard of any: rustdoc compiles them first.
+const COMPILING: Duration = Duration::from_secs(25);
+
 /// What came of the doctests of a package, by name.
 pub(super) type Results = HashMap<String, Done>;
 
@@ -57,7 +60,11 @@ pub(super) async fn run(
             let mut last = begun;
             let limit = batch.entries.iter().filter_map(|entry| entry.limit).max();
             let status = loop {
-                let due = if over_time.is_none() { limit.map(|limit| last + limit) } else { None };
+                let due = if over_time.is_none() {
+                    limit.map(|limit| last + limit + COMPILING)
+                } else {
+                    None
+                };
                 tokio::select! {
                     biased;
                     stopped = channel.interrupted(), if !interrupted => {

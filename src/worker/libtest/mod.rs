@@ -78,9 +78,9 @@ pub(super) async fn serve(
     };
     session.introduce(version)?;
     if setup.stream {
-        session.list()?
+        session.list()?;
     } else {
-        session.collect()?
+        session.collect()?;
     }
     session.work().await?;
     let exit_code = i32::from(session.failed);
@@ -98,7 +98,7 @@ impl Session<'_> {
             framework: &format!("libtest, {version}"),
             platform: std::env::consts::OS,
             cwd: &cwd,
-            summary_letters: "fE",
+            summary_letters: "fEw",
         }))
     }
 
@@ -201,7 +201,7 @@ impl Session<'_> {
     ) -> Result<Vec<Job>, ChannelError> {
         let kind = self.shared.plan.programs[place].kind;
         let is_doc = kind == ProgramKind::Doc;
-        let shares = is_doc
+        let shares = (is_doc && !self.shared.halts)
             || (kind == ProgramKind::Libtest
                 && self.shared.plan.isolation == Isolation::Adaptive
                 // A harness can not be held up between two tests.
@@ -270,7 +270,7 @@ impl Session<'_> {
                 done: ignored,
             });
         }
-        let mut batch = Batch::new(entries, &program.id, self.shared.halts);
+        let mut batch = Batch::new(entries, &program.id, self.shared.halts, run::epoch());
         let mut interrupted = false;
         let mut halted = false;
         if program.kind == ProgramKind::Doc {
@@ -294,6 +294,9 @@ impl Session<'_> {
             halted |= ran.halted;
         }
         halted |= batch.tell(&mut |event| self.channel.say(event));
+        if interrupted {
+            batch.abandon(&mut |event| self.channel.say(event));
+        }
         self.channel.flush()?;
         self.failed |= batch
             .entries

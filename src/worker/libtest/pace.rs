@@ -15,7 +15,7 @@ const FIRST: usize = 4;
 const FIRST_SLOW: usize = 16;
 
 /// How many times as many tests as the last time a process may get.
-const GROWTH: usize = 4;
+const GROWTH: usize = 8;
 
 /// The most tests a process gets: their names are arguments.
 const MOST: usize = 1024;
@@ -43,8 +43,7 @@ impl Pace {
     /// A share of the work of one process, which begins with a test of this many seconds.
     pub(super) fn share(&self, first: Option<f64>) -> Share {
         let goal = GOAL.max(STARTS * self.start);
-        let mut share =
-            Share { goal, left: goal, unknown: self.mean, most: self.most, known: true };
+        let mut share = Share { left: goal, unknown: self.mean, most: self.most };
         share.add(first);
         share
     }
@@ -66,27 +65,24 @@ impl Pace {
 /// What one process may still be given.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
-    goal: f64,
+    /// Seconds.
     left: f64,
+    /// What a test is taken to need of which nothing is known.
     unknown: Option<f64>,
+    /// How many tests of which nothing is known.
     most: usize,
-    known: bool,
 }
 
 impl Share {
     /// Whether a test of this many seconds goes with those that were added.
     pub(super) fn has_room(&self, estimate: Option<f64>) -> bool {
-        self.most > 0 && self.left >= estimate.or(self.unknown).unwrap_or(0.0) && self.left > 0.0
+        let is_likely = estimate.is_some() || self.most > 0;
+        is_likely && self.left > 0.0 && self.left >= estimate.or(self.unknown).unwrap_or(0.0)
     }
 
     pub(super) fn add(&mut self, estimate: Option<f64>) {
-        self.known &= estimate.is_some();
         self.left -= estimate.or(self.unknown).unwrap_or(0.0);
-        // What is known of each test allows for more than what is guessed.
-        if self.known && self.left > self.goal / 2.0 {
-            self.most = self.most.max(2);
-        }
-        self.most = self.most.saturating_sub(1);
+        self.most = self.most.saturating_sub(usize::from(estimate.is_none()));
     }
 }
 
@@ -110,10 +106,10 @@ mod tests {
         let mut pace = Pace::new(false);
         assert_eq!(count(&pace, None), FIRST);
         pace.saw(Duration::from_millis(2), &[0.0001; 4]);
-        assert_eq!(count(&pace, None), 16);
+        assert_eq!(count(&pace, None), 32);
         pace.saw(Duration::from_millis(2), &[0.0001; 16]);
         pace.saw(Duration::from_millis(2), &[0.0001; 64]);
-        assert_eq!(count(&pace, None), 256);
+        assert_eq!(count(&pace, None), 512);
     }
 
     #[test]
@@ -127,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_known_of_a_test_counts() {
         let pace = Pace::new(false);
-        assert_eq!(count(&pace, Some(0.01)), 8);
+        assert_eq!(count(&pace, Some(0.015)), 5);
     }
 
     #[test]

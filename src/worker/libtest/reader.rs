@@ -16,6 +16,9 @@ const DOTS: &str = " ... ";
 /// What stands between the name of a test and the dots is no longer than this.
 const NOTE: usize = 40;
 
+/// What is said of a test that was to panic, where the harness has not come to say it.
+const NOT_AS_EXPECTED: &str = " stdout ----\nnote: it is marked `#[should_panic]`, and did not panic or not with the expected message";
+
 /// What the output tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -33,6 +36,8 @@ pub(super) struct Reader {
     /// A rustdoc process may have several harnesses, one after the other.
     has_parts: bool,
     current: Option<usize>,
+    /// It is marked to panic.
+    is_to_panic: bool,
     captured: Captured,
     /// What may become the head of a test, from the beginning of a line.
     pending: Vec<u8>,
@@ -55,6 +60,7 @@ impl Reader {
             longest,
             has_parts,
             current: None,
+            is_to_panic: false,
             captured: Captured::default(),
             pending: Vec::new(),
             is_in_line: false,
@@ -129,6 +135,7 @@ impl Reader {
             Head::Of(place, length) => {
                 self.end_current(seen);
                 self.current = Some(place);
+                self.is_to_panic = self.pending[..length].ends_with(b" - should panic ... ");
                 seen.push(Seen::Began(place));
                 let rest = self.pending.split_off(length);
                 self.pending.clear();
@@ -168,6 +175,11 @@ impl Reader {
             }
             None => verdict(&text),
         };
+        let mut verdict = verdict;
+        if self.is_to_panic {
+            // The harness says more of it at the end only.
+            verdict.add_note(NOT_AS_EXPECTED);
+        }
         seen.push(Seen::Ended(current, verdict));
     }
 
@@ -221,7 +233,12 @@ impl Summary {
         let end = text.rfind("\ntest result: ")?;
         // The names of the tests that failed stand before it, and before them what there is to say of them.
         let names = text[..end].rfind("\nfailures:\n    ").unwrap_or(end);
-        let notes = text[..names].rfind("\nfailures:\n\n---- ").unwrap_or(names);
+        let title = "\nfailures:\n";
+        let is_of_harness = |at: &usize| {
+            let rest = &text[at + title.len()..names];
+            rest.is_empty() || rest.starts_with("\n---- ")
+        };
+        let notes = text[..names].rfind(title).filter(is_of_harness).unwrap_or(names);
         Some(Self { body: notes, notes: notes..names })
     }
 }
@@ -285,6 +302,14 @@ mod tests {
         let told = read(&["a", "b"], output, 5);
         assert_eq!(told[1], "a passed: test x ... ok\ntest result: ok\n testing");
         assert_eq!(told[3], "b passed: ");
+    }
+
+    #[test]
+    fn a_test_that_was_to_panic_and_did_not_says_so() {
+        let output = "test a - should panic ... FAILED\ntest b - should panic ... boo\nok\n\ntest result: FAILED. 1 passed;\n";
+        let told = read(&["a", "b"], output, 100);
+        assert!(told[1].starts_with("a failed: note: it is marked `#[should_panic]`"), "{told:?}");
+        assert_eq!(told[3], "b passed: boo");
     }
 
     #[test]

@@ -172,31 +172,25 @@ impl Watched {
 
     /// When something is to be done about a test that does not end.
     fn due(&self, batch: &Batch, spawned: Instant) -> Option<Instant> {
-        match self.over_time {
-            Some((killed, _)) => killed,
-            None => {
-                // What hangs before its first test hangs in it.
-                let entry = &batch.entries[self.current().unwrap_or(self.left[0])];
-                let since = entry.began.map_or(spawned, |began| began.at);
-                entry.limit.map(|limit| since + limit)
-            }
+        if let Some((killed, _)) = self.over_time {
+            return killed;
         }
+        // What hangs before its first test hangs in it.
+        let entry = &batch.entries[self.current().unwrap_or(self.left[0])];
+        let since = entry.began.map_or(spawned, |began| began.at);
+        entry.limit.map(|limit| since + limit)
     }
 
     /// The test ran past its deadline, or the process does not heed that it is to end.
     fn overdue(&mut self, process: &TestProcess, batch: &Batch) {
-        match &mut self.over_time {
-            Some((killed, _)) => {
-                *killed = None;
-                process.kill_group();
-            }
-            None => {
-                let entry = &batch.entries[self.current().unwrap_or(self.left[0])];
-                let limit = entry.limit.unwrap_or_default();
-                self.over_time = Some((Some(TestProcess::grace()), limit));
-                process.terminate();
-            }
+        if let Some((killed, _)) = &mut self.over_time {
+            *killed = None;
+            return process.kill_group();
         }
+        let entry = &batch.entries[self.current().unwrap_or(self.left[0])];
+        let limit = entry.limit.unwrap_or_default();
+        self.over_time = Some((Some(TestProcess::grace()), limit));
+        process.terminate();
     }
 
     /// Takes all that was written.
@@ -215,17 +209,14 @@ impl Watched {
             && let Some(count) = output.take(&mut buffer)
         {
             rounds += 1;
-            match &mut self.reader {
-                Some(reader) => {
-                    reader.feed(&buffer[..count], &mut seen);
-                    show(&reader.take_live());
-                }
-                None => {
-                    self.whole.add(&buffer[..count]);
-                    if self.live_output {
-                        show(&buffer[..count]);
-                    }
-                }
+            if let Some(reader) = &mut self.reader {
+                reader.feed(&buffer[..count], &mut seen);
+                show(&reader.take_live());
+                continue;
+            }
+            self.whole.add(&buffer[..count]);
+            if self.live_output {
+                show(&buffer[..count]);
             }
         }
         self.note(seen, batch, ran);

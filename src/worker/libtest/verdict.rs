@@ -1,5 +1,7 @@
 //! From what a test has written to its outcome and the sentence that says why.
 
+use std::cmp::Ordering;
+
 use crate::model::Outcome;
 
 /// What came of a test.
@@ -52,14 +54,12 @@ pub(super) fn verdict(text: &str) -> Verdict {
     // Another thread has written in the middle of the harness's own line.
     let word = |word: &str| told.rfind(word).map_or(0, |at| at + 1);
     let (passed, failed) = (word("ok"), word("FAILED"));
-    if passed > failed {
-        Verdict { outcome: Outcome::Passed, text: told.to_owned(), brief: String::new() }
-    } else if failed > passed {
-        Verdict { outcome: Outcome::Failed, text: told.to_owned(), brief: brief(told) }
-    } else {
-        let brief = "the harness did not say how it ended".to_owned();
-        Verdict { outcome: Outcome::Error, text: told.to_owned(), brief }
-    }
+    let (outcome, brief) = match passed.cmp(&failed) {
+        Ordering::Greater => (Outcome::Passed, String::new()),
+        Ordering::Less => (Outcome::Failed, brief(told)),
+        Ordering::Equal => (Outcome::Error, "the harness did not say how it ended".to_owned()),
+    };
+    Verdict { outcome, text: told.to_owned(), brief }
 }
 
 /// The message of the panic or of the error that a test returned.
