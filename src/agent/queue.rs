@@ -194,15 +194,15 @@ impl Queue {
         true
     }
 
-    /// The worker has made `count` items of the file that it was making, numbered from `first` on: unless they are only to
+    /// The worker has made the items of the file that it was making, of which these are in the run: unless they are only to
     /// become known, they are what it runs next. Whether they are.
-    pub(super) fn made(&mut self, first: u32, count: usize) -> io::Result<bool> {
+    pub(super) fn made(&mut self, items: impl IntoIterator<Item = u32>) -> io::Result<bool> {
         let making = self.making.take();
         let queued = making.is_some_and(|file| !self.only_made.remove(&file))
             && self.close != Some(Close::Interrupt);
         if queued {
             let rest = std::mem::take(&mut self.waiting);
-            self.waiting.extend((first..).take(count).map(Entry::Item));
+            self.waiting.extend(items.into_iter().map(Entry::Item));
             self.waiting.extend(rest);
         }
         self.pump()?;

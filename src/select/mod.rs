@@ -40,6 +40,7 @@ pub use facts::{Facts, Past, Seen};
 pub use partition::{Partition, PartitionBy};
 pub use quantity::duration;
 pub use selector::{Selection, Selector};
+pub(crate) use terms::resource;
 pub use terms::{ItemTerms, Override, Overrides, Settings};
 
 use expression::Expression;

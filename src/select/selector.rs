@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Facts, Filter, FilterError, Overrides, Partition, Past, Seen};
 use crate::model::{Item, Outcome};
 
+/// Tests of past runs that travel in one message: their ids may be long.
+const PART: usize = 4096;
+
 /// What is chosen, as it travels to agents.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Selection {
@@ -63,6 +66,22 @@ impl Selection {
                 .collect(),
             past,
         }
+    }
+
+    /// The selection in parts that fit a frame each.
+    pub fn into_parts(mut self) -> Vec<Self> {
+        let past = std::mem::take(&mut self.past);
+        let mut parts = vec![self];
+        parts.extend(past.chunks(PART).map(|part| Self { past: part.to_vec(), ..Self::default() }));
+        parts
+    }
+
+    /// Adds the next part.
+    pub fn add(&mut self, mut part: Self) {
+        self.filter = part.filter.or(self.filter.take());
+        self.partition = part.partition.or(self.partition);
+        self.tags.append(&mut part.tags);
+        self.past.append(&mut part.past);
     }
 
     /// Whether past runs are asked at all.
