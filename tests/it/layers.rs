@@ -219,6 +219,7 @@ fn a_row_names_layers_and_the_rows_make_no_circle() {
         "report",
         "launch",
         "wire",
+        "select",
         "exit",
         "model",
     ];
