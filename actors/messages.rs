@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::{Message, Recipient};
 
 use crate::model::{
-    CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
-    TestEnd, TestFile, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    Batch, CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
+    TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::schedule::MadeFile;
 use crate::supervise::Life;
@@ -164,8 +164,8 @@ pub struct StopWorker(pub StopMode);
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum WorkerOrder {
-    /// Add to the end of the queue.
-    Run(Vec<u32>),
+    /// Add to the queue.
+    Run(Batch),
     /// Make the tests of these files, places in the worker's own listing, and run them at once if so told.
     Make(Vec<u32>, bool),
     /// Take back items and files; answered by [`News::Withdrawn`].
@@ -211,6 +211,8 @@ pub enum News {
     Ran(u32, f64),
     /// It waits after a failure.
     Halted,
+    /// What it uses of its host.
+    Usage(Usage),
     /// All phases are over.
     Ended(u32, TestEnd),
     /// A warning.

@@ -191,7 +191,7 @@ impl Host {
                 self.chores.spawn_local(prepared);
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
-            ToAgent::Run { worker, items } => self.order(worker, Order::Run(items)),
+            ToAgent::Run { worker, batch } => self.order(worker, Order::Run(batch)),
             ToAgent::Make { worker, files, run } => self.order(worker, Order::Make { files, run }),
             ToAgent::Withdraw { worker, items, files } => {
                 self.order(worker, Order::Withdraw { items, files });

@@ -19,7 +19,7 @@ use super::sampler::Sampler;
 use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
-use crate::model::{Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
+use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, WorkerInput};
 use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
@@ -40,8 +40,8 @@ const CHANNEL_LOST: i32 = 70;
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Add items to the end of its queue.
-    Run(Vec<u32>),
+    /// Add items to its queue.
+    Run(Batch),
     /// Add files to the end of its queue, whose items it is to make, and to run if so said.
     Make { files: Vec<u32>, run: bool },
     /// Take items and files back.
@@ -198,6 +198,8 @@ impl Worker {
                 },
                 _ = look.tick() => if let Some(cause) = self.sampler.look() {
                     self.condemn(cause);
+                } else if let Some(usage) = self.sampler.usage() {
+                    self.sender.worker(self.id, WorkerEvent::Usage(usage));
                 },
             }
         }
@@ -265,7 +267,7 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         let queue = &mut self.process.queue;
         let done = match order {
-            Order::Run(items) => queue.push(items.into_iter().map(|item| self.choice.own(item))),
+            Order::Run(batch) => queue.push(self.choice.own_batch(batch)),
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Make { files, run } => queue.push_files(&files, run),
@@ -334,12 +336,19 @@ impl Worker {
         let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
-            WorkerEvent::Started { item } => queue.began(*item),
+            WorkerEvent::Started { item } => {
+                self.watch.begins(queue.terms(*item).timeout);
+                queue.began(*item)
+            }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
-            WorkerEvent::Made { queued, .. } => queue.made(made).map(|now| {
-                *queued = now;
-                true
-            }),
+            WorkerEvent::Made { items, queued, .. } => {
+                // When a test may begin that needs something of the machine is for the scheduler to say.
+                let kept_back = items.iter().any(Item::has_needs);
+                queue.made(made, kept_back).map(|now| {
+                    *queued = now;
+                    true
+                })
+            }
             WorkerEvent::Halted { .. } => queue.halt().map(|()| true),
             _other => Ok(true),
         };

@@ -11,6 +11,7 @@ mod outcome;
 mod report;
 mod spec;
 mod suite;
+mod terms;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
@@ -24,4 +25,5 @@ pub use spec::{SpecError, WorkerSpec};
 pub use suite::{
     Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
 };
-pub use worker::{Death, Ending, Stream, WorkerInfo};
+pub use terms::{Batch, Terms};
+pub use worker::{Death, Ending, Stream, Usage, WorkerInfo};

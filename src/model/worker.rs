@@ -44,6 +44,17 @@ pub struct WorkerInfo {
     pub unserved: Vec<String>,
 }
 
+/// What a worker uses of its host, together with all that it has started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes of memory in use now.
+    pub memory: u64,
+
+    /// Milliseconds of processor time spent since its start, by itself, by what it has started and runs still, and by what it
+    /// has waited for.
+    pub cpu_ms: u64,
+}
+
 /// One of the two output streams of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Stream {

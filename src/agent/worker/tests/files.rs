@@ -29,7 +29,8 @@ fn the_items_of_a_file_are_run_as_soon_as_they_are_made() {
 #[test]
 fn the_items_of_a_file_may_only_become_known() {
     let script = "listed('a.py', 'b.py'); make(2); make(2); run(); finish()";
-    let orders = vec![make(&[0], false), make(&[1], false), Order::Run(vec![3]), Order::Finish];
+    let orders =
+        vec![make(&[0], false), make(&[1], false), Order::Run(vec![3].into()), Order::Finish];
     let told = play(script, orders);
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.made(), [(0, 0, 2), (1, 2, 2)]);
@@ -58,7 +59,7 @@ assert take() == {'finish': True}; say('finished', exit_code=0)"
         .replace("'a.py', 'b.py'", "'a.py', 'b.py', 'c.py'");
     let told = play(
         &script,
-        vec![make(&[0, 1], true), make(&[2], false), Order::Run(vec![2, 1]), Order::Finish],
+        vec![make(&[0, 1], true), make(&[2], false), Order::Run(vec![2, 1].into()), Order::Finish],
     );
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.made(), [(0, 0, 1), (1, 1, 0), (2, 1, 2)]);
@@ -78,7 +79,7 @@ while json.loads(queue.recv(100, socket.MSG_PEEK)) != {'make': 1}: time.sleep(0.
 make(0); make(0); finish()";
     let orders = vec![
         make(&[0, 1], true),
-        Order::Run(vec![5]),
+        Order::Run(vec![5].into()),
         Order::Withdraw { items: vec![5, 6], files: vec![0] },
         make(&[2], true),
         Order::Finish,
