@@ -19,6 +19,7 @@ mod outcomes;
 mod parity;
 mod plugins;
 mod provision;
+mod results;
 mod seed;
 mod select;
 mod signals;
