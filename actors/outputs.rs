@@ -1,11 +1,12 @@
 //! The reports that the configuration and the host program ask for.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use crate::config::OutputFiles;
-use crate::report::{Annotations, EventsReport, JunitReport, OutputError, Report, StepSummary};
+use crate::report::{
+    Annotations, EventsReport, JunitReport, LastFailed, OutputError, Report, StepSummary,
+};
 
 /// A report with what it is, for people.
 pub(super) type Named = (Box<dyn Report>, String);
@@ -25,9 +26,10 @@ pub(super) fn open(
         reports.push((Box::new(StepSummary::new(file)?), named("step summary", file)));
     }
     if let Some(file) = &files.events {
-        let opened =
-            create(file).map_err(|source| OutputError { file: file.to_owned(), source })?;
-        reports.push((Box::new(EventsReport::new(Box::new(opened))), named("events file", file)));
+        reports.push((Box::new(EventsReport::create(file)?), named("events file", file)));
+    }
+    if files.last_failed {
+        reports.push((Box::new(LastFailed::new()), "pytest's cache".to_owned()));
     }
     if let Some(out) = events {
         reports.push((Box::new(EventsReport::new(out)), "the stream of events".to_owned()));
@@ -37,11 +39,4 @@ pub(super) fn open(
         reports.push((Box::new(report), "the list of annotations".to_owned()));
     }
     Ok(reports)
-}
-
-fn create(file: &Path) -> io::Result<File> {
-    if let Some(directory) = file.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    File::create(file)
 }

@@ -10,7 +10,9 @@ use actix::{Actor, Addr, Context, Handler, Message, Recipient, ResponseFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::RunError;
-use super::messages::{Enlist, Event, FleetNews, Flush, KeepHistory, News, SessionNote, WorkerNews};
+use super::messages::{
+    Enlist, Event, FleetNews, Flush, KeepHistory, News, SessionNote, WorkerNews,
+};
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use crate::exit::ExitCode;

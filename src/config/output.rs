@@ -15,6 +15,9 @@ pub struct OutputFiles {
     /// `JUnit` XML.
     pub junit: Option<PathBuf>,
 
+    /// Whether pytest's cache is told which tests failed, for `--lf`.
+    pub last_failed: bool,
+
     /// What happens, as JSON lines.
     pub events: Option<PathBuf>,
 
@@ -48,6 +51,7 @@ pub(super) fn files(resolved: &Resolved, environment: &Environment) -> OutputFil
     });
     OutputFiles {
         annotations_prefix: below.unwrap_or_default(),
+        last_failed: true,
         junit: path(&settings.junit),
         events: path(&settings.events).filter(|_| !to_stdout),
         events_to_stdout: to_stdout,

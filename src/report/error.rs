@@ -7,11 +7,11 @@ use thiserror::Error;
 
 /// An output that can not be written.
 #[derive(Debug, Error)]
-#[error("the output file `{}` can not be written: {source}; name another one, or make room for it", file.display())]
+#[error("the output file `{}` can not be written: {cause}; name another one", file.display())]
 pub struct OutputError {
     /// The file, as it was named.
     pub file: PathBuf,
 
     /// Why.
-    pub source: io::Error,
+    pub cause: io::Error,
 }

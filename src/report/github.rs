@@ -103,7 +103,7 @@ impl StepSummary {
     /// [`OutputError`] if it can not be written.
     pub fn new(file: &Path) -> Result<Self, OutputError> {
         let opened = OpenOptions::new().append(true).create(true).open(file);
-        let file = opened.map_err(|source| OutputError { file: file.to_owned(), source })?;
+        let file = opened.map_err(|cause| OutputError { file: file.to_owned(), cause })?;
         Ok(Self {
             file,
             tally: Tally::default(),

@@ -34,7 +34,7 @@ impl JunitReport {
     /// [`OutputError`] if it can not be written.
     pub fn new(file: &Path) -> Result<Self, OutputError> {
         let target = Replaced::prepare(file)
-            .map_err(|source| OutputError { file: file.to_owned(), source })?;
+            .map_err(|cause| OutputError { file: file.to_owned(), cause })?;
         Ok(Self {
             target,
             results: Results::default(),

@@ -28,7 +28,7 @@ impl Replaced {
                 prepared.beside()?;
             }
             Err(_) => {
-                fs::create_dir_all(prepared.directory())?;
+                make_directory_of(&prepared.file)?;
                 prepared.beside()?;
             }
         }
@@ -48,8 +48,7 @@ impl Replaced {
     }
 
     fn directory(&self) -> &Path {
-        let parent = self.file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        parent.unwrap_or(Path::new("."))
+        directory_of(&self.file)
     }
 
     /// A file of no name that lasts, with the permissions that any new file gets.
@@ -58,4 +57,19 @@ impl Replaced {
         builder.prefix(".callsheet-").permissions(Permissions::from_mode(0o666));
         builder.tempfile_in(self.directory())
     }
+}
+
+fn directory_of(file: &Path) -> &Path {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Makes the directory of a file, if it is not there.
+pub(super) fn make_directory_of(file: &Path) -> io::Result<()> {
+    let directory = directory_of(file);
+    // The system would only say that it is there.
+    if directory.exists() && !directory.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    fs::create_dir_all(directory)
 }

@@ -11,6 +11,7 @@ mod exit_table;
 mod faults;
 mod history;
 mod interpreter;
+mod last_failed;
 mod layers;
 mod library;
 mod look;

@@ -247,7 +247,7 @@ fn outputs_that_can_not_be_written_are_told_before_anything_is_run() {
     project.write("file", "");
     fs::create_dir(project.path().join("directory")).unwrap();
     for flag in ["--junit", "--events"] {
-        for (path, cause) in [("file/below.xml", "Not a directory"), ("directory", "directory")] {
+        for (path, cause) in [("file/below.xml", "not a directory"), ("directory", "directory")] {
             let told = project.run(&["-n1", flag, path]);
             assert_eq!(told.code, Some(4), "{flag} {path}\n{told}");
             told.says("the output file `").says(path).says(cause);

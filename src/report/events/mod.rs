@@ -7,10 +7,13 @@ mod line;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::SystemTime;
 
-use super::Report;
+use super::replaced::make_directory_of;
+use super::{OutputError, Report};
 use crate::model::RunEvent;
 
 /// The version of the lines: told by the first of them, and raised when a program that reads them would have to change.
@@ -23,6 +26,16 @@ pub struct EventsReport {
 }
 
 impl EventsReport {
+    /// Writes to this file, which is made anew.
+    ///
+    /// # Errors
+    /// [`OutputError`] if it can not be written.
+    pub fn create(file: &Path) -> Result<Self, OutputError> {
+        let made = make_directory_of(file).and_then(|()| File::create(file));
+        let made = made.map_err(|cause| OutputError { file: file.to_owned(), cause })?;
+        Ok(Self::new(Box::new(made)))
+    }
+
     /// Writes there.
     pub fn new(out: Box<dyn Write + Send>) -> Self {
         Self { out: Some(out), line: Vec::new() }
