@@ -59,9 +59,9 @@ impl JunitReport {
         })
     }
 
-    fn add(&mut self, result: TestResult) {
+    fn add(&mut self, result: &TestResult) {
         let (file, classname, name) = address(&result.test.id);
-        let mut case = TestCase::new(name, status(&result));
+        let mut case = TestCase::new(name, status(result));
         case.set_classname(classname);
         case.add_property(Property::new("id", &*result.test.id));
         if let Some(worker) = result.worker {
@@ -136,7 +136,7 @@ impl Report for JunitReport {
             RunEvent::CollectReported { report, .. } => self.add_collector(report),
             event => {
                 if let Some(result) = self.results.event(event) {
-                    self.add(result);
+                    self.add(&result);
                 }
             }
         }
@@ -264,3 +264,6 @@ fn timestamp(seconds: f64) -> Option<DateTime<FixedOffset>> {
     let since = Duration::try_from_secs_f64(seconds).ok().filter(|since| !since.is_zero())?;
     Some(DateTime::<Utc>::from(SystemTime::UNIX_EPOCH + since).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
@@ -38,7 +39,7 @@ pub struct LastFailed {
     /// Where; not known before a worker of this machine has said so, and not if pytest keeps no cache.
     directory: Option<PathBuf>,
     /// By id, whether it failed, or nothing if it did not run to its end.
-    tests: HashMap<String, Option<bool>>,
+    tests: HashMap<Arc<str>, Option<bool>>,
     /// Collectors that failed.
     collectors: BTreeSet<String>,
 }
@@ -49,8 +50,8 @@ impl LastFailed {
         Self::default()
     }
 
-    fn note(&mut self, id: &str, failed: Option<bool>) {
-        let known = self.tests.entry(id.to_owned()).or_default();
+    fn note(&mut self, id: &Arc<str>, failed: Option<bool>) {
+        let known = self.tests.entry(id.clone()).or_default();
         // Of several with one id, under `each` or by name, one that failed counts.
         *known = match (*known, failed) {
             (Some(a), Some(b)) => Some(a || b),
@@ -61,7 +62,7 @@ impl LastFailed {
     /// What failed last, when this run is added to what was known before.
     fn merged(&self, before: &Map<String, Value>) -> Map<String, Value> {
         let mut failed = before.clone();
-        let mut below: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        let mut below: BTreeMap<&str, Vec<&Arc<str>>> = BTreeMap::new();
         for test in self.tests.keys() {
             let collectors = collectors_of(test).filter(|id| before.contains_key(*id));
             collectors.for_each(|id| below.entry(id).or_default().push(test));
@@ -70,13 +71,13 @@ impl LastFailed {
         for (id, tests) in below {
             // It can be collected now: its tests take its place, until they have passed.
             failed.remove(id);
-            failed.extend(tests.into_iter().map(|test| (test.clone(), Value::Bool(true))));
+            failed.extend(tests.into_iter().map(|test| (test.to_string(), Value::Bool(true))));
         }
         failed.extend(self.collectors.iter().map(|id| (id.clone(), Value::Bool(true))));
         for (id, has_failed) in &self.tests {
             match has_failed {
-                Some(true) => drop(failed.insert(id.clone(), Value::Bool(true))),
-                Some(false) => drop(failed.remove(id)),
+                Some(true) => drop(failed.insert(id.to_string(), Value::Bool(true))),
+                Some(false) => drop(failed.remove(&**id)),
                 None => {}
             }
         }
@@ -86,7 +87,7 @@ impl LastFailed {
     /// All ids that are known.
     fn known(&self, before: &[Value]) -> BTreeSet<String> {
         let before = before.iter().filter_map(|id| id.as_str().map(str::to_owned));
-        before.chain(self.tests.keys().cloned()).collect()
+        before.chain(self.tests.keys().map(ToString::to_string)).collect()
     }
 
     fn write(&self, directory: &Path) -> io::Result<()> {
