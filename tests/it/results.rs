@@ -311,3 +311,14 @@ fn github_shows_failures_where_they_are() {
     let quiet = project.run(&["-n2"]);
     assert!(!quiet.stderr.contains("::error"), "{quiet}");
 }
+
+#[test]
+fn the_slowest_tests_are_listed_when_asked_for() {
+    let project = Project::new(&[(
+        "test_a.py",
+        "import time\ndef test_quick(): pass\ndef test_slow(): time.sleep(0.2)\n",
+    )]);
+    let told = project.run(&["-n1", "--durations", "1"]);
+    told.assert(0, "2 passed").says("slowest").says("test_a.py::test_slow");
+    told.is_silent_on("test_a.py::test_quick");
+}
