@@ -15,7 +15,8 @@ pub struct OutputFiles {
     /// `JUnit` XML.
     pub junit: Option<PathBuf>,
 
-    /// Whether pytest's cache is told which tests failed, for `--lf`.
+    /// Whether pytest's cache is told which tests failed, for `--lf`. The command does; a program that embeds callsheet sets it
+    /// if it wants that.
     pub last_failed: bool,
 
     /// What happens, as JSON lines.
