@@ -41,6 +41,17 @@ impl Item {
         self.id.get(..self.scope_len as usize).unwrap_or(&self.id)
     }
 
+    /// What marks a tag as a resource that the test needs: `resource:db`, `resource:gpu=2`.
+    pub const RESOURCE: &'static str = "resource:";
+
+    /// The tag of a test that is to run while no other does.
+    pub const EXCLUSIVE: &'static str = "exclusive";
+
+    /// Whether its tags say that it may not begin at any time beside any other test.
+    pub fn has_needs(&self) -> bool {
+        self.tags.iter().any(|tag| &**tag == Self::EXCLUSIVE || tag.starts_with(Self::RESOURCE))
+    }
+
     /// The file that holds the test.
     pub fn file(&self) -> &str {
         self.id.split_once("::").map_or(&*self.id, |(file, _)| file)
