@@ -108,6 +108,7 @@ pub(super) async fn serve(
         condemned: None,
         interrupted: false,
         silent_until: None,
+        slack: if command.native { SELF_KEPT } else { Duration::ZERO },
     };
 
     let follow = async {
@@ -160,6 +161,8 @@ struct Worker {
     /// It was told by signal to stop what it did before any test.
     interrupted: bool,
     silent_until: Option<Instant>,
+    /// How much longer than it may take a test is waited for.
+    slack: Duration,
 }
 
 impl Worker {
@@ -323,7 +326,7 @@ impl Worker {
             }
         }
         if self.line.len() + bytes.len() > LONGEST_LINE {
-            self.break_off(ProtocolError::TooLong.to_string());
+            self.break_off(&ProtocolError::TooLong.to_string());
         }
         if !self.broken {
             self.line.extend_from_slice(bytes);
@@ -334,13 +337,14 @@ impl Worker {
         let mut event = match self.conversation.accept(line) {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) => return self.break_off(error.to_string()),
+            Err(error) => return self.break_off(&error.to_string()),
         };
         let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                self.watch.begins(queue.terms(*item).timeout);
+                let own = queue.terms(*item).timeout;
+                self.watch.begins(own.map(|limit| limit.map(|limit| limit + self.slack)));
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
@@ -362,7 +366,7 @@ impl Worker {
             }
             Ok(false) => {
                 let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
-                self.break_off(format!(
+                self.break_off(&format!(
                     "it broke the worker protocol: it began {what} that was not the next of its queue"
                 ));
             }
@@ -371,7 +375,7 @@ impl Worker {
     }
 
     /// The worker is to be killed, and nothing more of what it says is heard.
-    fn break_off(&mut self, cause: String) {
+    fn break_off(&mut self, cause: &str) {
         self.broken = true;
         self.line = Vec::new();
         self.condemn(format!("{cause}; docs/worker-protocol.md has the rules for workers"));

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::Project;
+use nix::sys::signal::Signal;
+
+use crate::support::{Project, Running};
 
 fn project(files: &[(&str, &str)]) -> Project {
     Project::new(files)
@@ -267,4 +269,43 @@ fn a_manifest_beside_tests_of_pytest_is_told_of() {
     let told = project.run(&["-n1"]);
     told.assert(0, "2 passed").says("a callsheet-commands.toml stands beside files of pytest");
     project.run(&["-n1", "--suite", "command"]).assert(0, "1 passed");
+}
+
+#[test]
+fn nothing_is_left_of_a_command_when_the_run_is_killed() {
+    let project = manifest(
+        "[[test]]\nname = 'waits'\ncommand = 'sleep 1000 & setsid sleep 2000 & touch begun; wait'\n",
+    );
+    let running = Running::start(project.command(&["-n1"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.end().code, None);
+}
+
+#[test]
+fn what_runs_is_finished_when_the_run_is_interrupted() {
+    let project = manifest(
+        "[[test]]\nname = 'a'\ncommand = 'touch begun; until test -e go; do sleep 0.01; done'\n\
+         [[test]]\nname = 'b'\ncommand = 'touch b'\n",
+    );
+    let mut running = Running::start(project.command(&["-n1", "--no-history"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGINT);
+    running.wait_for_stdout("scheduling");
+    project.write("go", "");
+    let told = running.end();
+    assert_eq!(told.code, Some(2), "{told}");
+    told.says("1 passed");
+    assert!(!project.path().join("b").exists(), "{told}");
+}
+
+#[test]
+fn a_command_that_kills_its_worker_is_told_as_crashed_and_the_others_run() {
+    let project = manifest(
+        "[[test]]\nname = 'a'\ncommand = 'kill -KILL $PPID; sleep 1000'\n\
+         [[test]]\nname = 'b'\ncommand = 'true'\n[[test]]\nname = 'c'\ncommand = 'true'\n",
+    );
+    let told = project.run(&["-n1"]);
+    told.assert(1, "1 failed, 2 passed");
+    told.says("worker 'gw0' crashed while running 'a'");
 }

@@ -270,3 +270,17 @@ fn the_example_fits_on_a_page() {
     let example = include_str!("../../examples/node_test_worker.mjs");
     assert!(example.lines().count() <= 100, "{}", example.lines().count());
 }
+
+#[test]
+fn the_minimal_worker_of_the_specification_is_one() {
+    let page = include_str!("../../docs/worker-protocol.md");
+    let (_, rest) = page.split_once("```python\n").unwrap();
+    let (worker, _) = rest.split_once("```\n").unwrap();
+    let project = Project::new(&[("worker.py", worker)]);
+    let worker = format!("{} worker.py", project.python().display());
+    for dist in ["stream", "load", "worksteal", "loadfile", "each"] {
+        let told = project.run(&["-n2", "--dist", dist, "--worker-command", &worker]);
+        told.assert(0, if dist == "each" { "4 passed" } else { "2 passed" });
+    }
+    project.run(&["list", "--worker-command", &worker]).says("first\n").says("second\n");
+}

@@ -224,8 +224,7 @@ impl Manifest<'_> {
 
     /// The line, from 1 on, in which something begins.
     fn line(&self, at: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().get(..at.start).unwrap_or(self.text.as_bytes());
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        1 + self.text.get(..at.start).unwrap_or(self.text).matches('\n').count()
     }
 }
 

@@ -136,7 +136,7 @@ impl Session<'_> {
         let test = &self.tests[place];
         let own = test.timeout.map(Duration::from_millis);
         let all = self.setup.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok());
-        let limit = job.timeout.or(own).or(all);
+        let limit = job.limit(own.or(all));
         let started = run::now();
         self.channel.send(&Event::Start { i: job.item })?;
         self.channel.mark(Some(Phase::Call));
@@ -154,9 +154,9 @@ impl Session<'_> {
         let has_parts = ran.tap.is_some_and(|tap| tap.told > 0);
         let halted = self.report(job.item, test, &verdict, seconds, &sections, has_parts);
         if !ran.left.is_empty() {
-            let text = verdict::left_behind(test, &ran.left);
+            let warning = verdict::left_behind(test, &ran.left);
             let (id, location) = (test.id.as_str(), test.location.as_str());
-            self.channel.say(&Event::Warning { stage: "run", id, location, text: &text });
+            self.channel.say(&Event::Warning { stage: "run", id, location, text: &warning });
         }
         let durations = Durations { call: seconds, ..Durations::default() };
         let outcome = verdict.outcome;

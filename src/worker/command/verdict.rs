@@ -71,13 +71,13 @@ pub(super) fn verdict(test: &CommandTest, end: &End, tap: Option<&TapEnd>) -> Ve
         End::Signal(signal) => (Outcome::Crashed, format!("it was killed by {}", named(*signal))),
         End::Code(code) => of_code(test, *code, tap),
     };
-    let text = if outcome.is_bad() {
-        let line = shown(&test.command);
+    let shown = if outcome.is_bad() {
+        let line = as_typed(&test.command);
         format!("$ {line}\n{brief}\n({}, run in {})", test.location, test.directory.display())
     } else {
         String::new()
     };
-    Verdict { outcome, text, brief }
+    Verdict { outcome, text: shown, brief }
 }
 
 /// What could not be started, and where it was looked for.
@@ -94,7 +94,7 @@ fn not_started(test: &CommandTest, why: &str) -> String {
 }
 
 /// A command as people write it.
-fn shown(command: &[String]) -> String {
+fn as_typed(command: &[String]) -> String {
     if let [sh, option, line] = command
         && (sh.as_str(), option.as_str()) == ("sh", "-c")
     {

@@ -265,7 +265,7 @@ impl Session<'_> {
                 item: job.item,
                 id: program.id_of(name),
                 name: name.clone(),
-                limit: job.timeout.or(self.shared.timeout),
+                limit: job.limit(self.shared.timeout),
                 began: None,
                 done: ignored,
             });

@@ -148,19 +148,26 @@ fn trees() -> impl Strategy<Value = Vec<Tree>> {
 /// What a program writes of the trees, and the points that are to be read from it.
 fn written(trees: &[Tree], indent: usize, path: &str, text: &mut String, points: &mut Vec<String>) {
     let blanks = " ".repeat(indent);
+    let line = |text: &mut String, line: &str| {
+        text.push_str(&blanks);
+        text.push_str(line);
+        text.push('\n');
+    };
     for (number, tree) in (1..).zip(trees) {
         let name = format!("{path}{}", tree.name);
         if tree.below.is_empty() {
             points.push(format!("{}{name}", if tree.ok { '+' } else { '-' }));
         } else {
-            text.push_str(&format!("{blanks}# Subtest: {}\n", tree.name));
+            line(text, &format!("# Subtest: {}", tree.name));
             written(&tree.below, indent + 4, &format!("{name} > "), text, points);
         }
         let not = if tree.ok { "" } else { "not " };
-        text.push_str(&format!("{blanks}{not}ok {number} - {}\n", tree.name));
-        text.push_str(&format!("{blanks}  ---\n{blanks}  ok: 1\n{blanks}  ...\n# noise\n"));
+        line(text, &format!("{not}ok {number} - {}", tree.name));
+        for below in ["  ---", "  ok: 1", "  ...", "# noise"] {
+            line(text, below);
+        }
     }
-    text.push_str(&format!("{blanks}1..{}\n", trees.len()));
+    line(text, &format!("1..{}", trees.len()));
 }
 
 proptest! {
