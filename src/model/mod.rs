@@ -12,6 +12,7 @@ mod report;
 mod rust;
 mod spec;
 mod suite;
+mod terms;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
@@ -21,9 +22,10 @@ pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
-pub use rust::{Isolation, LibtestSuite, RunIgnored, SuiteKind};
+pub use rust::{LibtestSuite, RunIgnored, SuiteKind};
 pub use spec::{SpecError, WorkerSpec};
 pub use suite::{
-    Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
+    Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
 };
-pub use worker::{Death, Ending, Stream, WorkerInfo};
+pub use terms::{Batch, Terms};
+pub use worker::{Death, Ending, Stream, Usage, WorkerInfo};

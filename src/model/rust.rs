@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Isolation;
+
 /// The tests of a Rust project, built by cargo and run by their own binaries.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LibtestSuite {
@@ -24,30 +26,6 @@ pub struct LibtestSuite {
 
     /// What becomes of tests marked `#[ignore]`.
     pub run_ignored: RunIgnored,
-}
-
-/// How many tests share a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Isolation {
-    /// As many small ones as are worth one; a test that broke a process has one of its own from then on.
-    #[default]
-    Adaptive,
-    /// Each has one of its own.
-    Process,
-}
-
-impl Isolation {
-    /// All of them, in the order they are listed to people.
-    pub const ALL: [Self; 2] = [Self::Adaptive, Self::Process];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Adaptive => "adaptive",
-            Self::Process => "process",
-        }
-    }
 }
 
 /// What becomes of tests marked `#[ignore]`.

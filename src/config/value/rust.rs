@@ -1,25 +1,13 @@
 //! What runs the tests, and how Rust's are run, as values.
 
 use super::{Value, text};
-use crate::model::{Isolation, RunIgnored, SuiteKind};
+use crate::model::{RunIgnored, SuiteKind};
 
 impl Value for SuiteKind {
     const EXPECTED: &'static str = "\"auto\", \"pytest\" or \"libtest\"";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == text)
-    }
-
-    fn to_toml(&self) -> toml::Value {
-        text(self.name())
-    }
-}
-
-impl Value for Isolation {
-    const EXPECTED: &'static str = "\"adaptive\" or \"process\"";
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|isolation| isolation.name() == text)
     }
 
     fn to_toml(&self) -> toml::Value {
