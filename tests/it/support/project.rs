@@ -48,7 +48,8 @@ impl Project {
 
     /// A Rust project with these files.
     pub(crate) fn cargo(files: &[(&str, &str)]) -> Self {
-        let project = Self { directory: tempfile::tempdir().unwrap(), python: PathBuf::new() };
+        let (directory, events) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let project = Self { directory, events, python: PathBuf::new() };
         for (name, text) in files {
             project.write(name, text);
         }
