@@ -414,7 +414,6 @@ impl Worker {
     }
 }
 
-/// The deadlines that the agent holds a worker to.
 fn deadlines_of(command: &WorkerCommand, deadlines: Deadlines) -> Deadlines {
     let test = deadlines
         .test
