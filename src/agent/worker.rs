@@ -13,6 +13,7 @@ use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
 use super::link::Sender;
 use super::output::{Output, Tail};
+use super::patience;
 use super::process::Process;
 use super::queue::Close;
 use super::sampler::Sampler;
@@ -36,9 +37,6 @@ const ENDING: Duration = Duration::from_secs(60);
 
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
-
-/// How much later than a worker that keeps the deadlines of its tests by itself the agent ends it.
-const SELF_KEPT: Duration = Duration::from_secs(30);
 
 /// What a worker is told to do.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ pub(super) async fn serve(
     let mut stderr = Output::new(id, Stream::Stderr, tail.clone(), live);
     let mut worker = Worker {
         id,
-        watch: Watch::new(deadlines_of(command, limits.deadlines), Instant::now()),
+        watch: Watch::new(patience::deadlines(command, limits.deadlines), Instant::now()),
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
@@ -108,7 +106,7 @@ pub(super) async fn serve(
         condemned: None,
         interrupted: false,
         silent_until: None,
-        slack: if command.native { SELF_KEPT } else { Duration::ZERO },
+        slack: patience::slack(command),
     };
 
     let follow = async {
@@ -416,15 +414,6 @@ impl Worker {
         };
         self.sender.worker(self.id, WorkerEvent::Exited(death));
     }
-}
-
-/// The deadlines that the agent holds a worker to.
-fn deadlines_of(command: &WorkerCommand, deadlines: Deadlines) -> Deadlines {
-    let test = deadlines.test.map(|limit| {
-        let limit = limit.max(command.longest_test.unwrap_or_default());
-        if command.native { limit.saturating_add(SELF_KEPT) } else { limit }
-    });
-    Deadlines { test, ..deadlines }
 }
 
 fn gone() -> Until {

@@ -36,7 +36,8 @@ pub(super) fn programs(
             continue;
         }
         let mut args: Vec<String> = ["test", "--doc", "-p"].map(str::to_owned).to_vec();
-        args.push(package.name.to_string());
+        // By its whole id: a dependency may have the same name.
+        args.push(package.id.repr.clone());
         args.extend(cargo.args_of_one_package());
         args.push("--".to_owned());
         found.push(Program {

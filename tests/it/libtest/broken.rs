@@ -56,7 +56,7 @@ fn a_worker_that_dies_takes_its_test_with_it_and_is_replaced() {
     let body = "let worker = std::os::unix::process::parent_id().to_string();\n\
                 std::process::Command::new(\"kill\").args([\"-9\", &worker]).status().unwrap();\n\
                 loop { std::thread::park() }";
-    let told = between_forty("widowed", body).run(&["-n", "1"]);
+    let told = between_forty("widowed", body).run(&["-n", "1", "--isolation", "process"]);
     told.assert(1, "1 failed, 40 passed");
     told.says("worker 'gw0' crashed while running 'widowed/lib::tests::t20_breaks'");
     told.says("replacing crashed worker gw0");
