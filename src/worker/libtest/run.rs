@@ -56,6 +56,9 @@ pub(super) async fn run(
         interrupted: false,
         halted: false,
     };
+    // Before anything of it happens: should this worker die at once, it is known in which test.
+    batch.start_early(&mut |event| channel.say(event));
+    channel.flush()?;
     let names = left.iter().map(|place| batch.entries[*place].name.as_str());
     let args = arguments(program, shared.plan.run_ignored, names.clone());
     let place = &shared.plan.places[program.place];
