@@ -77,6 +77,8 @@ const OF_THE_RUN: [&str; 6] = [
     "PYTEST_XDIST_TESTRUNUID",
     "PYTHONHASHSEED",
     "REPORT",
+    // Where these tests have every run write its events.
+    "CALLSHEET_EVENTS",
 ];
 
 /// What a worker of this project sees of itself.
