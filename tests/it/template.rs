@@ -70,7 +70,7 @@ def test_portrait(pytestconfig):
 "#;
 
 /// What differs from run to run, whoever starts the workers.
-const OF_THE_RUN: [&str; 6] = [
+const OF_THE_RUN: [&str; 7] = [
     "CALLSHEET_AGENT_PID",
     "CALLSHEET_RUN_ID",
     "CALLSHEET_TESTS_MARK",
