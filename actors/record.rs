@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::model::{Durations, Outcome, RunEvent, TestEnd, WorkerId};
+use crate::model::{Durations, Outcome, PhaseReport, RunEvent, TestEnd, WorkerId};
 use crate::schedule::Decision;
 
 /// The entry for a decision about a test. `end` is the report of the test it is about, if it came to its end;
@@ -36,6 +36,9 @@ pub(super) fn entry(
             let end = without_times(outcome);
             RunEvent::TestFinished { worker, lane, index, test, end }
         }
+        Decision::Lost { worker, lane, index, test, times } => {
+            RunEvent::TestLost { worker, lane, index, test, times }
+        }
         Decision::NotRun { lane, index, test, reason, lost } => {
             RunEvent::TestNotRun { lane, index, test, reason, lost }
         }
@@ -59,6 +62,47 @@ pub(super) fn entry(
 }
 
 /// The end of a test whose times nobody can tell any more.
-fn without_times(outcome: Outcome) -> TestEnd {
+pub(super) fn without_times(outcome: Outcome) -> TestEnd {
     TestEnd { outcome, durations: Durations::default(), started: 0.0 }
+}
+
+/// What the running test of a worker has reported, on a host that may be lost: it counts only once the test is over, since
+/// else it is run again elsewhere and reports once more.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    held_back: bool,
+    reports: Vec<(u32, PhaseReport)>,
+    failed: Option<u32>,
+}
+
+impl Held {
+    pub(super) fn new(held_back: bool) -> Self {
+        Self { held_back, ..Self::default() }
+    }
+
+    /// Keeps a report, or gives it back if it is to be published at once.
+    pub(super) fn keep(&mut self, item: u32, report: PhaseReport) -> Result<(), PhaseReport> {
+        if !self.held_back {
+            return Err(report);
+        }
+        self.reports.push((item, report));
+        Ok(())
+    }
+
+    /// All that was kept, to be published.
+    pub(super) fn take(&mut self) -> Vec<(u32, PhaseReport)> {
+        let failed = self.reports.iter().find(|(_, report)| report.failed);
+        self.failed = self.failed.or(failed.map(|(item, _)| *item));
+        std::mem::take(&mut self.reports)
+    }
+
+    /// The running test, if its failure was published.
+    pub(super) fn failed(&self) -> Option<u32> {
+        self.failed
+    }
+
+    /// The test is over.
+    pub(super) fn forget(&mut self) {
+        self.failed = None;
+    }
 }

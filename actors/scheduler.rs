@@ -7,12 +7,14 @@ use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::{debug, error};
 
 use super::messages::{
-    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
-    SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
+    AbandonWorker, CloseRun, DelayWorkers, Enlist, Event, ExpectWorker, News, Publish,
+    ResumeWorker, Retire, RoundTrip, SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews,
+    WorkerOrder,
 };
-use super::record;
+use super::record::{self, Held};
 use crate::model::{
-    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
+    CollectReport, Collection, Death, Ending, Outcome, RunEvent, StopReason, TestEnd, TestFile,
+    WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 use crate::supervise::Life;
@@ -37,6 +39,8 @@ struct Worker {
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
     collect_reports: HashMap<String, u32>,
+    /// What its running test has reported, on a host that may be lost.
+    held: Held,
 }
 
 /// The scheduler and the record.
@@ -122,6 +126,7 @@ impl SchedulerActor {
                 told @ (Decision::Started { .. }
                 | Decision::Finished { .. }
                 | Decision::Crashed { .. }
+                | Decision::Lost { .. }
                 | Decision::NotRun { .. }
                 | Decision::FileCollected { .. }
                 | Decision::FileNotRun { .. }
@@ -230,7 +235,33 @@ impl SchedulerActor {
         self.publish(RunEvent::CollectReported { worker, report });
     }
 
+    /// Publishes what was held back of a worker's running test.
+    fn release(&mut self, worker: WorkerId) {
+        let held = self.workers.get_mut(&worker).map(|known| known.held.take()).unwrap_or_default();
+        for (item, report) in held {
+            if let Some((_, _, test)) = self.core.name(worker, item) {
+                self.publish(RunEvent::TestReported { worker, test, report });
+            }
+        }
+    }
+
+    /// What the scheduler makes of a worker whose host is lost. A test that had told of its failure, because the run waited
+    /// for that, has failed.
+    fn lose(&mut self, worker: WorkerId, known: &Worker, death: &Death) -> Vec<Decision> {
+        if let Some(item) = known.held.failed() {
+            let end = record::without_times(Outcome::Failed);
+            let decisions = self.core.test_ended(worker, item, Outcome::Failed, 0.0);
+            self.carry_out(decisions, Some(end));
+        }
+        let running = death.running.map(|(item, _phase)| item);
+        self.core.worker_lost(worker, running.filter(|item| known.held.failed() != Some(*item)))
+    }
+
     fn down(&mut self, worker: WorkerId, death: Death) {
+        let lost = matches!(death.ending, Ending::HostLost(_));
+        if !lost {
+            self.release(worker);
+        }
         let known = self.workers.remove(&worker).unwrap_or_default();
         let running = death.running.map(|(item, _phase)| item);
         let announced = known.told_to_finish || known.leaves_by_itself || self.stopping;
@@ -240,8 +271,12 @@ impl SchedulerActor {
         let expected = death.on_request || (announced && death.is_clean());
         let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
-        let died_in_a_file = death.making.is_some();
-        let decisions = self.core.worker_down(worker, running, death.making, verdict);
+        let died_in_a_file = death.making.is_some() && !lost;
+        let decisions = if lost {
+            self.lose(worker, &known, &death)
+        } else {
+            self.core.worker_down(worker, running, death.making, verdict)
+        };
         for decision in &decisions {
             if let Decision::FileCrashed { file, .. } = decision {
                 self.file_crashed(worker, file, &death);
@@ -268,6 +303,9 @@ impl SchedulerActor {
             worker,
             expected,
             wanted,
+            lost,
+            stranded: lost && self.core.is_stranded(),
+            complete: !self.collect_only && self.core.is_complete(),
             life,
             died_in_a_file,
         });
@@ -317,7 +355,10 @@ impl Handler<WorkerNews> for SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::Report(item, report) => {
-                if let Some((_, _, test)) = self.core.name(worker, item) {
+                let known = self.workers.entry(worker).or_default();
+                if let Err(report) = known.held.keep(item, report)
+                    && let Some((_, _, test)) = self.core.name(worker, item)
+                {
                     self.publish(RunEvent::TestReported { worker, test, report });
                 }
             }
@@ -325,8 +366,13 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let decisions = self.core.test_ran(worker, item, duration);
                 self.carry_out(decisions, None);
             }
-            News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
+            News::Halted => {
+                self.release(worker);
+                self.neighbours.session.do_send(SessionNote::Halted(worker));
+            }
             News::Ended(item, end) => {
+                self.release(worker);
+                self.workers.entry(worker).or_default().held.forget();
                 let decisions =
                     self.core.test_ended(worker, item, end.outcome, end.durations.total());
                 self.carry_out(decisions, Some(end));
@@ -367,8 +413,32 @@ impl Handler<ExpectWorker> for SchedulerActor {
 impl Handler<Enlist> for SchedulerActor {
     type Result = ();
 
-    fn handle(&mut self, Enlist { worker, orders }: Enlist, _context: &mut Context<Self>) {
-        self.workers.entry(worker).or_default().orders = Some(orders);
+    fn handle(&mut self, enlist: Enlist, _context: &mut Context<Self>) {
+        let Enlist { worker, orders, remote } = enlist;
+        let known = self.workers.entry(worker).or_default();
+        known.orders = Some(orders);
+        known.held = Held::new(remote);
+    }
+}
+
+impl Handler<DelayWorkers> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, DelayWorkers(workers): DelayWorkers, _context: &mut Context<Self>) {
+        for worker in workers {
+            let decisions = self.core.worker_late(worker);
+            self.carry_out(decisions, None);
+        }
+    }
+}
+
+impl Handler<RoundTrip> for SchedulerActor {
+    type Result = ();
+
+    fn handle(&mut self, RoundTrip { workers, time }: RoundTrip, _context: &mut Context<Self>) {
+        for worker in workers {
+            self.core.worker_is_away(worker, time.as_secs_f64());
+        }
     }
 }
 

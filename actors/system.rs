@@ -19,7 +19,7 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch;
-use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::model::{HostSpec, RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Scheduler, policy};
 use crate::session::Session;
 
@@ -204,6 +204,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
                 news: address.clone().recipient(),
                 expect: address.clone().recipient(),
                 enlist: address.clone().recipient(),
+                delay: address.clone().recipient(),
+                round_trip: address.clone().recipient(),
                 abandon: address.clone().recipient(),
                 publish: address.recipient(),
                 session: session.clone().recipient(),
@@ -215,7 +217,10 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let mut first = vec![RunEvent::RunStarted {
         run_id: config.run_id.clone(),
         dist: config.policy.dist,
-        workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
+        workers: expected
+            .into_iter()
+            .map(|(worker, spec)| (worker, shown(config, &spec)))
+            .collect(),
     }];
     first.extend(problem.map(RunEvent::Notice));
     let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
@@ -238,6 +243,14 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         first,
     });
     Ok(SessionHandle { session, answer })
+}
+
+/// The specification of a worker as people are shown it.
+fn shown(config: &Config, spec: &WorkerSpec) -> String {
+    match config.hosts.get(spec.host.0 as usize).filter(|host| !host.is_local()) {
+        Some(host) => HostSpec { env: spec.env.clone(), ..host.clone() }.to_string(),
+        None => spec.to_string(),
+    }
 }
 
 /// What is known of past runs, and where what comes is kept.

@@ -173,7 +173,7 @@ async fn a_scheduler_that_panics_says_so() {
         subscribers: Vec::new(),
     };
     let scheduler = SchedulerActor::new(core, false, neighbours).start();
-    scheduler.do_send(Enlist { worker, orders: all.recipient() });
+    scheduler.do_send(Enlist { worker, orders: all.recipient(), remote: false });
     for news in [
         News::Ready(WorkerInfo::default()),
         News::Collected(Collection::from_ids(["test_it.py::test_it"]), 0, None),

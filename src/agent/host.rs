@@ -44,6 +44,13 @@ pub enum AgentError {
     /// The link broke.
     #[error(transparent)]
     Link(#[from] WireError),
+
+    /// Nothing said that the controller still hears.
+    #[error(
+        "nothing that was said arrived within {} s, so that the controller may have given the tests to others; the workers were ended",
+        .0.as_secs_f64()
+    )]
+    Unheard(Duration),
 }
 
 /// Whether this process was started to serve as an agent.
@@ -110,6 +117,10 @@ async fn converse() -> Result<(), AgentError> {
     tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
+        limit = sender.lease().run_out() => {
+            host.end().await;
+            return Err(AgentError::Unheard(limit));
+        }
         // The controller no longer listens or can not be told everything.
         written = &mut writing => {
             host.end().await;
@@ -161,7 +172,8 @@ impl Host {
 
     fn take(&mut self, message: ToAgent) {
         match message {
-            ToAgent::Prepare { suite, deadlines, worker_memory } => {
+            ToAgent::Prepare { suite, deadlines, worker_memory, lease } => {
+                self.sender.lease().begin(lease);
                 self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
                 let care = Care {
                     patience: deadlines.agent,
@@ -199,6 +211,7 @@ impl Host {
                     input,
                 ));
             }
+            ToAgent::Arrived(bytes) => self.sender.lease().arrived(bytes),
             ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
             ToAgent::Shutdown => {}
         }

@@ -10,6 +10,7 @@ mod descriptor;
 mod ear;
 mod host;
 mod imports;
+mod lease;
 mod line;
 mod link;
 mod memory;

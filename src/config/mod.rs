@@ -7,6 +7,7 @@
 mod builder;
 mod environment;
 mod error;
+mod hosts;
 mod key;
 mod origin;
 mod overrides;
@@ -39,10 +40,11 @@ pub use value::WorkerCount;
 
 use resolve::Resolved;
 use value::{Automatic, Budget, HistoryPlace, ImportWhen};
+use workers::Fleet;
 
 use crate::history;
-use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Suite, WorkerSpec};
+use crate::launch::{AgentCommand, Ways};
+use crate::model::{Deadlines, HostSpec, Suite, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::PolicyOptions;
 use crate::supervise::RestartLimits;
@@ -61,6 +63,12 @@ pub struct Config {
 
     /// One specification a worker, in the order of their ids; never empty.
     pub workers: Vec<WorkerSpec>,
+
+    /// Where workers run: what [`WorkerSpec::host`] counts in; never empty.
+    pub hosts: Vec<HostSpec>,
+
+    /// How other hosts are reached.
+    pub ways: Ways,
 
     /// How tests are distributed.
     pub policy: PolicyOptions,
@@ -140,7 +148,7 @@ impl Config {
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let settings = &resolved.settings;
-        let mut workers = workers::specifications(settings, environment)?;
+        let Fleet { mut workers, hosts } = workers::fleet(resolved, environment)?;
         if overrides.collect_only {
             workers.truncate(1);
         }
@@ -155,6 +163,8 @@ impl Config {
             project: resolved.project.directory.clone(),
             suite: Suite::Pytest(suite::pytest(resolved)?),
             workers,
+            hosts,
+            ways: hosts::ways(settings)?,
             policy: PolicyOptions {
                 dist: settings.dist.value,
                 max_sched_chunk: settings.max_sched_chunk.value.0.map(NonZeroU32::get),

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::hosts;
 use super::key::nearest;
 use super::{ConfigError, Key, Origin};
+use crate::model::HostSpec;
 
 const OWN: &str = "callsheet.toml";
 const PYPROJECT: &str = "pyproject.toml";
 const PROFILE: &str = "profile";
 const INHERITS: &str = "inherits";
+const HOST: &str = "host";
 
 /// What a project says about its runs.
 #[derive(Debug, Clone)]
@@ -28,6 +31,9 @@ pub(super) struct Project {
 
     /// The keys at the top of the file.
     pub(super) top: Vec<(Key, Value)>,
+
+    /// Its tables `[[host]]`.
+    pub(super) hosts: Vec<HostSpec>,
 
     /// Its profiles in the order of their names.
     pub(super) profiles: Vec<Profile>,
@@ -80,6 +86,7 @@ impl Project {
             file: None,
             origin: None,
             top: Vec::new(),
+            hosts: Vec::new(),
             profiles: Vec::new(),
         }
     }
@@ -115,9 +122,14 @@ impl Project {
                 }
             })
             .collect::<Result<_, _>>()?;
+        let hosts = match top.remove(HOST) {
+            Some(tables) => hosts::from_toml(&tables, &origin)?,
+            None => Vec::new(),
+        };
         Ok(Self {
             directory: file.parent().unwrap_or(cwd).to_owned(),
-            top: keys(&top, &origin, &[PROFILE])?,
+            top: keys(&top, &origin, &[PROFILE, HOST])?,
+            hosts,
             origin: Some(origin),
             file: Some(file.to_owned()),
             profiles,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use thiserror::Error;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+use super::connect::Link;
 
 /// The variable that asks a program to serve as an agent; its value is `agent`.
 pub const ROLE_VARIABLE: &str = "CALLSHEET_ROLE";
@@ -47,11 +49,11 @@ pub enum LaunchError {
 }
 
 /// Starts the agent with pipes on stdin, stdout and stderr, in a process group of its own, so that the terminal's
-/// Ctrl-C reaches the controller alone.
+/// Ctrl-C reaches the controller alone. Within a `LocalSet` only.
 ///
 /// # Errors
 /// [`LaunchError`], which names the program.
-pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
+pub fn launch(command: &AgentCommand) -> Result<Link, LaunchError> {
     let (program, arguments) = match command {
         AgentCommand::ThisProgram => (
             // The file of the running process, even if another was installed in its place meanwhile.
@@ -71,10 +73,12 @@ pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
+        .map(Link::new)
         .map_err(|source| LaunchError::Start { program, source })
 }
 
-fn own_program() -> io::Result<PathBuf> {
+/// The file of the running program.
+pub(super) fn own_program() -> io::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Ok(running) } else { env::current_exe() }
 }

@@ -1,7 +1,23 @@
 //! From a host's specification to a child process with stdin and stdout: the agent.
+//!
+//! [`launch`] starts the agent of this machine, [`connect`] reaches that of another host by the user's own `ssh` or any command, and
+//! [`sync`] brings the project there. Nothing here listens on a network, and nothing of the user's that may be secret stands on a
+//! command line.
 
+mod connect;
+mod exec;
+mod install;
 mod leftovers;
+mod listen;
 mod local;
+mod payload;
+mod ssh;
+mod sync;
 
+pub use connect::{ConnectError, Link, connect};
 pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
+pub use listen::LastWords;
 pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};
+pub use payload::{Payload, PayloadError};
+pub use ssh::Ways;
+pub use sync::{SyncError, sync};

@@ -1,11 +1,12 @@
 //! Plain data that every other module may use and that uses none of them.
 //!
-//! What a run is about: who runs tests ([`WorkerId`], [`WorkerSpec`]), what is run ([`Item`],
+//! What a run is about: who runs tests and where ([`WorkerId`], [`WorkerSpec`], [`HostSpec`]), what is run ([`Item`],
 //! [`Collection`], [`Suite`]), what came of it ([`Outcome`], [`PhaseReport`], [`TestEnd`]) and the
 //! public record of all that happened ([`RunEvent`]). Nothing here reads a clock, a file or a process.
 
 mod collection;
 mod event;
+mod host;
 mod id;
 mod outcome;
 mod report;
@@ -14,13 +15,14 @@ mod suite;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
-pub use event::{RunEvent, StopReason, Verdict};
+pub use event::{HostNews, RunEvent, StopReason, Verdict};
+pub use host::{HostId, HostSpec, Reach, SpecError, Sync};
 pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
-pub use spec::{SpecError, WorkerSpec};
+pub use spec::WorkerSpec;
 pub use suite::{
     Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
 };

@@ -1,7 +1,7 @@
 //! What is to be run, as the controller tells an agent.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,6 +12,51 @@ use serde::{Deserialize, Serialize};
 pub enum Suite {
     /// A suite that pytest runs.
     Pytest(PytestSuite),
+}
+
+impl Suite {
+    /// The project's directory on this machine.
+    pub fn root(&self) -> &Path {
+        match self {
+            Self::Pytest(suite) => &suite.root,
+        }
+    }
+
+    /// The same on another host, where the project stands in another directory, has another interpreter or another
+    /// requirements file, if they are given; `named_by` is what gives them.
+    #[must_use]
+    pub fn on_host(
+        &self,
+        root: Option<&str>,
+        python: Option<&str>,
+        provision: Option<&str>,
+        named_by: &str,
+    ) -> Self {
+        let Self::Pytest(suite) = self;
+        let mut there = suite.clone();
+        if let Some(root) = root {
+            let root = Path::new(root.strip_prefix("~/").unwrap_or(root));
+            let moved = |path: &Path| match path.strip_prefix(&suite.root) {
+                Ok(inside) => root.join(inside),
+                Err(_) => path.to_owned(),
+            };
+            there.provision = suite.provision.as_deref().map(moved);
+            there.args.iter_mut().for_each(|argument| {
+                if let Ok(inside) = Path::new(&*argument).strip_prefix(&suite.root) {
+                    *argument = inside.to_string_lossy().into_owned();
+                }
+            });
+            root.clone_into(&mut there.root);
+        }
+        if let Some(provision) = provision {
+            there.provision = Some(there.root.join(provision));
+        }
+        if let Some(python) = python {
+            there.python =
+                Some(NamedPython { name: python.to_owned(), named_by: named_by.to_owned() });
+        }
+        Self::Pytest(there)
+    }
 }
 
 /// A suite that pytest runs.
@@ -157,6 +202,9 @@ pub struct Deadlines {
     /// Silence on the link to an agent before it is taken for lost. Also how long a worker may be
     /// stopped (`SIGSTOP`) before it is taken for lost.
     pub silence: Duration,
+
+    /// How long a host may be out of reach, at the start or after it was lost, before it is given up.
+    pub host: Duration,
 }
 
 impl Default for Deadlines {
@@ -168,7 +216,8 @@ impl Default for Deadlines {
             begin: Duration::from_secs(60),
             test: None,
             shutdown: Duration::from_secs(60),
-            silence: Duration::from_secs(30),
+            silence: Duration::from_secs(15),
+            host: Duration::from_secs(120),
         }
     }
 }

@@ -182,7 +182,11 @@ impl Tally {
                     self.entries.push(Entry::crash(worker, &test, outcome, None));
                 }
             }
+            RunEvent::TestLost { worker, .. } => {
+                self.running.remove(worker);
+            }
             RunEvent::RunStarted { .. }
+            | RunEvent::Host { .. }
             | RunEvent::WorkerListed { .. }
             | RunEvent::Progress(_)
             | RunEvent::Notice(_)

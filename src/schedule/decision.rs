@@ -132,6 +132,20 @@ pub enum Decision {
         outcome: Outcome,
     },
 
+    /// A begun test whose host was lost waits again.
+    Lost {
+        /// Where it ran.
+        worker: WorkerId,
+        /// Which run through the suite.
+        lane: Lane,
+        /// Its place in the lane's collection.
+        index: TestIndex,
+        /// Its name.
+        test: TestName,
+        /// How many hosts were lost with it.
+        times: u32,
+    },
+
     /// Terminal: nobody will run this test.
     NotRun {
         /// Which run through the suite.

@@ -15,7 +15,7 @@ use super::{Decision, Lanes, Move, ScheduleError, Scheduler};
 impl Scheduler {
     /// Begins the distribution when the last collection that was awaited is in, or will not come.
     pub(super) fn try_begin(&mut self, out: &mut Vec<Decision>) {
-        if self.phase != Phase::Collecting || self.roster.awaited() > 0 {
+        if self.phase != Phase::Collecting || self.is_start_awaited() {
             return;
         }
         let takers: Vec<(WorkerId, usize, usize)> = self

@@ -13,6 +13,8 @@ pub(super) struct Holder {
     pub(super) ran: bool,
     /// Of what has not begun and is not on its way back.
     pub(super) weight: u64,
+    /// Seconds that an order and its answer take on their way.
+    pub(super) away: f64,
 }
 
 impl Holder {

@@ -14,6 +14,8 @@ mod estimates;
 mod files;
 mod holder;
 mod lane;
+mod late;
+mod loss;
 mod places;
 mod policies;
 mod policy;

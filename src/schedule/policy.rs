@@ -226,6 +226,11 @@ impl<'a> View<'a> {
         self.account.is_calling(worker)
     }
 
+    /// How many seconds an order to a worker and its answer take on their way; 0 on this machine.
+    pub fn away(&self, worker: WorkerId) -> f64 {
+        self.account.away(worker)
+    }
+
     /// The worker with the greatest load, and its load.
     pub fn busiest(&self) -> Option<(WorkerId, usize)> {
         let (load, worker) = self.account.busiest()?;

@@ -10,6 +10,7 @@ use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, Wor
 
 use super::account::Account;
 use super::lane::{Force, Track, lane_id};
+use super::loss::Losses;
 use super::roster::{Roster, Stage};
 use super::{Decision, Lanes, Policy, ScheduleError};
 
@@ -50,6 +51,9 @@ pub struct Scheduler {
     pub(super) remaining: usize,
     /// Whether files are handed out before their tests are known.
     pub(super) streams: bool,
+    pub(super) losses: Losses,
+    /// How many collections the start waits for, while not all that are to come are in.
+    pub(super) enough: Option<usize>,
 }
 
 impl Scheduler {
@@ -86,6 +90,8 @@ impl Scheduler {
             classes: Vec::new(),
             remaining: 0,
             streams,
+            losses: Losses::default(),
+            enough: None,
         }
     }
 

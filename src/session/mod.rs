@@ -138,6 +138,8 @@ impl Session {
             | RunEvent::Output { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => Vec::new(),
         }

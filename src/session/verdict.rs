@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Phase;
 use crate::exit::ExitCode;
-use crate::model::{Outcome, RunEvent, StopReason, Verdict, WorkerId};
+use crate::model::{Ending, Outcome, RunEvent, StopReason, Verdict, WorkerId};
 
 /// What the verdict is made of.
 #[derive(Debug, Default)]
@@ -46,7 +46,8 @@ impl Account {
             }
             RunEvent::WorkerDown { worker, death, crashed, expected } => {
                 // A worker that ran tests and then died outside of any took its session's teardown with it.
-                if !expected && crashed.is_none() && self.worked.contains(worker) {
+                let lost = matches!(death.ending, Ending::HostLost(_));
+                if !expected && !lost && crashed.is_none() && self.worked.contains(worker) {
                     self.abnormal.get_or_insert_with(|| {
                         format!("worker '{worker}' died outside of any test: {death}")
                     });
@@ -77,6 +78,8 @@ impl Account {
             | RunEvent::Output { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::RunFinished(_) => {}
         }
     }

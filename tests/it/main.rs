@@ -10,6 +10,7 @@ mod docs;
 mod exit_table;
 mod faults;
 mod history;
+mod hosts;
 mod interpreter;
 mod layers;
 mod library;

@@ -116,7 +116,9 @@ impl Live {
             RunEvent::TestStarted { worker, test, .. } => {
                 self.running.insert(*worker, (test.id.clone(), at));
             }
-            RunEvent::TestFinished { worker, .. } | RunEvent::WorkerDown { worker, .. } => {
+            RunEvent::TestFinished { worker, .. }
+            | RunEvent::TestLost { worker, .. }
+            | RunEvent::WorkerDown { worker, .. } => {
                 self.running.remove(worker);
             }
             RunEvent::RunStarted { .. }
@@ -139,6 +141,7 @@ impl Live {
             | RunEvent::Output { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
             | RunEvent::Stopping(_)
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => {}

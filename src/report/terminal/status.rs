@@ -60,6 +60,8 @@ impl Status {
             | RunEvent::Output { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::Stopping(_)
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => {}

@@ -105,7 +105,7 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
     if setting.smooth_start {
         world.start_up();
     }
-    let (mut deaths, mut joins) = (12, 2);
+    let (mut deaths, mut losses, mut joins) = (12, 6, 2);
     for (what, who) in steps {
         let who = usize::from(*who);
         let worker = world.pick(who);
@@ -129,6 +129,10 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
             240..245 if joins > 0 => {
                 joins -= 1;
                 world.one_more(&spec(who), setting.collection(who % 3));
+            }
+            245..250 if losses > 0 => {
+                losses -= 1;
+                world.lose(worker);
             }
             254..=255 if who < 20 => world.stop(),
             200..=255 => world.check_nobody_idles_beside_work(),

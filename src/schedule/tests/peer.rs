@@ -19,6 +19,7 @@ pub(super) enum Event {
     Withdrawn(Vec<u32>, Vec<u32>),
     /// What it was running, and what it was collecting.
     Down(Option<u32>, Option<u32>, Outcome),
+    Lost(Option<u32>),
 }
 
 /// What stands in a queue.

@@ -123,6 +123,19 @@ impl Script {
         lines(self.0.worker_down(worker, running, None, Outcome::Crashed))
     }
 
+    /// Its host is lost.
+    pub(super) fn is_lost(&mut self, worker: u32, running: Option<u32>) -> Vec<String> {
+        lines(self.0.worker_lost(WorkerId(worker), running))
+    }
+
+    pub(super) fn is_late(&mut self, worker: u32) -> Vec<String> {
+        lines(self.0.worker_late(WorkerId(worker)))
+    }
+
+    pub(super) fn begin_with(&mut self, workers: usize) {
+        self.0.begin_with(workers);
+    }
+
     pub(super) fn times_out(&mut self, worker: u32, running: u32) -> Vec<String> {
         let worker = WorkerId(worker);
         lines(self.0.worker_down(worker, Some(running), None, Outcome::TimedOut))
@@ -187,6 +200,9 @@ fn line(decision: Decision) -> String {
         Decision::Finished { worker, lane: of, test, outcome, .. }
         | Decision::Crashed { worker, lane: of, test, outcome, .. } => {
             format!("{outcome} {}{test} on {worker}", lane(of.0))
+        }
+        Decision::Lost { worker, lane: of, test, .. } => {
+            format!("lost {}{test} with {worker}", lane(of.0))
         }
         Decision::NotRun { lane: of, test, reason, lost, .. } => {
             let lost = if lost { "lost" } else { "left out" };

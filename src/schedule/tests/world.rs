@@ -30,6 +30,7 @@ pub(super) struct World {
     told_to_finish: BTreeSet<WorkerId>,
     rejected: BTreeSet<WorkerId>,
     ended_well: usize,
+    losses: usize,
     stopped: bool,
     aborted: bool,
 }
@@ -57,6 +58,7 @@ impl World {
             told_to_finish: BTreeSet::new(),
             rejected: BTreeSet::new(),
             ended_well: 0,
+            losses: 0,
             stopped: false,
             aborted: false,
         };
@@ -156,6 +158,22 @@ impl World {
         }
     }
 
+    /// The host of a worker is lost. What it has begun and not told of its end may begin once more elsewhere.
+    pub(super) fn lose(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).unwrap();
+        if worker.stage == Stage::Dead {
+            return;
+        }
+        worker.stage = Stage::Dead;
+        worker.events.push_back(Event::Lost(worker.running));
+        self.losses += 1;
+        if let Some(item) = worker.running {
+            let name = worker.names[item as usize].clone();
+            let known = self.scheduler.name(id, item);
+            self.begun.remove(&(known.map_or(Lane(0), |(lane, _, _)| lane), name));
+        }
+    }
+
     /// The agent of a worker gets the next command. `false` if none is under way.
     pub(super) fn command(&mut self, id: WorkerId) -> bool {
         let worker = self.workers.get_mut(&id).unwrap();
@@ -222,6 +240,10 @@ impl World {
             Event::Down(running, collecting, verdict) => {
                 self.undecided.push(id);
                 scheduler.worker_down(id, running, collecting, verdict)
+            }
+            Event::Lost(running) => {
+                self.undecided.push(id);
+                scheduler.worker_lost(id, running)
             }
         };
         self.carry_out(decisions);
@@ -291,7 +313,7 @@ impl World {
                     self.files = files;
                     assert_eq!(self.scheduled.replace(tests), None);
                 }
-                Decision::Started { .. } | Decision::Differs(_) => {}
+                Decision::Started { .. } | Decision::Lost { .. } | Decision::Differs(_) => {}
                 Decision::Rejected { worker } => {
                     self.rejected.insert(worker);
                 }
@@ -404,7 +426,7 @@ impl World {
         assert_eq!(self.scheduler.remaining(), 0);
         assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
         assert_eq!(self.files_ended.len(), self.files.unwrap_or(0) as usize);
-        if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
+        if self.ended_well > 0 && self.losses == 0 && self.scheduler.lanes == Lanes::Shared {
             let lost = self.terminal.len() - before;
             assert_eq!(lost, 0, "tests are lost though a worker ended for want of work");
             let is_lost = |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
