@@ -182,7 +182,10 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
-    let core = Scheduler::new(policy, &expected);
+    let mut core = Scheduler::new(policy, &expected);
+    if let Some(workers) = config.min_workers {
+        core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
+    }
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());

@@ -70,6 +70,10 @@ pub struct Config {
     /// How other hosts are reached.
     pub ways: Ways,
 
+    /// How many workers must have collected before the first test goes out, while others are on their way; `None`: all of
+    /// the hosts that are up.
+    pub min_workers: Option<u32>,
+
     /// How tests are distributed.
     pub policy: PolicyOptions,
 
@@ -165,6 +169,10 @@ impl Config {
             workers,
             hosts,
             ways: hosts::ways(settings)?,
+            min_workers: match settings.min_workers.value {
+                Automatic::Auto => None,
+                Automatic::Set(count) => Some(count),
+            },
             policy: PolicyOptions {
                 dist: settings.dist.value,
                 max_sched_chunk: settings.max_sched_chunk.value.0.map(NonZeroU32::get),

@@ -1,5 +1,9 @@
 //! Which workers there are to be, and on which hosts.
 
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
 use super::resolve::Resolved;
 use super::settings::Settings;
 use super::value::{Value, WorkerCount};
@@ -78,6 +82,23 @@ impl Fleet {
 /// place than the number (on the command line, where the number stands in a file) wins over it. The tables `[[host]]` stand
 /// at the top of the project's file, and so does what is as strong as they are.
 pub(super) fn fleet(resolved: &Resolved, environment: &Environment) -> Result<Fleet, ConfigError> {
+    let mut fleet = asked_for(resolved, environment)?;
+    for host in fleet.hosts.iter_mut().filter(|host| host.sync.is_some()) {
+        host.chdir.get_or_insert_with(|| place_of(&resolved.cwd));
+    }
+    Ok(fleet)
+}
+
+/// Where a project is brought to on a host if nobody says where: below the user's directory there, apart from others of the
+/// same name.
+fn place_of(root: &Path) -> String {
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let hash = Sha256::digest(root.as_os_str().as_encoded_bytes());
+    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("~/.cache/callsheet/projects/{name}-{hash}")
+}
+
+fn asked_for(resolved: &Resolved, environment: &Environment) -> Result<Fleet, ConfigError> {
     let settings = &resolved.settings;
     let (workers, tx) = (&settings.workers, &settings.tx);
     if !tx.value.is_empty() && tx.strength > workers.strength {

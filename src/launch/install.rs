@@ -38,8 +38,8 @@ impl Answer {
     }
 }
 
-/// Says an answer.
-const SAY: &str = r#"set -f; say() { printf "\000callsheet-host %s\n" "$*"; };"#;
+/// Goes to the user's directory, which relative paths are meant from, and says an answer.
+const SAY: &str = r#"cd; set -f; say() { printf "\000callsheet-host %s\n" "$*"; };"#;
 
 /// Starts the agent that is named on the host.
 pub(super) fn start(agent: &str) -> String {

@@ -21,6 +21,9 @@ const MARK: &str = ".callsheet-sync";
 /// How long ssh may take to say whether there is a place for the project, and how long rsync may see nothing move.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The exit codes of rsync, and of ssh below it, that tell of a link and not of files.
+const OF_THE_LINK: [i32; 5] = [10, 12, 30, 35, 255];
+
 /// Why the project could not be brought to a host.
 #[derive(Debug, Error)]
 pub enum SyncError {
@@ -59,6 +62,8 @@ pub enum SyncError {
         status: String,
         /// What it said last.
         said: String,
+        /// Whether it will not come right by itself.
+        for_good: bool,
     },
 }
 
@@ -67,8 +72,7 @@ impl SyncError {
     pub fn is_for_good(&self) -> bool {
         match self {
             Self::Foreign(_) | Self::Start { .. } => true,
-            Self::Directory { for_good, .. } => *for_good,
-            Self::Failed { .. } => false,
+            Self::Directory { for_good, .. } | Self::Failed { for_good, .. } => *for_good,
         }
     }
 }
@@ -86,8 +90,8 @@ pub async fn sync(
     progress: impl Fn(String),
 ) -> Result<(), SyncError> {
     progress("bringing the project there".to_owned());
-    make_place(ways, destination, directory).await?;
-    let mut command = command(ways, destination, root, directory);
+    let place = make_place(ways, destination, directory).await?;
+    let mut command = command(ways, destination, root, &place);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -118,8 +122,13 @@ pub async fn sync(
         Ok(status) => Err(SyncError::Failed {
             status: status.to_string(),
             said: words.all().trim().to_owned(),
+            for_good: !status.code().is_some_and(|code| OF_THE_LINK.contains(&code)),
         }),
-        Err(problem) => Err(SyncError::Failed { status: problem.to_string(), said: words.last() }),
+        Err(problem) => Err(SyncError::Failed {
+            status: problem.to_string(),
+            said: words.last(),
+            for_good: false,
+        }),
     }
 }
 
@@ -128,11 +137,16 @@ fn percent(step: &str) -> Option<u32> {
     step.split_whitespace().find_map(|word| word.strip_suffix('%')?.parse().ok())
 }
 
-async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<(), SyncError> {
+/// Makes the directory, if it is ours; gives its whole path there.
+async fn make_place(
+    ways: &Ways,
+    destination: &str,
+    directory: &str,
+) -> Result<String, SyncError> {
     let place = quote_path(directory);
     let mark = quote(MARK);
     let script = format!(
-        "cd && mkdir -p -- {place} && cd -- {place} && if [ -e {mark} ] || [ -z \"$(ls -A)\" ]; then : >{mark} && echo callsheet-own; else echo callsheet-foreign; fi"
+        "cd && mkdir -p -- {place} && cd -- {place} && if [ -e {mark} ] || [ -z \"$(ls -A)\" ]; then : >{mark} && echo callsheet-own && pwd; else echo callsheet-foreign; fi"
     );
     let failed = |why: String| SyncError::Directory {
         directory: directory.to_owned(),
@@ -150,8 +164,8 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<(
         Err(_) => return Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
     };
     let said = String::from_utf8_lossy(&output.stdout);
-    if said.lines().any(|line| line == "callsheet-own") {
-        return Ok(());
+    if let Some((_profile, place)) = said.split_once("callsheet-own\n") {
+        return Ok(place.strip_suffix('\n').unwrap_or(place).to_owned());
     }
     if said.lines().any(|line| line == "callsheet-foreign") {
         return Err(SyncError::Foreign(directory.to_owned()));
@@ -163,7 +177,7 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<(
     Err(SyncError::Directory { directory: directory.to_owned(), why, for_good })
 }
 
-fn command(ways: &Ways, destination: &str, root: &Path, directory: &str) -> Command {
+fn command(ways: &Ways, destination: &str, root: &Path, place: &str) -> Command {
     let (program, arguments) = ways.rsync.split_first().expect("a way has a first word");
     let mut command = Command::new(program);
     command
@@ -180,9 +194,7 @@ fn command(ways: &Ways, destination: &str, root: &Path, directory: &str) -> Comm
     command.arg("-e").arg(shell.join(" "));
     let mut from = root.as_os_str().to_owned();
     from.push("/");
-    // A name with a colon before any slash would be another host.
-    let directory = directory.strip_prefix("~/").unwrap_or(directory).trim_end_matches('/');
-    command.arg("--").arg(from).arg(format!("{destination}:{directory}/"));
+    command.arg("--").arg(from).arg(format!("{destination}:{place}/"));
     command
 }
 

@@ -22,7 +22,7 @@ pub use slowest::{Slow, Slowest};
 pub use warnings::{WarningGroup, Warnings};
 
 use crate::model::{
-    CollectionDiff, Death, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName, Verdict,
+    CollectionDiff, Death, Ending, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName, Verdict,
     WorkerId, WorkerInfo,
 };
 
@@ -303,7 +303,9 @@ impl Tally {
             self.unexplained.retain(|(of, name, _)| (*of, name) != (worker, test));
             self.entries.push(Entry::crash(worker, test, outcome, Some(death)));
         }
-        if crashed.is_some() || !(expected || death.is_clean()) {
+        // What is told of its host says it all.
+        let lost = matches!(death.ending, Ending::HostLost(_));
+        if crashed.is_some() || !(expected || lost || death.is_clean()) {
             self.downs.push(Down {
                 worker,
                 why: death.to_string(),

@@ -1,9 +1,15 @@
 //! Runs on other machines: reached by ssh and by any command, and what becomes of a run when they fail.
 
+mod doors;
+mod drills;
+mod exec;
 mod machines;
 mod ssh;
 
 use crate::support::Project;
+
+/// The counts of [`suite`].
+const COUNTS: &str = "6 failed, 60 passed, 6 skipped, 6 xfailed, 6 errors";
 
 /// Tests of each kind in six files, whose results depend on no order and no place.
 fn suite() -> Project {

@@ -251,7 +251,7 @@ impl<W> TerminalReport<W> {
                 );
                 self.page.line(YELLOW, &again);
             }
-            RunEvent::WorkerReplaced { old, .. } if self.is_told() => {
+            RunEvent::WorkerReplaced { old, .. } if self.is_told() && self.has_crashed(*old) => {
                 self.page.line(PLAIN, &format!("replacing crashed worker {old}"));
             }
             RunEvent::ReplacementDenied { reason, .. } if self.is_told() => {
@@ -286,6 +286,10 @@ impl<W> TerminalReport<W> {
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Conclusion { .. } => {}
         }
+    }
+
+    fn has_crashed(&self, worker: WorkerId) -> bool {
+        self.tally.downs().iter().any(|down| down.worker == worker)
     }
 
     /// Whether more than results is told.
@@ -354,7 +358,7 @@ impl<W> TerminalReport<W> {
                 (YELLOW, format!("lost: {reason}; it is tried again"))
             }
             HostNews::Lost { reason, again } => {
-                (YELLOW, format!("lost: {reason}; it is tried again in {again} s"))
+                (YELLOW, format!("lost: {reason}; it is tried again in {again:.1} s"))
             }
             HostNews::GivenUp(reason) => (RED, format!("given up: {reason}")),
         };

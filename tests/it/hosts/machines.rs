@@ -293,6 +293,15 @@ impl Machines {
         fs::write(path.join("known_hosts"), if known { hosts } else { String::new() }).unwrap();
     }
 
+    /// From now on bytes take so long to any machine, one way, and no more than so many come through in a second.
+    pub(crate) fn slow_down(&self, seconds: f64, bytes_a_second: f64) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/hosts/slow_link.py");
+        let mut config = fs::read_to_string(self.path().join("ssh_config")).unwrap();
+        let script = script.display();
+        config += &format!("  ProxyCommand python3 {script} %h %p {seconds} {bytes_a_second}\n");
+        fs::write(self.path().join("ssh_config"), config).unwrap();
+    }
+
     /// Another key than any machine lets in.
     pub(crate) fn lose_key(&self) {
         let file = self.path().join("user");
