@@ -1,5 +1,7 @@
 //! The supervisor's book of hosts: how far each has come.
 
+use std::time::Duration;
+
 use actix::{Addr, SpawnHandle};
 
 use super::host::HostActor;
@@ -33,6 +35,8 @@ pub(super) struct Host {
     pub(super) policy: HostPolicy,
     /// The project was brought there.
     pub(super) synced: bool,
+    /// The least time that an order to it and the answer have taken: what is above it is the work of both sides.
+    pub(super) round_trip: Option<Duration>,
 }
 
 impl Host {
@@ -53,12 +57,13 @@ impl Host {
 pub(super) struct Hosts(Vec<Host>);
 
 impl Hosts {
-    pub(super) fn new(specs: &[HostSpec], patience: std::time::Duration) -> Self {
+    pub(super) fn new(specs: &[HostSpec], patience: Duration) -> Self {
         let host = |spec: &HostSpec| Host {
             spec: spec.clone(),
             stage: Stage::None,
             policy: HostPolicy::new(spec.is_local(), patience),
             synced: false,
+            round_trip: None,
         };
         Self(specs.iter().map(host).collect())
     }

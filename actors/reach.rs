@@ -169,6 +169,17 @@ impl SupervisorActor {
         }
     }
 
+    fn round_trip(&mut self, id: HostId, time: Duration) {
+        let Some(host) = self.hosts.get_mut(id).filter(|host| !host.spec.is_local()) else {
+            return;
+        };
+        if host.round_trip.is_none_or(|least| time < least) {
+            host.round_trip = Some(time);
+            let workers = self.fleet.started_on(id);
+            self.neighbours.round_trip.do_send(RoundTrip { workers, time });
+        }
+    }
+
     /// It can not run the suite. The others may.
     fn host_refused(&mut self, id: HostId, refusal: PrepareRefusal) {
         let reason = refusal.message.clone();
@@ -293,10 +304,7 @@ impl Handler<OfHost> for SupervisorActor {
             HostReport::Notice(text) => {
                 self.publish(RunEvent::Notice(self.of_host(host, &text)));
             }
-            HostReport::RoundTrip(time) => {
-                let workers = self.fleet.started_on(host);
-                self.neighbours.round_trip.do_send(RoundTrip { workers, time });
-            }
+            HostReport::RoundTrip(time) => self.round_trip(host, time),
             HostReport::Prepared(info) => self.host_ready(host, info),
             HostReport::Refused(refusal) => self.host_refused(host, refusal),
             HostReport::Concluded { text, failure } => match self.hosts.enter(host, Stage::None) {

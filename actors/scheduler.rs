@@ -1,5 +1,7 @@
 //! Hosts the pure scheduler: worker news in, orders and the public record out. The one place that fixes the order of events.
 
+mod roster;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -7,8 +9,8 @@ use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::{debug, error};
 
 use super::messages::{
-    AbandonWorker, CloseRun, DelayWorkers, Enlist, Event, ExpectWorker, News, Publish,
-    ResumeWorker, Retire, RoundTrip, SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews,
+    CloseRun, Event, News, Publish, ResumeWorker, Retire, SessionNote, StopRun, WorkerCameUp,
+    WorkerGone, WorkerNews,
     WorkerOrder,
 };
 use super::record::{self, Held};
@@ -396,62 +398,6 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Down(death) => self.down(worker, death),
         }
-    }
-}
-
-impl Handler<ExpectWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker { worker, spec, replaces } = expect;
-        self.publish(RunEvent::WorkerStarting { worker, replaces });
-        let decisions = self.core.worker_expected(worker, &spec, replaces);
-        self.carry_out(decisions, None);
-    }
-}
-
-impl Handler<Enlist> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, enlist: Enlist, _context: &mut Context<Self>) {
-        let Enlist { worker, orders, remote } = enlist;
-        let known = self.workers.entry(worker).or_default();
-        known.orders = Some(orders);
-        known.held = Held::new(remote);
-    }
-}
-
-impl Handler<DelayWorkers> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, DelayWorkers(workers): DelayWorkers, _context: &mut Context<Self>) {
-        for worker in workers {
-            let decisions = self.core.worker_late(worker);
-            self.carry_out(decisions, None);
-        }
-    }
-}
-
-impl Handler<RoundTrip> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, RoundTrip { workers, time }: RoundTrip, _context: &mut Context<Self>) {
-        for worker in workers {
-            self.core.worker_is_away(worker, time.as_secs_f64());
-        }
-    }
-}
-
-impl Handler<AbandonWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(
-        &mut self,
-        AbandonWorker { worker, reason }: AbandonWorker,
-        _context: &mut Context<Self>,
-    ) {
-        let decisions = self.core.worker_abandoned(worker, &reason);
-        self.carry_out(decisions, None);
     }
 }
 

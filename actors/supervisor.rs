@@ -124,12 +124,18 @@ impl SupervisorActor {
             WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone())
                 .start();
         host.do_send(Attach { worker, recipient: actor.clone().recipient() });
-        let remote = self.hosts.get(spec.host).is_some_and(|host| !host.spec.is_local());
+        let (remote, round_trip) = self
+            .hosts
+            .get(spec.host)
+            .map_or((false, None), |host| (!host.spec.is_local(), host.round_trip));
         self.neighbours.enlist.do_send(Enlist {
             worker,
             orders: actor.clone().recipient(),
             remote,
         });
+        if let Some(time) = round_trip {
+            self.neighbours.round_trip.do_send(RoundTrip { workers: vec![worker], time });
+        }
         let input = self.plan.input.clone();
         host.do_send(ToHost(ToAgent::Start { worker, spec, input }));
         self.fleet.started(worker, actor);

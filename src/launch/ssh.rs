@@ -88,6 +88,10 @@ pub(super) fn explain(destination: &str, said: &str) -> Option<(String, bool)> {
         );
         return Some((what, true));
     }
+    if first("Could not resolve hostname") {
+        let what = format!("nobody knows a host of this name; {by_hand} must work by hand");
+        return Some((what, true));
+    }
     if first("Permission denied") || first("Too many authentication failures") {
         let what = format!(
             "ssh is not let in, and can not ask for a password here; {by_hand} must work by hand without asking for one"

@@ -138,11 +138,7 @@ fn percent(step: &str) -> Option<u32> {
 }
 
 /// Makes the directory, if it is ours; gives its whole path there.
-async fn make_place(
-    ways: &Ways,
-    destination: &str,
-    directory: &str,
-) -> Result<String, SyncError> {
+async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<String, SyncError> {
     let place = quote_path(directory);
     let mark = quote(MARK);
     let script = format!(

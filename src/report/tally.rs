@@ -22,8 +22,8 @@ pub use slowest::{Slow, Slowest};
 pub use warnings::{WarningGroup, Warnings};
 
 use crate::model::{
-    CollectionDiff, Death, Ending, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName, Verdict,
-    WorkerId, WorkerInfo,
+    CollectionDiff, Death, Ending, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName,
+    Verdict, WorkerId, WorkerInfo,
 };
 
 /// The fold; see the module's text.

@@ -1,6 +1,8 @@
 //! The account of one lane: the state of every test, who holds it, and the totals that make each
 //! decision cheap. It refuses every step that does not follow; it decides nothing.
 
+mod hosts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -215,18 +217,6 @@ impl Account {
         self.idle += 1;
     }
 
-    /// How far away a worker is, in seconds there and back.
-    pub(super) fn away(&self, worker: WorkerId) -> f64 {
-        self.holders.get(&worker).map_or(0.0, |holder| holder.away)
-    }
-
-    /// A worker is so many seconds away, there and back.
-    pub(super) fn set_away(&mut self, worker: WorkerId, seconds: f64) {
-        if let Some(holder) = self.holders.get_mut(&worker) {
-            holder.away = seconds;
-        }
-    }
-
     /// A worker is given nothing any more.
     pub(super) fn exclude(&mut self, worker: WorkerId) {
         if let Some(holder) = self.holders.remove(&worker) {
@@ -280,13 +270,6 @@ impl Account {
             self.tests[*test as usize].0 = State::Waiting;
         }
         left
-    }
-
-    /// A begun test whose worker has [left](Self::leave) waits again, as the last one.
-    pub(super) fn revive(&mut self, test: u32) {
-        self.links.push(&mut self.waiting, test);
-        self.tests[test as usize].0 = State::Waiting;
-        self.unbegun += 1;
     }
 
     /// A waiting test goes to a worker.

@@ -147,9 +147,13 @@ impl Scheduler {
     }
 
     pub(super) fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
-        self.roster.change(worker, |member| member.places = Some(places));
+        let away = self.roster.change(worker, |member| {
+            member.places = Some(places);
+            member.away
+        });
         if let Some(account) = self.account(lane) {
             account.join(worker);
+            account.set_away(worker, away.unwrap_or_default());
         }
     }
 

@@ -1,5 +1,7 @@
 //! Workers whose hosts are not there yet: the start does not wait for them.
 
+use std::time::Duration;
+
 use crate::model::WorkerId;
 
 use super::roster::Stage;
@@ -35,11 +37,14 @@ impl Scheduler {
         }
     }
 
-    /// An order to this worker and its answer take so many seconds on their way: it is given more ahead.
-    pub fn worker_is_away(&mut self, worker: WorkerId, seconds: f64) {
-        let lane = self.roster.get(worker).and_then(|member| member.lane);
-        if let Some(account) = lane.and_then(|lane| self.account(lane)) {
-            account.set_away(worker, seconds);
+    /// An order to this worker and its answer are on their way for so long: it is given more ahead.
+    pub fn worker_is_away(&mut self, worker: WorkerId, time: Duration) {
+        let lane = self.roster.change(worker, |member| {
+            member.away = time;
+            member.lane
+        });
+        if let Some(account) = lane.flatten().and_then(|lane| self.account(lane)) {
+            account.set_away(worker, time);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{TestIndex, WorkerId};
 
@@ -38,6 +39,8 @@ pub(super) struct Member {
     pub(super) abandoned: Option<Arc<str>>,
     /// Nobody knows when it comes.
     pub(super) late: bool,
+    /// How long an order and its answer are on their way.
+    pub(super) away: Duration,
     /// Its replacement was announced.
     pub(super) replaced: bool,
     /// Withdrawals without an answer, the oldest first.
@@ -86,6 +89,7 @@ impl Roster {
             finished: false,
             abandoned: None,
             late: false,
+            away: Duration::ZERO,
             replaced: false,
             recalls: VecDeque::new(),
         };

@@ -100,9 +100,9 @@ fn a_value_is_refused_with_the_flag_that_gave_it() {
     4
     callsheet: error: --workers: `-3` is no value for `workers`; expected "auto", "logical" or a number from 1 to 65535
     "#);
-    insta::assert_snapshot!(refusal("", &["--tx", "ssh=host"]), @r"
+    insta::assert_snapshot!(refusal("", &["--tx", "telnet=host"]), @r"
     4
-    callsheet: error: `--tx ssh=host` names no way to start a worker; local workers are `popen` (set by --tx)
+    callsheet: error: `--tx telnet=host` names no way to start a worker; local workers are `popen`, those of another host `ssh=HOST`, and `exec=COMMAND` is any command that gives an agent (set by --tx)
     ");
     insta::assert_snapshot!(refusal("", &["-P", "nightly"]), @r"
     4

@@ -1,5 +1,7 @@
 //! Hosts that are lost, and hosts that come late.
 
+use std::time::Duration;
+
 use crate::model::Dist;
 
 use super::script::{Script, options, policy, tests};
@@ -68,4 +70,23 @@ fn where_fewer_than_enough_can_come_those_begin_that_are_there() {
     assert!(script.joins(0, &tests(8)).is_empty());
     assert!(script.is_late(1).is_empty());
     assert_eq!(script.abandoned(1)[0], "scheduling 8 on 1");
+}
+
+#[test]
+fn a_far_worker_has_ahead_what_it_runs_while_an_order_is_on_its_way() {
+    for (away, ahead) in [(0, 8), (200, 11)] {
+        let mut script = Script::new(policy(&options(Dist::Load)), 2);
+        script.is_away(1, Duration::from_millis(away));
+        script.start(2, &tests(100));
+        // Of 100 the worker has every second one of the first 25, and gets no more before it runs low.
+        let mut held = vec![1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23];
+        for item in held.clone() {
+            held.remove(0);
+            let said = script.begins(1, item).into_iter().chain(script.ended_after(1, item, 0.01));
+            if said.into_iter().any(|line| line.starts_with("run gw1")) {
+                break;
+            }
+        }
+        assert_eq!(held.len(), ahead, "{away} ms");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use crate::model::{Collection, Dist, Outcome, WorkerId, WorkerSpec};
 use crate::schedule::{self, Decision, Policy, PolicyOptions, Scheduler};
 
@@ -126,6 +128,10 @@ impl Script {
     /// Its host is lost.
     pub(super) fn is_lost(&mut self, worker: u32, running: Option<u32>) -> Vec<String> {
         lines(self.0.worker_lost(WorkerId(worker), running))
+    }
+
+    pub(super) fn is_away(&mut self, worker: u32, time: Duration) {
+        self.0.worker_is_away(WorkerId(worker), time);
     }
 
     pub(super) fn is_late(&mut self, worker: u32) -> Vec<String> {

@@ -33,7 +33,8 @@ fn a_host_without_the_interpreter_is_left_out() {
     let project = super::suite();
     let args = ["--tx", "ssh=n1", "--tx", "ssh=n2//python=/nowhere/python"];
     let told = Running::start(machines.command(&project, &args)).end();
-    told.assert(1, super::COUNTS).says("host n2: given up: there is no interpreter `/nowhere/python`");
+    told.assert(1, super::COUNTS)
+        .says("host n2: given up: there is no interpreter `/nowhere/python`");
     machines.assert_clean();
 }
 

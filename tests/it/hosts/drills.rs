@@ -243,7 +243,8 @@ fn a_full_disk_is_told_and_the_others_go_on() {
     let home: &Path = &home;
     machines.on(2, &["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", home.to_str().unwrap()]);
     let project = super::suite();
-    let told = Running::start(machines.command(&project, &["--tx", "ssh=n1", "--tx", "ssh=n2"])).end();
+    let told =
+        Running::start(machines.command(&project, &["--tx", "ssh=n1", "--tx", "ssh=n2"])).end();
     told.assert(1, super::COUNTS).says("host n2: given up").says("No space left on device");
     let left = machines.on(2, &["find", home.to_str().unwrap(), "-type", "f", "-path", "*agents*"]);
     assert_eq!(left, "", "a copy that broke off leaves nothing");

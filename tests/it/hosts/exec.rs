@@ -36,7 +36,8 @@ fn a_container_is_a_host() {
         return;
     }
     let project = super::suite();
-    let spec = format!("2*exec=unshare --pid --fork --kill-child --mount-proc --uts --net {}", agent());
+    let spec =
+        format!("2*exec=unshare --pid --fork --kill-child --mount-proc --uts --net {}", agent());
     project.run(&["--tx", &spec]).assert(1, super::COUNTS);
 }
 
@@ -65,5 +66,7 @@ fn interpreters_of_two_hosts_run_all_tests_each() {
     let one = format!("exec={}//name=new", agent());
     let two = format!("exec={}//name=old//python={}", agent(), other.display());
     let told = project.run(&["--tx", &one, "--tx", &two, "--dist", "each"]);
-    told.assert(1, "2 failed, 2 passed").says("host new: pytest 9.2.0").says("host old: pytest 8.4.2");
+    told.assert(1, "2 failed, 2 passed")
+        .says("host new: pytest 9.2.0")
+        .says("host old: pytest 8.4.2");
 }

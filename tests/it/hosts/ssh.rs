@@ -70,7 +70,8 @@ fn the_project_is_brought_there_without_what_git_ignores() {
         told.assert(0, "2 passed").says("host n1: bringing the project there");
         machines.assert_clean();
         // What is gone here must not run there.
-        fs::write(machines.home(2).join(WEIRD).join("app/test_gone.py"), "def test(): assert 0").unwrap();
+        fs::write(machines.home(2).join(WEIRD).join("app/test_gone.py"), "def test(): assert 0")
+            .unwrap();
     }
 }
 
@@ -99,7 +100,8 @@ fn an_agent_that_is_installed_is_started_where_it_is_named() {
     let args = ["--tx", "2*ssh=n1//agent=~/my tools/call sheet"];
     let told = Running::start(machines.command(&project, &args)).end();
     told.assert(1, super::COUNTS).is_silent_on("copying");
-    let told = Running::start(machines.command(&project, &["--tx", "ssh=n1//agent=/nowhere"])).end();
+    let told =
+        Running::start(machines.command(&project, &["--tx", "ssh=n1//agent=/nowhere"])).end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("there is no agent /nowhere");
     machines.assert_clean();
@@ -112,9 +114,13 @@ fn a_copy_that_is_damaged_there_is_made_anew() {
     let args = ["--tx", "2*ssh=n1"];
     Running::start(machines.command(&project, &args)).end().assert(1, super::COUNTS);
     let agents = machines.home(1).join(".cache/callsheet/agents");
-    let copies: Vec<_> = fs::read_dir(&agents).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let copies: Vec<_> =
+        fs::read_dir(&agents).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(copies.len(), 1, "{copies:?}");
     fs::write(&copies[0], "cut").unwrap();
-    Running::start(machines.command(&project, &args)).end().assert(1, super::COUNTS).says("copying");
+    Running::start(machines.command(&project, &args))
+        .end()
+        .assert(1, super::COUNTS)
+        .says("copying");
     machines.assert_clean();
 }
