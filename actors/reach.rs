@@ -68,7 +68,9 @@ impl Doors {
             })?;
         }
         let payload = match (&host.reach, &host.agent) {
-            (Reach::Ssh(_), None) => Some(self.payload(plan.agent.clone()).await.map_err(never)?),
+            (Reach::Ssh(_) | Reach::Slurm { .. }, None) => {
+                Some(self.payload(plan.agent.clone()).await.map_err(never)?)
+            }
             _ => None,
         };
         connect(&host, &plan.ways, payload.as_ref(), plan.deadlines.agent, progress).await

@@ -10,8 +10,7 @@ use log::{debug, error};
 
 use super::messages::{
     CloseRun, Event, News, Publish, ResumeWorker, Retire, SessionNote, StopRun, WorkerCameUp,
-    WorkerGone, WorkerNews,
-    WorkerOrder,
+    WorkerGone, WorkerNews, WorkerOrder,
 };
 use super::record::{self, Held};
 use crate::model::{

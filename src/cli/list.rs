@@ -29,7 +29,7 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
         }
         _ => {}
     };
-    let verdict = run::watched(Run::new().subscribe(listen), config)?;
+    let verdict = run::watched(Run::new().subscribe(listen), config, None)?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
     let text = collection.items().iter().fold(String::new(), |text, item| text + &item.id + "\n");
     output::write_stdout(text.as_bytes())?;

@@ -63,6 +63,7 @@ impl DistributionArguments {
         set(overrides, Key::Dist, "--dist", self.dist.as_ref());
         set(overrides, Key::MaxSchedChunk, "--maxschedchunk", self.maxschedchunk.as_ref());
         set(overrides, Key::History, "--history", self.history.as_ref());
+        set(overrides, Key::SlurmOptions, "--slurm", self.slurm.as_ref());
         if self.no_history {
             overrides.set(Key::History, flag("--no-history"), "off");
         }

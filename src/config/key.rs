@@ -42,6 +42,8 @@ pub enum Key {
     DeadlineShutdown,
     DeadlineSilence,
     DeadlineHost,
+    SlurmOptions,
+    SlurmMargin,
     PytestPython,
     PytestProvision,
     PytestArgs,
@@ -50,7 +52,7 @@ pub enum Key {
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
@@ -84,6 +86,8 @@ impl Key {
         Self::DeadlineShutdown,
         Self::DeadlineSilence,
         Self::DeadlineHost,
+        Self::SlurmOptions,
+        Self::SlurmMargin,
         Self::PytestPython,
         Self::PytestProvision,
         Self::PytestArgs,
@@ -126,6 +130,8 @@ impl Key {
             Self::DeadlineShutdown => "deadlines.shutdown",
             Self::DeadlineSilence => "deadlines.silence",
             Self::DeadlineHost => "deadlines.host",
+            Self::SlurmOptions => "slurm.options",
+            Self::SlurmMargin => "slurm.margin",
             Self::PytestPython => "pytest.python",
             Self::PytestProvision => "pytest.provision",
             Self::PytestArgs => "pytest.args",

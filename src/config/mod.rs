@@ -27,6 +27,7 @@ mod input;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -43,7 +44,7 @@ use value::{Automatic, Budget, HistoryPlace, ImportWhen};
 use workers::Fleet;
 
 use crate::history;
-use crate::launch::{AgentCommand, Ways};
+use crate::launch::{AgentCommand, Allocation, SlurmError, Ways};
 use crate::model::{Deadlines, HostSpec, Suite, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::PolicyOptions;
@@ -69,6 +70,9 @@ pub struct Config {
 
     /// How other hosts are reached.
     pub ways: Ways,
+
+    /// Options for an allocation of Slurm to run in, and how long before its end nothing new is begun.
+    pub slurm: Option<(String, Duration)>,
 
     /// How many workers must have collected before the first test goes out, while others are on their way; `None`: all of
     /// the hosts that are up.
@@ -133,6 +137,21 @@ impl Config {
         Self::from_resolved(&resolved, overrides, environment)
     }
 
+    /// Has the run take place on the nodes of its allocation of Slurm, if it is to: it is obtained, which may take long, and
+    /// becomes the hosts and workers of the run. It is given back when what this gives is dropped.
+    ///
+    /// # Errors
+    /// [`SlurmError`]
+    pub fn allocate(
+        &mut self,
+        progress: impl Fn(String),
+    ) -> Result<Option<Allocation>, SlurmError> {
+        let Some((options, _)) = &self.slurm else { return Ok(None) };
+        let allocation = Allocation::obtain(options, progress)?;
+        (self.workers, self.hosts) = workers::on_nodes(&allocation);
+        Ok(Some(allocation))
+    }
+
     /// The value of every key with where it came from, as valid TOML.
     ///
     /// # Errors
@@ -169,6 +188,8 @@ impl Config {
             workers,
             hosts,
             ways: hosts::ways(settings)?,
+            slurm: (!settings.slurm_options.value.is_empty())
+                .then(|| (settings.slurm_options.value.clone(), settings.slurm_margin.value.0)),
             min_workers: match settings.min_workers.value {
                 Automatic::Auto => None,
                 Automatic::Set(count) => Some(count),

@@ -8,7 +8,8 @@ use super::resolve::Resolved;
 use super::settings::Settings;
 use super::value::{Value, WorkerCount};
 use super::{ConfigError, Environment, Origin};
-use crate::model::{HostId, HostSpec, WorkerSpec};
+use crate::launch::Allocation;
+use crate::model::{HostId, HostSpec, Reach, WorkerSpec};
 
 /// xdist's variable that says what `auto` is.
 const AUTO_VARIABLE: &str = "PYTEST_XDIST_AUTO_NUM_WORKERS";
@@ -147,4 +148,20 @@ fn automatic(environment: &Environment) -> Result<(usize, Origin), ConfigError> 
             expected: "a number from 1 to 65535",
         }),
     }
+}
+
+/// The workers and hosts of an allocation: a host a node, with a worker for each of its tasks, or for each of its CPUs.
+pub(super) fn on_nodes(allocation: &Allocation) -> (Vec<WorkerSpec>, Vec<HostSpec>) {
+    let mut fleet = Fleet::default();
+    for node in &allocation.nodes {
+        let (job, name) = (allocation.job.clone(), node.name.clone());
+        let cpus = u16::try_from(node.cpus).unwrap_or(u16::MAX);
+        fleet.add(HostSpec {
+            name: name.clone(),
+            reach: Reach::Slurm { job, node: name, cpus: node.cpus },
+            workers: node.tasks.unwrap_or(cpus).max(1),
+            ..HostSpec::default()
+        });
+    }
+    (fleet.workers, fleet.hosts)
 }

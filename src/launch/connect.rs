@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::install::{self, Answer, MARK};
 use super::listen::LastWords;
-use super::{Payload, Ways, exec, ssh};
+use super::{Payload, Ways, exec, slurm, ssh};
 use crate::model::{HostSpec, Reach};
 
 /// How much of what a login shell prints is put up with before an answer, in bytes.
@@ -67,24 +67,30 @@ pub async fn connect(
     patience: Duration,
     progress: impl Fn(String),
 ) -> Result<Link, ConnectError> {
-    match &host.reach {
-        Reach::Local => Err(ConnectError::for_good("this machine is reached without a connection")),
-        Reach::Exec(words) => start(exec::command(words)),
-        Reach::Ssh(destination) => {
-            let script = match (&host.agent, payload) {
-                (Some(agent), _) => install::start(agent),
-                (None, Some(payload)) => install::script(payload),
-                (None, None) => {
-                    return Err(ConnectError::for_good("there is no agent to be copied"));
-                }
-            };
-            let mut link = start(ssh::command(ways, destination, &script))?;
-            match settle(&mut link, payload, patience, progress).await {
-                Ok(()) => Ok(link),
-                Err(Stuck::Told(error)) => Err(error),
-                Err(Stuck::Ended(why)) => Err(ended(link, destination, &why).await),
-            }
+    let command = match &host.reach {
+        Reach::Local => {
+            return Err(ConnectError::for_good("this machine is reached without a connection"));
         }
+        Reach::Exec(words) => return start(exec::command(words)),
+        Reach::Ssh(destination) => ssh::command(ways, destination, &script(host, payload)?),
+        Reach::Slurm { job, node, cpus } => {
+            slurm::command(job, node, *cpus, &script(host, payload)?)
+        }
+    };
+    let mut link = start(command)?;
+    match settle(&mut link, payload, patience, progress).await {
+        Ok(()) => Ok(link),
+        Err(Stuck::Told(error)) => Err(error),
+        Err(Stuck::Ended(why)) => Err(ended(link, &host.reach, &why).await),
+    }
+}
+
+/// What a shell on the host is to do.
+fn script(host: &HostSpec, payload: Option<&Payload>) -> Result<String, ConnectError> {
+    match (&host.agent, payload) {
+        (Some(agent), _) => Ok(install::start(agent)),
+        (None, Some(payload)) => Ok(install::script(payload)),
+        (None, None) => Err(ConnectError::for_good("there is no agent to be copied")),
     }
 }
 
@@ -238,15 +244,20 @@ async fn answer(stdout: &mut ChildStdout) -> Result<Answer, Stuck> {
     }
 }
 
-/// Why `ssh` ended before there was an agent.
-async fn ended(mut link: Link, destination: &str, why: &str) -> ConnectError {
+/// Why what leads to a host ended before there was an agent.
+async fn ended(mut link: Link, reach: &Reach, why: &str) -> ConnectError {
     if !why.is_empty() {
         let _gone = link.child.start_kill();
     }
     let status = timeout(ENDING, link.child.wait()).await;
     link.words.end().await;
     let said = link.words.all();
-    if let Some((message, for_good)) = ssh::explain(destination, &said) {
+    let explained = match reach {
+        Reach::Ssh(destination) => ssh::explain(destination, &said),
+        Reach::Slurm { job, .. } => slurm::explain(job, &said),
+        Reach::Local | Reach::Exec(_) => None,
+    };
+    if let Some((message, for_good)) = explained {
         return ConnectError { message, for_good };
     }
     let last = link.words.last();
@@ -257,7 +268,7 @@ async fn ended(mut link: Link, destination: &str, why: &str) -> ConnectError {
     };
     let detail: Vec<&str> = [why, &last].into_iter().filter(|text| !text.is_empty()).collect();
     if detail.is_empty() {
-        ConnectError::passing(format!("ssh ended: {status}"))
+        ConnectError::passing(format!("the connection ended: {status}"))
     } else {
         ConnectError::passing(detail.join("; "))
     }

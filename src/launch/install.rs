@@ -52,14 +52,14 @@ pub(super) fn start(agent: &str) -> String {
 /// Starts the agent of this build, after its program was taken from stdin if the host has none.
 ///
 /// The copy gets its name by one rename, once its hash is right and it has been seen to start; a copy that breaks off
-/// leaves nothing. Copies that nobody has used for a month go.
+/// leaves nothing. Hosts may share the directory. Copies that nobody has used for a month go.
 pub(super) fn script(payload: &Payload) -> String {
     let Payload { hash, size, .. } = payload;
     [
         SAY,
         "umask 077;",
         r#"d="${XDG_CACHE_HOME:-$HOME/.cache}/callsheet/agents";"#,
-        &format!(r#"f="$d/{hash}"; t="$d/.{hash}.$$";"#),
+        &format!(r#"f="$d/{hash}"; t="$d/.{hash}.$(uname -n).$$";"#),
         r#"go() { say have; CALLSHEET_ROLE=agent exec "$f"; };"#,
         r#"fail() { say failed "$*"; exit 1; };"#,
         &format!(r#"if [ -x "$f" ] && [ "$(wc -c <"$f")" -eq {size} ]; then touch -c "$f" 2>/dev/null; go; fi;"#),

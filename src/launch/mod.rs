@@ -11,6 +11,7 @@ mod leftovers;
 mod listen;
 mod local;
 mod payload;
+mod slurm;
 mod ssh;
 mod sync;
 
@@ -19,5 +20,6 @@ pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
 pub use listen::LastWords;
 pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};
 pub use payload::{Payload, PayloadError};
+pub use slurm::{Allocation, Node, SlurmError};
 pub use ssh::Ways;
 pub use sync::{SyncError, sync};

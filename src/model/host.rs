@@ -22,6 +22,16 @@ pub enum Reach {
     /// By the user's own `ssh`, at this destination (`user@host`, or a name of the ssh configuration).
     Ssh(String),
 
+    /// As a step of an allocation of Slurm.
+    Slurm {
+        /// The job's number.
+        job: String,
+        /// The node.
+        node: String,
+        /// How many of its CPUs are allocated.
+        cpus: u32,
+    },
+
     /// By this command, split into words: it gives a process that speaks as `callsheet agent` on stdin and stdout.
     Exec(Vec<String>),
 }
@@ -238,7 +248,7 @@ impl HostSpec {
     /// Whether it stands for several hosts.
     fn is_numbered(&self) -> bool {
         match &self.reach {
-            Reach::Local => false,
+            Reach::Local | Reach::Slurm { .. } => false,
             Reach::Ssh(destination) => destination.contains(NUMBER),
             Reach::Exec(words) => words.iter().any(|word| word.contains(NUMBER)),
         }
@@ -247,16 +257,27 @@ impl HostSpec {
     fn numbered(&self, number: u16) -> Self {
         let put = |text: &str| text.replace(NUMBER, &number.to_string());
         let reach = match &self.reach {
-            Reach::Local => Reach::Local,
+            Reach::Local | Reach::Slurm { .. } => self.reach.clone(),
             Reach::Ssh(destination) => Reach::Ssh(put(destination)),
             Reach::Exec(words) => Reach::Exec(words.iter().map(|word| put(word)).collect()),
         };
         let name = match &reach {
             _ if self.name.contains(NUMBER) => put(&self.name),
             Reach::Ssh(destination) => destination.clone(),
-            Reach::Local | Reach::Exec(_) => format!("{}-{number}", self.name),
+            Reach::Local | Reach::Slurm { .. } | Reach::Exec(_) => {
+                format!("{}-{number}", self.name)
+            }
         };
         Self { name, reach, workers: self.workers.max(1), ..self.clone() }
+    }
+
+    /// A specification as it was written, without the values of its variables, which may be secrets.
+    pub fn redacted(text: &str) -> String {
+        let shown = |part: &str| match part.split_once('=') {
+            Some((key, _)) if key.starts_with("env:") => format!("{key}=…"),
+            _ => part.to_owned(),
+        };
+        text.split("//").map(shown).collect::<Vec<_>>().join("//")
     }
 
     /// Whether it is this machine.
@@ -271,6 +292,7 @@ impl Reach {
         match self {
             Self::Local => "local".to_owned(),
             Self::Ssh(destination) => destination.clone(),
+            Self::Slurm { node, .. } => node.clone(),
             Self::Exec(words) => {
                 let program = words.first().map_or("exec", String::as_str);
                 program.rsplit('/').next().unwrap_or(program).to_owned()
@@ -327,6 +349,7 @@ impl fmt::Display for HostSpec {
         match &self.reach {
             Reach::Local => f.write_str("popen")?,
             Reach::Ssh(destination) => write!(f, "ssh={destination}")?,
+            Reach::Slurm { node, .. } => write!(f, "slurm={node}")?,
             Reach::Exec(_) => write!(f, "exec={}", self.name)?,
         }
         for (key, value) in [("python", &self.python), ("chdir", &self.chdir)] {

@@ -36,7 +36,9 @@ impl FromStr for WorkerSpec {
                 chdir: host.chdir,
                 env: host.env,
             }),
-            Reach::Ssh(_) | Reach::Exec(_) => Err(SpecError::Kind(text.to_owned())),
+            Reach::Ssh(_) | Reach::Slurm { .. } | Reach::Exec(_) => {
+                Err(SpecError::Kind(text.to_owned()))
+            }
         }
     }
 }

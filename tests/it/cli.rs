@@ -177,6 +177,10 @@ fn config_show_tells_where_each_value_comes_from() {
     max_processes = "unlimited"    # default
     dist = "loadfile"              # profile mine in callsheet.toml
     tx = []                        # default
+    ssh = "ssh"                    # default
+    rsync = "rsync"                # default
+    sync_exclude = [".git", ".venv", "__pycache__", ".callsheet", ".pytest_cache"]  # default
+    min_workers = "auto"           # default
     max_sched_chunk = "unlimited"  # default
     loadscope_reorder = true       # default
     import = "first"               # default
@@ -202,7 +206,12 @@ fn config_show_tells_where_each_value_comes_from() {
     begin = "1m"                   # default
     test = "10m"                   # profile ci (built in)
     shutdown = "2m"                # profile ci (built in)
-    silence = "30s"                # default
+    silence = "15s"                # default
+    host = "2m"                    # default
+
+    [slurm]
+    options = ""                   # default
+    margin = "1m"                  # default
 
     [pytest]
     python = ""                    # default

@@ -1,9 +1,11 @@
 //! Runs on other machines: reached by ssh and by any command, and what becomes of a run when they fail.
 
+mod cluster;
 mod doors;
 mod drills;
 mod exec;
 mod machines;
+mod slurm;
 mod ssh;
 
 use crate::support::Project;

@@ -77,3 +77,9 @@ fn neither_values_of_variables_nor_commands_are_shown() {
     assert_eq!(host.to_string(), "ssh=there//env:TOKEN=…//env:OTHER=…");
     assert_eq!(one("exec=/bin/run --key=secret//name=box").to_string(), "exec=box");
 }
+
+#[test]
+fn what_was_written_can_be_shown_without_its_secrets() {
+    let shown = HostSpec::redacted("2*ssh=there//env:A=secret//chdir=/a//env:B");
+    assert_eq!(shown, "2*ssh=there//env:A=…//chdir=/a//env:B");
+}
