@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix::{Message, Recipient};
 
 use crate::model::{
-    CollectReport, Collection, Death, HostId, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
-    TestEnd, TestFile, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    Batch, CollectReport, Collection, Death, HostId, PhaseReport, RunEvent, StopReason, Stream,
+    SuiteInfo, TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::schedule::MadeFile;
 use crate::supervise::Life;
@@ -18,9 +18,9 @@ use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 #[rtype(result = "()")]
 pub struct Event(pub Arc<RunEvent>);
 
-/// Session → reporters, after the last event: answer when all is written.
+/// Session → reporters, after the last event: answer when all is written, with what could not be.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Option<String>")]
 pub struct Flush;
 
 /// Session → scheduler and supervisor, at the very end: stop, so that the run leaves nothing in the host program's system.
@@ -198,8 +198,8 @@ pub struct StopWorker(pub StopMode);
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum WorkerOrder {
-    /// Add to the end of the queue.
-    Run(Vec<u32>),
+    /// Add to the queue.
+    Run(Batch),
     /// Make the tests of these files, places in the worker's own listing, and run them at once if so told.
     Make(Vec<u32>, bool),
     /// Take back items and files; answered by [`News::Withdrawn`].
@@ -245,6 +245,8 @@ pub enum News {
     Ran(u32, f64),
     /// It waits after a failure.
     Halted,
+    /// What it uses of its host.
+    Usage(Usage),
     /// All phases are over.
     Ended(u32, TestEnd),
     /// A warning.
@@ -327,6 +329,8 @@ pub enum SessionNote {
     Broken(String),
     /// The scheduler is gone, and with it the record.
     SchedulerFailed,
+    /// Reporter → session: an output can not be written any more; nothing more is written to it.
+    OutputFailed(String),
     /// Reporter → session: a subscriber of the host program panicked, saying this, and gets nothing more.
     SubscriberFailed(String),
 }

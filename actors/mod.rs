@@ -43,11 +43,13 @@
 //! host program can not do even that: a policy or a subscriber that panics is caught, dropped and told of in the verdict.
 
 mod error;
+mod file;
 mod fleet;
 mod history;
 mod host;
 mod hosts;
 pub mod messages;
+mod outputs;
 mod policy;
 mod reach;
 mod record;

@@ -145,6 +145,9 @@ impl SupervisorActor {
         };
         let supervisor = context.address().recipient();
         let agent = HostActor::new(id, kind, link, patience, supervisor).start();
+        for part in &self.plan.selection {
+            agent.do_send(ToHost(ToAgent::Select(part.clone())));
+        }
         agent.do_send(ToHost(ToAgent::Prepare {
             suite: suite_on(&self.plan.suite, &host.spec),
             deadlines,

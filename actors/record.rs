@@ -26,7 +26,7 @@ pub(super) fn entry(
         }
         Decision::Finished { worker, lane, index, test, outcome } => {
             let end = end.unwrap_or_else(|| without_times(outcome));
-            RunEvent::TestFinished { worker, lane, index, test, end }
+            RunEvent::TestFinished { worker, lane, index, test, end, attempt: 1, alone: false }
         }
         Decision::Crashed { worker, lane, index, test, .. } if killed.contains(&worker) => {
             let reason = not_run("running when the run was killed");
@@ -34,7 +34,7 @@ pub(super) fn entry(
         }
         Decision::Crashed { worker, lane, index, test, outcome } => {
             let end = without_times(outcome);
-            RunEvent::TestFinished { worker, lane, index, test, end }
+            RunEvent::TestFinished { worker, lane, index, test, end, attempt: 1, alone: false }
         }
         Decision::Lost { worker, lane, index, test, times } => {
             RunEvent::TestLost { worker, lane, index, test, times }

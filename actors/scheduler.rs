@@ -91,7 +91,7 @@ impl SchedulerActor {
     fn carry_out(&mut self, decisions: Vec<Decision>, end: Option<TestEnd>) {
         for decision in decisions {
             match decision {
-                Decision::Run { worker, items } => self.order(worker, WorkerOrder::Run(items)),
+                Decision::Run { worker, batch } => self.order(worker, WorkerOrder::Run(batch)),
                 Decision::Make { worker, files, run } => {
                     self.order(worker, WorkerOrder::Make(files, run));
                 }
@@ -173,6 +173,10 @@ impl SchedulerActor {
             }
             StopReason::CollectionsDiffer => "workers collected different tests".into(),
             StopReason::CollectionFailed => "there were errors during collection".into(),
+            StopReason::Deadline(limit) => {
+                let limit = humantime::format_duration(*limit);
+                format!("the run took longer than its deadline of {limit}").into()
+            }
         };
         self.publish(RunEvent::Stopping(reason));
         let decisions = self.core.stop(text);
@@ -288,7 +292,7 @@ impl SchedulerActor {
             Decision::Crashed { test, .. } if !death.on_request => Some(test.clone()),
             _ => None,
         });
-        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected });
+        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected, retried: false });
         let wanted = if self.collect_only {
             !known.collected
         } else {
@@ -367,6 +371,7 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let decisions = self.core.test_ran(worker, item, duration);
                 self.carry_out(decisions, None);
             }
+            News::Usage(usage) => self.publish(RunEvent::WorkerUsage { worker, usage }),
             News::Halted => {
                 self.release(worker);
                 self.neighbours.session.do_send(SessionNote::Halted(worker));

@@ -20,6 +20,7 @@ use super::worker::WorkerActor;
 use crate::config::Config;
 use crate::launch::{AgentCommand, Ways};
 use crate::model::{Deadlines, Dist, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::select::Selection;
 use crate::supervise::{Restart, RestartPolicy};
 use crate::wire::{StopMode, ToAgent};
 
@@ -34,6 +35,7 @@ pub(super) struct Plan {
     pub(super) worker_memory: Option<u64>,
     pub(super) agent: AgentCommand,
     pub(super) ways: Ways,
+    pub(super) selection: Vec<Selection>,
 }
 
 /// Where messages go.
@@ -65,7 +67,12 @@ pub(super) struct SupervisorActor {
 }
 
 impl SupervisorActor {
-    pub(super) fn new(config: &Config, stream: bool, neighbours: Neighbours) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        stream: bool,
+        selection: Selection,
+        neighbours: Neighbours,
+    ) -> Self {
         let plan = Plan {
             suite: config.suite.clone(),
             specs: config.workers.clone(),
@@ -75,6 +82,7 @@ impl SupervisorActor {
             worker_memory: config.worker_memory,
             agent: config.agent.clone(),
             ways: config.ways.clone(),
+            selection: selection.into_parts(),
         };
         Self {
             plan,

@@ -8,8 +8,10 @@ use log::debug;
 use tokio::sync::oneshot;
 
 use super::error::RunError;
+use super::file::FileReporter;
 use super::history::HistoryActor;
 use super::messages::{Event, Halt};
+use super::outputs;
 use super::policy::ForeignPolicy;
 use super::reporter::{ReporterActor, Subscriber};
 use super::scheduler::{self, SchedulerActor};
@@ -21,6 +23,7 @@ use crate::history::{History, Recorder};
 use crate::launch;
 use crate::model::{HostSpec, RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Scheduler, policy};
+use crate::select::Selection;
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -51,6 +54,12 @@ pub struct Parts {
 
     /// Where the run is shown to a person, by the configuration's terminal options; nowhere if `None`.
     pub terminal: Option<Box<dyn Write + Send>>,
+
+    /// Where what happens is written as JSON lines, beside the configuration's file for it; nowhere if `None`.
+    pub events: Option<Box<dyn Write + Send>>,
+
+    /// Where failures are told as annotations of GitHub Actions; nowhere if `None`.
+    pub annotations: Option<Box<dyn Write + Send>>,
 
     /// Tells the size of that terminal, as columns and rows, asked about ten times a second; without it the width is the
     /// configuration's for the whole run.
@@ -119,7 +128,7 @@ impl SessionHandle {
 /// [verdict](SessionHandle::verdict): one that is stopped before takes the run and its workers with it.
 ///
 /// # Errors
-/// [`RunError::IsAgent`]
+/// [`RunError::IsAgent`], and [`RunError::Output`] for a file that can not be written.
 ///
 /// ```no_run
 /// use actix::{Actor, Context, Handler};
@@ -156,7 +165,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     if launch::is_agent() {
         return Err(RunError::IsAgent);
     }
-    let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size } = parts;
+    let reports = outputs::open(&config.outputs, parts.events, parts.annotations)?;
+    let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size, .. } =
+        parts;
     let (sender, answer) = oneshot::channel();
     let session = SessionActor::new(Session::new(config.max_fail), sender).start();
     let mut flush = Vec::new();
@@ -170,7 +181,13 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }
+    for (report, name) in reports {
+        let reporter = FileReporter::new(report, name, session.clone().recipient()).start();
+        recipients.push(reporter.clone().recipient());
+        flush.push(reporter.recipient());
+    }
     let Remembered { history, estimates, problem } = remembered(config);
+    let selection = selection(config, history.as_ref());
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
@@ -203,6 +220,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         SupervisorActor::new(
             config,
             stream,
+            selection,
             supervisor::Neighbours {
                 news: address.clone().recipient(),
                 expect: address.clone().recipient(),
@@ -271,6 +289,16 @@ fn remembered(config: &Config) -> Remembered {
     let mut history = History::new(file.clone(), &config.suite, &config.project);
     let (estimates, problem) = history.load();
     Remembered { history: Some(history), estimates, problem }
+}
+
+/// What is chosen of the suite.
+fn selection(config: &Config, history: Option<&History>) -> Selection {
+    let Config { filter, partition, overrides, .. } = config;
+    let past = history
+        .filter(|_| Selection::needs_past(filter.as_ref(), *partition, overrides))
+        .map(History::past)
+        .unwrap_or_default();
+    Selection::new(filter.as_ref(), *partition, overrides, &past)
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

@@ -106,6 +106,7 @@ impl Handler<FromHost> for WorkerActor {
             WorkerEvent::Report { item, report } => News::Report(item, report),
             WorkerEvent::Ran { item, duration } => News::Ran(item, duration),
             WorkerEvent::Halted { .. } => News::Halted,
+            WorkerEvent::Usage(usage) => News::Usage(usage),
             WorkerEvent::Ended { item, end } => {
                 self.state = State::Ready;
                 News::Ended(item, end)
@@ -147,7 +148,7 @@ impl Handler<WorkerOrder> for WorkerActor {
     fn handle(&mut self, order: WorkerOrder, _context: &mut Context<Self>) {
         let worker = self.id;
         self.host.do_send(ToHost(match order {
-            WorkerOrder::Run(items) => ToAgent::Run { worker, items },
+            WorkerOrder::Run(batch) => ToAgent::Run { worker, batch },
             WorkerOrder::Make(files, run) => ToAgent::Make { worker, files, run },
             WorkerOrder::Withdraw(items, files) => ToAgent::Withdraw { worker, items, files },
             WorkerOrder::Resume => ToAgent::Resume { worker },

@@ -60,7 +60,7 @@ fn messages() -> Vec<(&'static str, FromAgent)> {
 }
 
 fn frames(criterion: &mut Criterion) {
-    let run = ToAgent::Run { worker: WORKER, items: (0..100).collect() };
+    let run = ToAgent::Run { worker: WORKER, batch: (0..100).collect::<Vec<_>>().into() };
     let mut group = criterion.benchmark_group("frame");
     group.throughput(Throughput::Elements(BATCH as u64));
     for (name, message) in messages() {
@@ -120,6 +120,8 @@ fn finished(test: u32) -> RunEvent {
         index: TestIndex(test),
         test: TestName { id: "tests/test_sum.py::test_sum".into(), occurrence: 0 },
         end: end(),
+        attempt: 1,
+        alone: false,
     }
 }
 

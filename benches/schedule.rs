@@ -186,8 +186,8 @@ impl<'a> Run<'a> {
         self.calls += 1;
         for decision in decisions {
             match decision {
-                Decision::Run { worker, items } => {
-                    self.add(worker, items.into_iter().map(Entry::Item));
+                Decision::Run { worker, batch } => {
+                    self.add(worker, batch.items.into_iter().map(Entry::Item));
                 }
                 Decision::Make { worker, files, run } => {
                     self.add(worker, files.into_iter().map(|file| Entry::File(file, run)));

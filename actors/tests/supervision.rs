@@ -14,6 +14,7 @@ use crate::actors::supervisor::{Neighbours, SupervisorActor};
 use crate::config::Config;
 use crate::launch::{AgentCommand, LastWords, Link};
 use crate::model::{HostId, SuiteInfo, WorkerId, WorkerInput};
+use crate::select::Selection;
 use crate::supervise::Life;
 use crate::wire::{PrepareRefusal, ToAgent};
 
@@ -35,7 +36,8 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
         publish: all.clone().recipient(),
         session: all.recipient(),
     };
-    let supervisor = SupervisorActor::new(&config(workers), false, neighbours).start();
+    let supervisor =
+        SupervisorActor::new(&config(workers), false, Selection::default(), neighbours).start();
     supervisor.do_send(StartFleet);
     supervisor.do_send(report(HostReport::Prepared(SuiteInfo::default())));
     (supervisor, notes)

@@ -159,7 +159,7 @@ impl World {
     fn carry_out(&mut self, decisions: Vec<Decision>) {
         for decision in decisions {
             let (worker, order) = match decision {
-                Decision::Run { worker, items } => (worker, Order::Run(items)),
+                Decision::Run { worker, batch } => (worker, Order::Run(batch.items)),
                 Decision::Make { worker, files, run } => (worker, Order::Make(files, run)),
                 Decision::Withdraw { worker, items, files } => {
                     self.withdrawals += 1;

@@ -110,6 +110,8 @@ pub(super) struct Ready {
     summary_letters: String,
     #[serde(default)]
     unserved: Vec<String>,
+    #[serde(default)]
+    cache_dir: Option<String>,
 }
 
 impl From<Ready> for WorkerInfo {
@@ -126,6 +128,7 @@ impl From<Ready> for WorkerInfo {
             continue_on_collection_errors: ready.continue_on_collection_errors,
             summary_letters: ready.summary_letters,
             unserved: ready.unserved,
+            cache_dir: ready.cache_dir,
         }
     }
 }
@@ -153,7 +156,7 @@ impl From<Collect> for CollectReport {
     }
 }
 
-/// `[id, scope_len]` or `[id, scope_len, group]`.
+/// `[id, scope_len]`, `[id, scope_len, group]` or `[id, scope_len, group, [tag, …]]`.
 #[derive(Debug)]
 pub(super) struct ItemLine(pub(super) Item);
 
@@ -164,15 +167,19 @@ impl<'de> Deserialize<'de> for ItemLine {
         enum Parts {
             Plain(Arc<str>, u32),
             Grouped(Arc<str>, u32, Option<Arc<str>>),
+            Tagged(Arc<str>, u32, Option<Arc<str>>, Vec<Arc<str>>),
         }
-        let (id, scope_len, group) = match Parts::deserialize(deserializer)? {
-            Parts::Plain(id, scope_len) => (id, scope_len, None),
-            Parts::Grouped(id, scope_len, group) => (id, scope_len, group),
+        let (id, scope_len, group, mut tags) = match Parts::deserialize(deserializer)? {
+            Parts::Plain(id, scope_len) => (id, scope_len, None, Vec::new()),
+            Parts::Grouped(id, scope_len, group) => (id, scope_len, group, Vec::new()),
+            Parts::Tagged(id, scope_len, group, tags) => (id, scope_len, group, tags),
         };
         if !id.is_char_boundary(scope_len as usize) {
             return Err(D::Error::custom(format!("no scope of {scope_len} bytes in `{id}`")));
         }
-        Ok(Self(Item { id, scope_len, group }))
+        tags.sort_unstable();
+        tags.dedup();
+        Ok(Self(Item { id, scope_len, group, tags: tags.into() }))
     }
 }
 

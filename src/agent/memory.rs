@@ -4,6 +4,8 @@ use std::fs;
 
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::model::Usage;
+
 /// Bytes of memory in use by the process and its descendants; what they share counts once.
 ///
 /// The exact figure costs the kernel a walk through all their pages, so it is asked for only if the coarse one, in which each
@@ -15,6 +17,24 @@ pub(super) fn in_use(pid: i32, limit: u64) -> u64 {
         return coarse;
     }
     family.iter().filter_map(|pid| proportional(*pid).or_else(|| resident(*pid))).sum()
+}
+
+/// What the process and its descendants use, shared memory counted by each; `None` if it is gone.
+pub(super) fn usage(pid: i32) -> Option<Usage> {
+    let family = family(pid);
+    let memory = family.iter().filter_map(|pid| resident(*pid)).sum();
+    resident(pid)?;
+    let ticks: u64 = family.iter().filter_map(|pid| processor(*pid)).sum();
+    let a_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    Some(Usage { memory, cpu_ms: ticks * 1000 / u64::try_from(a_second).ok()?.max(1) })
+}
+
+/// Ticks of processor time of a process and of the children that it has waited for.
+fn processor(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything, also brackets and blanks: the state, field 3, follows the last bracket.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    Some(rest.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum())
 }
 
 /// The process and its descendants, from the lists of children that each of their threads has.

@@ -8,12 +8,14 @@
 //! Nothing stands behind a file in the socket: what the worker does after it has made its items is decided when it has, and
 //! its own items may come first.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+
+use crate::model::{Batch, Terms};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
 /// worker gets through while the agent is busy or rests: 64 of the quickest tests are some 5 ms.
@@ -23,7 +25,7 @@ const WINDOW: usize = 128;
 const LOW: usize = WINDOW / 2;
 
 /// Longer than any message that is sent.
-const LONGEST: usize = 64;
+const LONGEST: usize = 192;
 
 /// Something that a worker is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,11 @@ impl Entry {
     /// What a message hands out, if it does.
     fn of(message: &[u8]) -> Option<Self> {
         let message = message.strip_suffix(b"}")?;
-        let number = |digits| std::str::from_utf8(digits).ok()?.parse().ok();
+        // What follows the number are the terms.
+        let number = |rest: &[u8]| {
+            let digits = rest.split(|byte| *byte == b',').next()?;
+            std::str::from_utf8(digits).ok()?.parse().ok()
+        };
         if let Some(item) = message.strip_prefix(Self::RUN) {
             number(item).map(Self::Item)
         } else {
@@ -49,20 +55,46 @@ impl Entry {
         }
     }
 
-    /// The message that hands it out, written to the buffer.
-    fn message(self, buffer: &mut [u8; LONGEST]) -> &[u8] {
+    /// The message that hands it out, with these terms, written to the buffer.
+    fn message<'a>(self, terms: Option<&Terms>, buffer: &'a mut [u8; LONGEST]) -> &'a [u8] {
         let (beginning, number) = match self {
             Self::Item(item) => (Self::RUN, item),
             Self::File(file) => (Self::MAKE, file),
         };
         let mut left = &mut buffer[..];
         left.write_all(beginning)
-            .and_then(|()| write!(left, "{number}}}"))
+            .and_then(|()| write!(left, "{number}"))
+            .and_then(|()| terms.map_or(Ok(()), |terms| write_terms(&mut left, terms)))
+            .and_then(|()| left.write_all(b"}"))
             .expect("a message is shorter than the longest");
         let unused = left.len();
         &buffer[..LONGEST - unused]
     }
 }
+
+/// Writes what there is to say, each with a comma before it.
+fn write_terms(left: &mut &mut [u8], terms: &Terms) -> io::Result<()> {
+    let Terms { estimate, alone, attempt, timeout } = *terms;
+    if let Some(estimate) = estimate {
+        write!(left, r#","estimate":{:.6}"#, estimate.clamp(0.0, LONGEST_SECONDS))?;
+    }
+    if alone {
+        left.write_all(br#","alone":true"#)?;
+    }
+    if attempt > 1 {
+        write!(left, r#","attempt":{attempt}"#)?;
+    }
+    match timeout {
+        None => Ok(()),
+        Some(None) => left.write_all(br#","timeout":null"#),
+        Some(Some(limit)) => {
+            write!(left, r#","timeout":{:.3}"#, limit.as_secs_f64().min(LONGEST_SECONDS))
+        }
+    }
+}
+
+/// A time that nobody waits for, some thirty years: no number that is written is longer.
+const LONGEST_SECONDS: f64 = 1e9;
 
 /// The message that ends a halt.
 const RESUME: &[u8] = br#"{"resume":true}"#;
@@ -101,6 +133,8 @@ pub(super) struct Queue {
     theirs: OwnedFd,
     waiting: VecDeque<Entry>,
     sent: VecDeque<Entry>,
+    /// By item, what holds for it where that is more than nothing.
+    terms: HashMap<u32, Terms>,
     /// Files whose items are not put into the queue when they are made.
     only_made: HashSet<u32>,
     making: Option<u32>,
@@ -120,6 +154,7 @@ impl Queue {
             theirs,
             waiting: VecDeque::new(),
             sent: VecDeque::new(),
+            terms: HashMap::new(),
             only_made: HashSet::new(),
             making: None,
             close: None,
@@ -150,10 +185,26 @@ impl Queue {
         self.close
     }
 
-    /// Adds items to the end.
-    pub(super) fn push(&mut self, items: impl IntoIterator<Item = u32>) -> io::Result<()> {
-        self.waiting.extend(items.into_iter().map(Entry::Item));
+    /// Adds items to the end, or puts them before all that the worker has not read.
+    pub(super) fn push(&mut self, batch: Batch) -> io::Result<()> {
+        self.terms.extend(batch.terms);
+        let entries = batch.items.into_iter().map(Entry::Item);
+        if batch.first {
+            self.take_back()?;
+            let rest = std::mem::take(&mut self.waiting);
+            self.waiting.extend(entries.chain(rest));
+        } else {
+            self.waiting.extend(entries);
+        }
         self.pump()
+    }
+
+    /// What holds for an item that the worker begins; it holds for this once.
+    pub(super) fn terms(&mut self, item: u32) -> Terms {
+        if self.terms.is_empty() {
+            return Terms::default();
+        }
+        self.terms.remove(&item).unwrap_or_default()
     }
 
     /// Adds files to the end. With `run`, the items of each are to be run at once when they are made.
@@ -194,15 +245,21 @@ impl Queue {
         true
     }
 
-    /// The worker has made `count` items of the file that it was making, numbered from `first` on: unless they are only to
-    /// become known, they are what it runs next. Whether they are.
-    pub(super) fn made(&mut self, first: u32, count: usize) -> io::Result<bool> {
+    /// The worker has made the items of the file that it was making, of which these are in the run: unless they are only to
+    /// become known, they are what it runs next. Whether they are. With `kept_back` they are only to become known, whatever
+    /// was said before.
+    pub(super) fn made(
+        &mut self,
+        items: impl IntoIterator<Item = u32>,
+        kept_back: bool,
+    ) -> io::Result<bool> {
         let making = self.making.take();
         let queued = making.is_some_and(|file| !self.only_made.remove(&file))
+            && !kept_back
             && self.close != Some(Close::Interrupt);
         if queued {
             let rest = std::mem::take(&mut self.waiting);
-            self.waiting.extend((first..).take(count).map(Entry::Item));
+            self.waiting.extend(items.into_iter().map(Entry::Item));
             self.waiting.extend(rest);
         }
         self.pump()?;
@@ -229,7 +286,10 @@ impl Queue {
         self.waiting.retain(|entry| {
             let take = wanted(entry);
             match entry {
-                Entry::Item(item) if take => items_back.push(*item),
+                Entry::Item(item) if take => {
+                    self.terms.remove(item);
+                    items_back.push(*item);
+                }
                 Entry::File(file) if take => files_back.push(*file),
                 Entry::Item(_) | Entry::File(_) => {}
             }
@@ -315,7 +375,11 @@ impl Queue {
             && !self.is_behind_a_file()
             && let Some(entry) = self.waiting.front().copied()
         {
-            if !self.put(entry.message(&mut buffer))? {
+            let terms = match entry {
+                Entry::Item(item) if !self.terms.is_empty() => self.terms.get(&item),
+                Entry::Item(_) | Entry::File(_) => None,
+            };
+            if !self.put(entry.message(terms, &mut buffer))? {
                 return Ok(());
             }
             self.waiting.pop_front();

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::memory;
+use crate::model::Usage;
 
 /// How often a worker with a memory limit is looked at: a process fills about 1 GiB in this time at worst.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(200);
@@ -18,17 +19,33 @@ pub(super) struct Sampler {
     memory_limit: Option<u64>,
     silence: Duration,
     stopped: Duration,
+    /// Since the last look at what it uses.
+    unlooked: Duration,
+    told: Option<Usage>,
 }
 
 impl Sampler {
     /// `memory_limit` in bytes; `silence` is how long the process may be suspended.
     pub(super) fn new(pid: i32, memory_limit: Option<u64>, silence: Duration) -> Self {
-        Self { pid, memory_limit, silence, stopped: Duration::ZERO }
+        let (stopped, unlooked) = (Duration::ZERO, Duration::ZERO);
+        Self { pid, memory_limit, silence, stopped, unlooked, told: None }
     }
 
     /// The time between two looks.
     pub(super) fn interval(&self) -> Duration {
         if self.memory_limit.is_some() { MEMORY_INTERVAL } else { STATE_INTERVAL }
+    }
+
+    /// What the worker and all that it has started use, where that is news. To be asked after each look.
+    pub(super) fn usage(&mut self) -> Option<Usage> {
+        self.unlooked += self.interval();
+        if self.unlooked < STATE_INTERVAL {
+            return None;
+        }
+        self.unlooked = Duration::ZERO;
+        let usage = memory::usage(self.pid).filter(|usage| self.told != Some(*usage))?;
+        self.told = Some(usage);
+        Some(usage)
     }
 
     /// Looks; `Some` with the cause if the worker must be ended.

@@ -36,6 +36,8 @@ pub(super) struct Watch {
     stage: Stage,
     stage_since: Instant,
     test_since: Instant,
+    /// The limit of the test that runs.
+    test_limit: Option<Duration>,
     work: Option<Work>,
     work_since: Option<Instant>,
     close_since: Option<Instant>,
@@ -50,6 +52,7 @@ impl Watch {
             stage: Stage::Starting,
             stage_since: now,
             test_since: now,
+            test_limit: deadlines.test,
             work: None,
             work_since: None,
             close_since: None,
@@ -60,6 +63,11 @@ impl Watch {
     /// How long the worker has been in its present stage.
     pub(super) fn stage_age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.stage_since)
+    }
+
+    /// A test begins; `own` is its limit, if it has one in place of that of all.
+    pub(super) fn begins(&mut self, own: Option<Option<Duration>>) {
+        self.test_limit = own.unwrap_or(self.deadlines.test);
     }
 
     /// Takes note of how things are now: the worker's stage, what it is to begin next, and how it was told to end,
@@ -92,7 +100,7 @@ impl Watch {
         };
         let limits = &self.deadlines;
         let test = |since: Instant| {
-            limits.test.map(|limit| Due {
+            self.test_limit.map(|limit| Due {
                 at: since + limit,
                 is_test: true,
                 what: "the test ran past its deadline",

@@ -1,5 +1,6 @@
 //! One worker under the agent: its process, its queue, its conversation and its deadlines, until its death notice.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use log::debug;
@@ -7,6 +8,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::choice::Choice;
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
 use super::link::Sender;
@@ -17,7 +19,8 @@ use super::sampler::Sampler;
 use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
-use crate::model::{Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
+use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, WorkerInput};
+use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
 /// How long a worker has for its stack dump between `SIGABRT` and `SIGKILL`. faulthandler writes at once; a core
@@ -37,8 +40,8 @@ const CHANNEL_LOST: i32 = 70;
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Add items to the end of its queue.
-    Run(Vec<u32>),
+    /// Add items to its queue.
+    Run(Batch),
     /// Add files to the end of its queue, whose items it is to make, and to run if so said.
     Make { files: Vec<u32>, run: bool },
     /// Take items and files back.
@@ -63,9 +66,9 @@ pub(super) struct Limits {
 /// Starts the worker and serves it until its death notice is sent.
 pub(super) async fn serve(
     id: WorkerId,
-    command: &WorkerCommand,
-    input: &WorkerInput,
+    (command, input): (&WorkerCommand, &WorkerInput),
     limits: Limits,
+    selector: Rc<Selector>,
     templates: &Templates,
     sender: Sender,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -95,6 +98,7 @@ pub(super) async fn serve(
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
+        choice: Choice::new(selector),
         sender,
         line: Vec::new(),
         broken: false,
@@ -142,6 +146,7 @@ struct Worker {
     id: WorkerId,
     process: Process,
     conversation: Conversation,
+    choice: Choice,
     watch: Watch,
     sampler: Sampler,
     sender: Sender,
@@ -193,6 +198,8 @@ impl Worker {
                 },
                 _ = look.tick() => if let Some(cause) = self.sampler.look() {
                     self.condemn(cause);
+                } else if let Some(usage) = self.sampler.usage() {
+                    self.sender.worker(self.id, WorkerEvent::Usage(usage));
                 },
             }
         }
@@ -260,12 +267,18 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         let queue = &mut self.process.queue;
         let done = match order {
-            Order::Run(items) => queue.push(items),
+            Order::Run(batch) => queue.push(self.choice.own_batch(batch)),
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Make { files, run } => queue.push_files(&files, run),
-            Order::Withdraw { items, files } => {
-                queue.withdraw(&items, &files).map(|(items, files)| {
+            Order::Withdraw { mut items, files } => {
+                for item in &mut items {
+                    *item = self.choice.own(*item);
+                }
+                queue.withdraw(&items, &files).map(|(mut items, files)| {
+                    for item in &mut items {
+                        *item = self.choice.told(*item);
+                    }
                     self.sender.worker(self.id, WorkerEvent::Withdrawn { items, files });
                 })
             }
@@ -320,12 +333,18 @@ impl Worker {
             Ok(None) => return,
             Err(error) => return self.break_off(error.to_string()),
         };
+        let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
-            WorkerEvent::Started { item } => queue.began(*item),
+            WorkerEvent::Started { item } => {
+                self.watch.begins(queue.terms(*item).timeout);
+                queue.began(*item)
+            }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
-            WorkerEvent::Made { first, items, queued, .. } => {
-                queue.made(*first, items.len()).map(|now| {
+            WorkerEvent::Made { items, queued, .. } => {
+                // When a test may begin that needs something of the machine is for the scheduler to say.
+                let kept_back = items.iter().any(Item::has_needs);
+                queue.made(made, kept_back).map(|now| {
                     *queued = now;
                     true
                 })
@@ -334,7 +353,10 @@ impl Worker {
             _other => Ok(true),
         };
         match followed {
-            Ok(true) => self.sender.worker(self.id, event),
+            Ok(true) => {
+                self.choice.rename(&mut event);
+                self.sender.worker(self.id, event);
+            }
             Ok(false) => {
                 let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
                 self.break_off(format!(
@@ -359,7 +381,8 @@ impl Worker {
             self.id,
             self.watch.stage_age(Instant::now())
         );
-        let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
+        let running = self.conversation.running();
+        let running = running.map(|item| (self.choice.told(item), self.process.mark.phase()));
         let cause = match &self.condemned {
             Some(condemned) => Some(condemned.cause.clone()),
             None if ending == Ending::Signal(Signal::SIGKILL as i32) => self

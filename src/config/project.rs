@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::hosts;
 use super::key::nearest;
+use super::stated::{self, OVERRIDE, Stated};
 use super::{ConfigError, Key, Origin};
 use crate::model::HostSpec;
 
@@ -34,6 +35,8 @@ pub(super) struct Project {
 
     /// Its tables `[[host]]`.
     pub(super) hosts: Vec<HostSpec>,
+    /// What it says there of some tests.
+    pub(super) overrides: Vec<Stated>,
 
     /// Its profiles in the order of their names.
     pub(super) profiles: Vec<Profile>,
@@ -45,6 +48,7 @@ pub(super) struct Profile {
     pub(super) name: String,
     pub(super) inherits: Option<String>,
     pub(super) values: Vec<(Key, Value)>,
+    pub(super) overrides: Vec<Stated>,
     pub(super) origin: Origin,
 }
 
@@ -87,6 +91,7 @@ impl Project {
             origin: None,
             top: Vec::new(),
             hosts: Vec::new(),
+            overrides: Vec::new(),
             profiles: Vec::new(),
         }
     }
@@ -126,9 +131,11 @@ impl Project {
             Some(tables) => hosts::from_toml(&tables, &origin)?,
             None => Vec::new(),
         };
+        let overrides = stated::take(&mut top, &origin)?;
         Ok(Self {
+            overrides,
             directory: file.parent().unwrap_or(cwd).to_owned(),
-            top: keys(&top, &origin, &[PROFILE, HOST])?,
+            top: keys(&top, &origin, &[PROFILE, HOST, OVERRIDE])?,
             hosts,
             origin: Some(origin),
             file: Some(file.to_owned()),
@@ -156,7 +163,9 @@ impl Profile {
                 });
             }
         };
-        Ok(Self { values: keys(&table, &origin, &[INHERITS])?, name, inherits, origin })
+        let overrides = stated::take(&mut table, &origin)?;
+        let values = keys(&table, &origin, &[INHERITS, OVERRIDE])?;
+        Ok(Self { name, inherits, values, overrides, origin })
     }
 }
 

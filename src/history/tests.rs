@@ -82,6 +82,8 @@ fn run(tests: &[(&str, Outcome, f64)]) -> Record {
                 durations: Durations { setup: 0.25, call: *call, teardown: 0.5 },
                 started: 1.0,
             },
+            attempt: 1,
+            alone: false,
         });
     }
     recorder.finish()

@@ -21,6 +21,10 @@ pub struct Item {
 
     /// The name of the group that must stay together on one worker (`xdist_group`), if it has one.
     pub group: Option<Arc<str>>,
+
+    /// Words that a filter finds it by (`tag(slow)`): the names of its marks, and what it needs (`resource:db`, `exclusive`,
+    /// `requires:gpu`). Sorted, none twice.
+    pub tags: Arc<[Arc<str>]>,
 }
 
 impl Item {
@@ -28,12 +32,24 @@ impl Item {
     pub fn from_id(id: &str) -> Self {
         let plain = id.split_once('[').map_or(id, |(head, _)| head);
         let scope_len = plain.rfind("::").unwrap_or(plain.len());
-        Self { id: id.into(), scope_len: u32::try_from(scope_len).unwrap_or(u32::MAX), group: None }
+        let scope_len = u32::try_from(scope_len).unwrap_or(u32::MAX);
+        Self { id: id.into(), scope_len, group: None, tags: Arc::default() }
     }
 
     /// The scope that holds the test: its module or class.
     pub fn scope(&self) -> &str {
         self.id.get(..self.scope_len as usize).unwrap_or(&self.id)
+    }
+
+    /// What marks a tag as a resource that the test needs: `resource:db`, `resource:gpu=2`.
+    pub const RESOURCE: &'static str = "resource:";
+
+    /// The tag of a test that is to run while no other does.
+    pub const EXCLUSIVE: &'static str = "exclusive";
+
+    /// Whether its tags say that it may not begin at any time beside any other test.
+    pub fn has_needs(&self) -> bool {
+        self.tags.iter().any(|tag| &**tag == Self::EXCLUSIVE || tag.starts_with(Self::RESOURCE))
     }
 
     /// The file that holds the test.

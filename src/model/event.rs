@@ -1,12 +1,13 @@
 //! The public record of a run: what every subscriber gets, in one order for all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     CollectReport, Collection, CollectionDiff, Death, Dist, Lane, Outcome, PhaseReport, Stream,
-    SuiteInfo, TestEnd, TestIndex, TestName, WarningReport, WorkerId, WorkerInfo,
+    SuiteInfo, TestEnd, TestIndex, TestName, Usage, WarningReport, WorkerId, WorkerInfo,
 };
 
 /// Why a run was asked to stop before its end.
@@ -36,6 +37,9 @@ pub enum StopReason {
 
     /// Collection failed and the mode does not run tests then.
     CollectionFailed,
+
+    /// The run as a whole took longer than this.
+    Deadline(Duration),
 }
 
 /// Something of a host.
@@ -63,7 +67,8 @@ pub enum HostNews {
 ///
 /// The scheduler actor fixes the order; every subscriber sees the same one. For each test that is
 /// in a collection in force there is exactly one [`TestFinished`](Self::TestFinished) or
-/// [`TestNotRun`](Self::TestNotRun) before [`RunFinished`](Self::RunFinished).
+/// [`TestNotRun`](Self::TestNotRun) before [`RunFinished`](Self::RunFinished); any number of [`TestRetried`](Self::TestRetried)
+/// may come before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum RunEvent {
     /// The run begins.
@@ -215,6 +220,35 @@ pub enum RunEvent {
         report: PhaseReport,
     },
 
+    /// A test still runs, and has been running for longer than a test should.
+    TestSlow {
+        /// Where.
+        worker: WorkerId,
+        /// Its name.
+        test: TestName,
+        /// For how many seconds it has been running.
+        seconds: f64,
+    },
+
+    /// An attempt at a test failed and will be followed by another: no terminal state yet, and no failure that `maxfail`
+    /// counts. Its failed reports came with the category `rerun`.
+    TestRetried {
+        /// Where.
+        worker: WorkerId,
+        /// Which run through the suite.
+        lane: Lane,
+        /// Its place in the lane's collection.
+        index: TestIndex,
+        /// Its name.
+        test: TestName,
+        /// Which attempt it was, from 1 up.
+        attempt: u32,
+        /// How the attempt ended and what it took.
+        end: TestEnd,
+        /// Seconds that the next attempt waits at least.
+        delay: f64,
+    },
+
     /// A test came to its terminal state on a worker.
     TestFinished {
         /// Where.
@@ -227,6 +261,11 @@ pub enum RunEvent {
         test: TestName,
         /// Its terminal state and times.
         end: TestEnd,
+        /// Which attempt came to it: 1 is the only one. A test that passed at a later one is flaky.
+        attempt: u32,
+        /// Whether that attempt was the first thing that a fresh worker process ran, so that nothing run before it can have
+        /// had a part in how it ended.
+        alone: bool,
     },
 
     /// A test had begun on a host that was lost. It waits again, and what it had reported counts for nothing.
@@ -284,8 +323,26 @@ pub enum RunEvent {
         death: Death,
         /// The test that was running, which is now a crash item.
         crashed: Option<TestName>,
-        /// Whether it ended because the run stops it.
+        /// Whether it ended because the run stops it, or had it make way for a fresh one.
         expected: bool,
+        /// Whether the crash item will be run again, so that it is no failure yet.
+        retried: bool,
+    },
+
+    /// A worker is told to end its session between two tests and make way for a fresh one.
+    WorkerRecycled {
+        /// The worker.
+        worker: WorkerId,
+        /// Why, for people.
+        reason: Arc<str>,
+    },
+
+    /// What a worker uses of its host, about once a second.
+    WorkerUsage {
+        /// The worker.
+        worker: WorkerId,
+        /// Its memory and processor time.
+        usage: Usage,
     },
 
     /// The supervisor clones a dead worker: same specification, new id.
@@ -337,6 +394,9 @@ pub struct Verdict {
 
     /// Tests not run because workers, hosts or agents failed.
     pub lost: u32,
+
+    /// Tests that passed after an attempt that failed; they are among the passed.
+    pub flaky: u32,
 }
 
 impl Verdict {

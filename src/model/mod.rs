@@ -12,6 +12,7 @@ mod outcome;
 mod report;
 mod spec;
 mod suite;
+mod terms;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
@@ -24,6 +25,7 @@ pub use report::{
 };
 pub use spec::WorkerSpec;
 pub use suite::{
-    Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
+    Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
 };
-pub use worker::{Death, Ending, Stream, WorkerInfo};
+pub use terms::{Batch, Terms};
+pub use worker::{Death, Ending, Stream, Usage, WorkerInfo};

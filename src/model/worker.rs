@@ -42,6 +42,20 @@ pub struct WorkerInfo {
 
     /// Hooks and options of the project that have no controller to serve them here, by name.
     pub unserved: Vec<String>,
+
+    /// Where the framework keeps what it remembers between runs, if it does.
+    pub cache_dir: Option<String>,
+}
+
+/// What a worker uses of its host, together with all that it has started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes of memory in use now.
+    pub memory: u64,
+
+    /// Milliseconds of processor time spent since its start, by itself, by what it has started and runs still, and by what it
+    /// has waited for.
+    pub cpu_ms: u64,
 }
 
 /// One of the two output streams of a worker.

@@ -166,6 +166,8 @@ impl Script {
                 durations: Durations { setup: 0.0, call: seconds, teardown: 0.0 },
                 started: 0.0,
             },
+            attempt: 1,
+            alone: false,
         })
     }
 
@@ -181,6 +183,8 @@ impl Script {
                 durations: Durations { setup: 0.0, call: seconds, teardown: 0.0 },
                 started,
             },
+            attempt: 1,
+            alone: false,
         })
     }
 
@@ -249,6 +253,7 @@ impl Script {
             },
             crashed: crashed.map(name),
             expected: false,
+            retried: false,
         })
     }
 

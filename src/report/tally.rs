@@ -159,7 +159,7 @@ impl Tally {
             }
             RunEvent::TestNotRun { test, reason, lost, .. } => self.given_up(test, reason, *lost),
             RunEvent::Warned { worker, warning } => self.warnings.add(*worker, warning),
-            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+            RunEvent::WorkerDown { worker, death, crashed, expected, .. } => {
                 self.down(*worker, death, crashed.as_ref(), *expected);
             }
             RunEvent::WorkerReplaced { old, new } => {
@@ -194,6 +194,10 @@ impl Tally {
             | RunEvent::WorkerStarting { .. }
             | RunEvent::WorkerSpawned { .. }
             | RunEvent::Collected { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::Output { .. } => {}
         }
         None

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::{CollectionDiff, Lane, Outcome, StopReason, TestIndex, TestName, WorkerId};
+use crate::model::{
+    Batch, CollectionDiff, Lane, Outcome, StopReason, TestIndex, TestName, WorkerId,
+};
 
 /// One thing to be done or published. A call's decisions are carried out in the order given.
 ///
@@ -12,12 +14,12 @@ use crate::model::{CollectionDiff, Lane, Outcome, StopReason, TestIndex, TestNam
 /// [`Finished`](Self::Finished), [`Crashed`](Self::Crashed) or [`NotRun`](Self::NotRun).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    /// Command: append these to the worker's queue.
+    /// Command: add these to the worker's queue.
     Run {
         /// The worker.
         worker: WorkerId,
-        /// Places in the worker's own collection, in the order to run them.
-        items: Vec<u32>,
+        /// Places in the worker's own collection, with what holds for them.
+        batch: Batch,
     },
 
     /// Command: make the tests of these files, behind what is in the worker's queue.

@@ -278,7 +278,7 @@ impl Scheduler {
                 }
             }
             if !items.is_empty() {
-                out.push(Decision::Run { worker, items });
+                out.push(Decision::Run { worker, batch: items.into() });
             }
             if !files.is_empty() {
                 out.push(Decision::Make { worker, files, run: false });

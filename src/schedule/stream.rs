@@ -247,7 +247,7 @@ impl Scheduler {
             self.came_back(lane, &returned, &[], out);
         }
         if !items.is_empty() {
-            out.push(Decision::Run { worker, items });
+            out.push(Decision::Run { worker, batch: items.into() });
         }
     }
 

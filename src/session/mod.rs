@@ -136,6 +136,10 @@ impl Session {
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Host { .. }

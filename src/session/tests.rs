@@ -14,7 +14,15 @@ fn name() -> TestName {
 
 fn finished(outcome: Outcome) -> RunEvent {
     let end = TestEnd { outcome, durations: Durations::default(), started: 0.0 };
-    RunEvent::TestFinished { worker: GW0, lane: Lane(0), index: TestIndex(0), test: name(), end }
+    RunEvent::TestFinished {
+        worker: GW0,
+        lane: Lane(0),
+        index: TestIndex(0),
+        test: name(),
+        end,
+        attempt: 1,
+        alone: false,
+    }
 }
 
 fn not_run(lost: bool) -> RunEvent {
@@ -61,6 +69,7 @@ fn down(ending: Ending, crashed: bool) -> RunEvent {
         death: Death::early(ending),
         crashed: crashed.then(name),
         expected: false,
+        retried: false,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::{Ending, Outcome, RunEvent, StopReason, Verdict, WorkerId};
 pub(super) struct Account {
     outcomes: BTreeMap<Outcome, u32>,
     lost: u32,
+    flaky: u32,
     collect_failures: u32,
     stop: Option<StopReason>,
     fatal: Option<(ExitCode, String)>,
@@ -30,7 +31,8 @@ impl Account {
             RunEvent::TestStarted { worker, .. } => {
                 self.worked.insert(*worker);
             }
-            RunEvent::TestFinished { end, .. } => {
+            RunEvent::TestFinished { end, attempt, .. } => {
+                self.flaky += u32::from(*attempt > 1 && end.outcome == Outcome::Passed);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
             }
             RunEvent::TestNotRun { lost, .. } => {
@@ -44,7 +46,7 @@ impl Account {
             RunEvent::CollectReported { report, .. } => {
                 self.collect_failures += u32::from(report.failed);
             }
-            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+            RunEvent::WorkerDown { worker, death, crashed, expected, .. } => {
                 // A worker that ran tests and then died outside of any took its session's teardown with it.
                 let lost = matches!(death.ending, Ending::HostLost(_));
                 if !expected && !lost && crashed.is_none() && self.worked.contains(worker) {
@@ -76,6 +78,10 @@ impl Account {
             | RunEvent::TestReported { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Host { .. }
@@ -118,6 +124,7 @@ impl Account {
             tests: self.outcomes.values().sum(),
             outcomes: self.outcomes.iter().map(|(outcome, count)| (*outcome, *count)).collect(),
             lost: self.lost(),
+            flaky: self.flaky,
         }
     }
 
@@ -173,6 +180,11 @@ impl Account {
                     ExitCode::Interrupted,
                     Some(format!("{count} error{plural} during collection")),
                 );
+            }
+            Some(StopReason::Deadline(limit)) => {
+                let limit = humantime::format_duration(*limit);
+                let text = format!("the run took longer than its deadline of {limit}");
+                return with(ExitCode::Interrupted, Some(text));
             }
             Some(StopReason::MaxFail(_)) | None => {}
         }

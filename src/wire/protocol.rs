@@ -8,13 +8,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd,
-    TestFile, WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
+    Batch, CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd,
+    TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
+use crate::select::Selection;
 
 /// Controller → agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToAgent {
+    /// What is chosen of the suite, in parts; all of them come before [`Prepare`](Self::Prepare). Everything, if none does.
+    Select(Selection),
+
     /// Find what runs the suite (and make its environment). Answered by [`FromAgent::Prepared`] or
     /// [`FromAgent::Refused`], with any number of [`FromAgent::Progress`] before.
     Prepare {
@@ -39,12 +43,12 @@ pub enum ToAgent {
         input: WorkerInput,
     },
 
-    /// Add items to the end of a worker's queue, by their place in its own collection.
+    /// Add items to a worker's queue, by their place in its own collection.
     Run {
         /// The worker.
         worker: WorkerId,
-        /// The items.
-        items: Vec<u32>,
+        /// The items, with what holds for them.
+        batch: Batch,
     },
 
     /// Have a worker that listed files make the tests of some, in this order, behind what its queue holds.
@@ -244,6 +248,9 @@ pub enum WorkerEvent {
         /// The item that failed.
         item: u32,
     },
+
+    /// What it uses of its host, about once a second while that changes.
+    Usage(Usage),
 
     /// The running item is over.
     Ended {

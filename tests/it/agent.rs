@@ -318,7 +318,7 @@ fn a_worker_lives_and_dies_by_what_the_controller_says() {
     let project = Project::new(&[("test_it.py", "def test_a(): pass\ndef test_b(): assert 0\n")]);
     let mut controller = Controller::with_worker(&project);
     controller.wait_for_event(&WorkerEvent::Collected { count: 2, deselected: 0, whole: None });
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![1, 0] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![1, 0].into() });
     controller.say(&ToAgent::Finish { worker: WorkerId(0) });
     let death = controller.death();
     assert!(death.is_clean(), "{death:?}");
@@ -333,7 +333,7 @@ fn an_agent_whose_controller_leaves_ends_with_everything_its_tests_started() {
     let project = Project::new(&[("test_it.py", ENDLESS)]);
     let mut controller = Controller::with_worker(&project);
     controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![0].into() });
     controller.wait_for_event(&WorkerEvent::Started { item: 0 });
     drop(controller.stdin.take());
     assert_eq!(told(end(controller.child, &controller.mark)), (Some(0), String::new()));
@@ -344,7 +344,7 @@ fn an_agent_that_hears_rubbish_takes_its_workers_with_it() {
     let project = Project::new(&[("test_it.py", ENDLESS)]);
     let mut controller = Controller::with_worker(&project);
     controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![0].into() });
     controller.wait_for_event(&WorkerEvent::Started { item: 0 });
     controller.stdin.as_mut().unwrap().write_all(&[0xff; 100]).unwrap();
     // The death is told on the way out.
@@ -371,7 +371,7 @@ def test_rubbish():
     let project = Project::new(&[("test_it.py", rubbish)]);
     let mut controller = Controller::with_worker(&project);
     controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![0].into() });
     controller.say(&ToAgent::Finish { worker: WorkerId(0) });
     let death = controller.death();
     let cause = death.cause.unwrap();
@@ -393,10 +393,10 @@ fn orders_that_make_no_sense_do_no_harm() {
     }
     controller.wait_for_event(&WorkerEvent::Withdrawn { items: vec![], files: vec![] });
     // An item that the worker has not collected ends the worker, not the agent.
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![7] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![7].into() });
     let death = controller.death();
     assert!(!death.is_clean(), "{death:?}");
-    controller.say(&ToAgent::Run { worker: WorkerId(0), items: vec![0] });
+    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![0].into() });
     controller.say(&ToAgent::Ping(1));
     controller.wait(|message| (message == FromAgent::Pong(1)).then_some(()));
     drop(controller.stdin.take());

@@ -520,6 +520,40 @@ def test_the_collection_tells_scopes_groups_and_duplicates(project):
     assert counts(agent) == {"passed": 2}
 
 
+def test_the_collection_tells_marks_as_tags(project):
+    project.ini("markers =\n    slow\n    db\n")
+    project.write(
+        test_a="""
+        import pytest
+        pytestmark = pytest.mark.slow
+        @pytest.mark.db
+        class TestX:
+            @pytest.mark.resources("db", "gpu=2")
+            @pytest.mark.exclusive
+            def test_a(self): pass
+            @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.requires("gpu", 7))])
+            def test_b(self, x): pass
+        @pytest.mark.skip
+        @pytest.mark.slow
+        @pytest.mark.xdist_group("one")
+        def test_c(): pass
+        """,
+        test_b="""
+        import pytest
+        @pytest.mark.xfail
+        @pytest.mark.usefixtures("tmp_path")
+        def test_d(): pass
+        """,
+    )
+    agent = project.agent("--strict-markers", "-W", "error").collect()
+    assert agent.items == [
+        ["test_a.py::TestX::test_a", 16, None, ["db", "exclusive", "resource:db", "resource:gpu=2", "slow"]],
+        ["test_a.py::TestX::test_b[1]", 16, None, ["db", "requires:7", "requires:gpu", "slow"]],
+        ["test_a.py::test_c", 9, "one", ["slow"]],
+        ["test_b.py::test_d", 9],
+    ]
+
+
 def test_scopes_are_counted_in_bytes(project):
     (project.root / "test_é.py").write_text("def test_ü(): pass\n", encoding="utf-8")
     agent = project.agent().collect()
@@ -576,7 +610,8 @@ def test_the_introduction(project):
     assert "`pytest_configure_node` in conftest.py" in ready["unserved"]
     assert "`pytest_xdist_make_scheduler` in conftest.py" in ready["unserved"]
     assert any(name.startswith("`--junitxml`") for name in ready["unserved"])
-    assert any(name.startswith("`--last-failed`") for name in ready["unserved"])
+    assert not any("last-failed" in name for name in ready["unserved"])
+    assert ready["cache_dir"] == str(project.root / ".pytest_cache")
     assert not (project.root / "x.xml").exists()
     assert agent.text() == ""
 

@@ -15,13 +15,14 @@ pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 /// The variable that makes an interpreter a template.
 pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_WARM_START";
 
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     ("__init__.py", include_str!("worker/__init__.py")),
     ("bytecode.py", include_str!("worker/bytecode.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("collected.py", include_str!("worker/collected.py")),
     ("compat.py", include_str!("worker/compat.py")),
     ("conclude.py", include_str!("worker/conclude.py")),
+    ("described.py", include_str!("worker/described.py")),
     ("guard.py", include_str!("worker/guard.py")),
     ("imports.py", include_str!("worker/imports.py")),
     ("lean.py", include_str!("worker/lean.py")),

@@ -1,5 +1,7 @@
 //! Scripts: lines of a worker, and what they become or how they break the protocol.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::{Item, Outcome};
 
@@ -71,14 +73,20 @@ fn a_whole_life_becomes_events() {
     assert_eq!(conversation.stage(), Stage::Finished);
     assert_eq!(
         events[3],
-        WorkerEvent::Items(vec![Item { id: "a.py::é".into(), scope_len: 4, group: None }])
+        WorkerEvent::Items(vec![Item {
+            id: "a.py::é".into(),
+            scope_len: 4,
+            group: None,
+            tags: Arc::default()
+        }])
     );
     assert_eq!(
         events[4],
         WorkerEvent::Items(vec![Item {
             id: "a.py::y".into(),
             scope_len: 4,
-            group: Some("g".into())
+            group: Some("g".into()),
+            tags: Arc::default()
         }])
     );
     assert_eq!(events[5], WorkerEvent::Collected { count: 2, deselected: 1, whole: None });
@@ -216,7 +224,7 @@ fn a_worker_that_lists_files_makes_their_items_when_it_is_told_to() {
         r#"{"t":"listed","count":2}"#,
         r#"{"t":"making","f":1}"#,
         r#"{"t":"made","f":1,"items":[["b.py::x",4],["b.py::y",4,"g"]],"last":false}"#,
-        r#"{"t":"made","f":1,"items":[["b.py::z",4]],"last":true,"deselected":5}"#,
+        r#"{"t":"made","f":1,"items":[["b.py::z",4,null,["slow","db","slow"]]],"last":true,"deselected":5}"#,
         r#"{"t":"start","i":2}"#,
         r#"{"t":"end","i":2,"o":"passed","d":[0,0,0],"s":0}"#,
         r#"{"t":"making","f":0}"#,
@@ -228,6 +236,7 @@ fn a_worker_that_lists_files_makes_their_items_when_it_is_told_to() {
         id: id.into(),
         scope_len: 4,
         group: group.map(Into::into),
+        tags: if id == "b.py::z" { ["db", "slow"].map(Arc::from).into() } else { Arc::default() },
     };
     let expected = [
         WorkerEvent::Files(vec![TestFile { id: "a.py".into(), size: 10 }]),

@@ -147,7 +147,7 @@ fn an_interrupt_ends_the_wait_of_a_halted_worker() {
 fn an_item_that_is_not_the_head_is_refused() {
     let (mut queue, _socket) = Queue::new().unwrap();
     assert!(!queue.began(0).unwrap());
-    queue.push([4, 5]).unwrap();
+    queue.push(vec![4, 5].into()).unwrap();
     assert!(!queue.began(5).unwrap());
     assert!(!queue.began(6).unwrap());
     assert!(queue.began(4).unwrap());
@@ -165,7 +165,7 @@ fn a_queue_that_the_tests_have_shut_down_is_an_error() {
     use nix::sys::socket::{Shutdown, shutdown};
     for how in [Shutdown::Read, Shutdown::Write, Shutdown::Both] {
         let (mut queue, socket) = Queue::new().unwrap();
-        queue.push([0, 1]).unwrap();
+        queue.push(vec![0, 1].into()).unwrap();
         shutdown(socket.as_raw_fd(), how).unwrap();
         // Writing alone is nothing a worker does with its queue.
         assert_eq!(queue.withdraw(&[1], &[]).is_err(), how != Shutdown::Write, "{how:?}");
@@ -199,7 +199,7 @@ fn a_worker_that_reads_while_items_are_taken_back_never_disagrees_with_the_agent
     };
     let mut count = 0;
     while next < ITEMS {
-        queue.push(next..next + 20).unwrap();
+        queue.push((next..next + 20).collect::<Vec<_>>().into()).unwrap();
         let back: Vec<u32> = (next..next + 20).step_by(3).collect();
         withdrawn.extend(queue.withdraw(&back, &[]).unwrap().0);
         next += 20;
@@ -234,7 +234,7 @@ fn a_worker_that_makes_files_while_they_are_taken_back_never_disagrees_with_the_
         Entry::File(file) => {
             assert!(queue.making(file), "file {file} began out of turn");
             assert_eq!(items, made, "a file was begun before the items of the one before");
-            queue.made(made, items_of(file) as usize).unwrap();
+            queue.made(made..made + items_of(file), false).unwrap();
             made += items_of(file);
             files.push(file);
             1

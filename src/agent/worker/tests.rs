@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Phase;
+use crate::select::{Filter, Overrides, Past, Selection};
 use crate::wire::{FromAgent, Preamble, decode};
 
 mod files;
@@ -92,7 +93,7 @@ fn command(script: &str) -> WorkerCommand {
 }
 
 fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) -> Told {
-    serve_with(command, orders, limits, |_event| None)
+    serve_with(command, orders, limits, None, |_event| None)
 }
 
 /// As [`play`], and what is said may be answered with an order.
@@ -101,13 +102,14 @@ fn play_with(
     orders: Vec<Order>,
     answer: impl FnMut(&WorkerEvent) -> Option<Order>,
 ) -> Told {
-    serve_with(&command(script), orders, Limits::default(), answer)
+    serve_with(&command(script), orders, Limits::default(), None, answer)
 }
 
 fn serve_with(
     command: &WorkerCommand,
     orders: Vec<Order>,
     limits: Limits,
+    filter: Option<&str>,
     mut answer: impl FnMut(&WorkerEvent) -> Option<Order>,
 ) -> Told {
     let sender = Sender::default();
@@ -128,8 +130,19 @@ fn serve_with(
     runtime.block_on(async {
         let input = input();
         let templates = Templates::new(sender.clone());
-        let serving =
-            serve(WorkerId(0), command, &input, limits, &templates, sender.clone(), inbox);
+        let filter = filter.map(|filter| Filter::parse(filter).unwrap());
+        let selection =
+            Selection::new(filter.as_ref(), None, &Overrides::default(), &Past::default());
+        let selector = Rc::new(Selector::new(selection).unwrap());
+        let serving = serve(
+            WorkerId(0),
+            (command, &input),
+            limits,
+            selector,
+            &templates,
+            sender.clone(),
+            inbox,
+        );
         let listening = async {
             loop {
                 hear();
@@ -183,7 +196,8 @@ fn input() -> WorkerInput {
 
 #[test]
 fn a_worker_by_the_book_dies_clean() {
-    let told = play("ready(); run(); run(); finish()", vec![Order::Run(vec![2, 0]), Order::Finish]);
+    let told =
+        play("ready(); run(); run(); finish()", vec![Order::Run(vec![2, 0].into()), Order::Finish]);
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.ended(), [2, 0]);
     assert!(matches!(told.0[0], WorkerEvent::Spawned { .. }));
@@ -210,7 +224,7 @@ fn a_worker_that_breaks_the_protocol_is_ended_with_the_cause() {
         ("ready(); run(); say('dance')", "unknown variant `dance`"),
         ("say('start', i=1)", "`start` where it was not ready yet"),
     ] {
-        let told = play(&format!("{script}\nforever()"), vec![Order::Run(vec![1, 0])]);
+        let told = play(&format!("{script}\nforever()"), vec![Order::Run(vec![1, 0].into())]);
         assert!(told.cause().contains(cause), "{script}: {}", told.cause());
         assert_eq!(told.death().ending, Ending::Signal(Signal::SIGKILL as i32), "{script}");
     }
@@ -222,7 +236,7 @@ fn what_follows_a_broken_line_is_void() {
     let script = r#"ready(); i = take()['run']; say('start', i=i)
 write(b'rubbish\n{"t": "end", "i": 0, "o": "passed", "d": [0, 0, 0], "s": 0}\n')
 forever()"#;
-    let told = play(script, vec![Order::Run(vec![0])]);
+    let told = play(script, vec![Order::Run(vec![0].into())]);
     assert!(told.ended().is_empty());
     assert_eq!(told.death().running.map(|(item, _)| item), Some(0));
 }
@@ -246,7 +260,7 @@ fn a_worker_whose_tests_shut_its_queue_down_is_ended() {
 queue.shutdown(socket.SHUT_RDWR)
 for i in range(i, 1000): say('start', i=i); say('end', i=i, o='passed', d=[0, 0, 0], s=0)
 forever()";
-    let told = play(script, vec![Order::Run((0..1000).collect()), Order::Finish]);
+    let told = play(script, vec![Order::Run((0..1000).collect::<Vec<_>>().into()), Order::Finish]);
     assert!(told.cause().starts_with("its queue is broken: "), "{}", told.cause());
 }
 
@@ -254,7 +268,7 @@ forever()";
 fn a_death_in_a_test_names_item_phase_and_last_output() {
     let script = "ready(); i = take()['run']; say('start', i=i); mark[0] = 3
 print('before', flush=True); os.write(2, b'to stderr\\n'); os.kill(os.getpid(), signal.SIGSEGV)";
-    let told = play(script, vec![Order::Run(vec![1])]);
+    let told = play(script, vec![Order::Run(vec![1].into())]);
     let death = told.death();
     assert_eq!(death.ending, Ending::Signal(Signal::SIGSEGV as i32));
     assert_eq!(death.running, Some((1, Some(Phase::Teardown))));
@@ -267,7 +281,8 @@ print('before', flush=True); os.write(2, b'to stderr\\n'); os.kill(os.getpid(), 
 #[test]
 fn the_last_words_of_a_worker_are_heard() {
     let script = "ready()\nfor _ in range(1000): run()\nos._exit(9)";
-    let told = play(script, vec![Order::Run((0..1000).map(|item| item % 3).collect())]);
+    let told =
+        play(script, vec![Order::Run((0..1000).map(|item| item % 3).collect::<Vec<_>>().into())]);
     assert_eq!(told.ended().len(), 1000);
     assert_eq!((&told.death().ending, told.death().running), (&Ending::Code(9), None));
 }
@@ -276,7 +291,7 @@ fn the_last_words_of_a_worker_are_heard() {
 fn a_flood_of_output_holds_nothing_up() {
     let script =
         "ready()\nfor _ in range(100): os.write(1, b'x' * 999999 + b'\\n')\nrun(); finish()";
-    let told = play(script, vec![Order::Run(vec![0]), Order::Finish]);
+    let told = play(script, vec![Order::Run(vec![0].into()), Order::Finish]);
     assert!(told.death().is_clean(), "{:?}", told.death().ending);
     assert_eq!(told.ended(), [0]);
     assert!(told.death().tail.len() <= 64 * 1024);
@@ -333,8 +348,11 @@ fn each_deadline_ends_the_worker_with_its_name() {
         // A worker that dumps no stack at once is killed all the same.
         let script =
             format!("signal.signal(signal.SIGABRT, lambda *_: os._exit(6))\n{script}\nforever()");
-        let told =
-            play_within(&script, vec![Order::Run(vec![0]), Order::Finish], limits(deadlines));
+        let told = play_within(
+            &script,
+            vec![Order::Run(vec![0].into()), Order::Finish],
+            limits(deadlines),
+        );
         assert!(told.cause().contains(cause), "{script}: {}", told.cause());
         assert_eq!(told.death().timed_out, deadlines.test.is_some(), "{script}");
     }

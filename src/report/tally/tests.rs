@@ -195,6 +195,7 @@ fn a_worker_that_ends_as_it_should_is_no_crashed_worker() {
             death: clean,
             crashed: None,
             expected: false,
+            retried: false,
         })
         .segfault(1, None, "")
         .replaced(1, 2)

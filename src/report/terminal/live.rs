@@ -139,6 +139,10 @@ impl Live {
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Host { .. }

@@ -241,7 +241,7 @@ impl<W> TerminalReport<W> {
                 }
             }
             RunEvent::Output { worker, text, .. } => self.output(*worker, text),
-            RunEvent::WorkerDown { worker, death, crashed, expected } => {
+            RunEvent::WorkerDown { worker, death, crashed, expected, .. } => {
                 self.worker_down(*worker, death, crashed.is_some(), *expected);
             }
             RunEvent::Host { host, news } => self.host(host, news),
@@ -282,6 +282,10 @@ impl<W> TerminalReport<W> {
             | RunEvent::TestStarted { .. }
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Conclusion { .. } => {}

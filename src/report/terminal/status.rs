@@ -58,6 +58,10 @@ impl Status {
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
+            | RunEvent::TestSlow { .. }
+            | RunEvent::TestRetried { .. }
+            | RunEvent::WorkerRecycled { .. }
+            | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Host { .. }

@@ -180,6 +180,10 @@ fn stopped(page: &mut Page, tally: &Tally) {
                 (_, false) => (PLAIN, format!("{worker}: {}", reason.trim_end())),
             }
         }
+        Some(StopReason::Deadline(limit)) => {
+            let limit = humantime::format_duration(*limit);
+            (RED, format!("the run took longer than its deadline of {limit}"))
+        }
         Some(StopReason::CollectionsDiffer) => {
             (PLAIN, "Interrupted: collections differ".to_owned())
         }
@@ -202,7 +206,9 @@ fn explained(page: &mut Page, tally: &Tally) {
         None | Some(StopReason::MaxFail(_)) => false,
         Some(StopReason::Requested(by)) => explanation.ends_with(by),
         Some(StopReason::Worker { worker, .. }) => explanation.starts_with(&format!("{worker}: ")),
-        Some(StopReason::CollectionsDiffer | StopReason::CollectionFailed) => true,
+        Some(
+            StopReason::CollectionsDiffer | StopReason::CollectionFailed | StopReason::Deadline(_),
+        ) => true,
     };
     if !is_said {
         page.line(palette::of_run(tally), explanation);

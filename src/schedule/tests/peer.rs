@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Collection, Outcome, TestFile, TestName, WorkerSpec};
+use crate::model::{Batch, Collection, Outcome, TestFile, TestName, WorkerSpec};
 use crate::schedule::MadeFile;
 
 /// Worker → scheduler.
@@ -32,7 +32,7 @@ pub(super) enum Entry {
 /// Scheduler → worker.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
-    Run(Vec<u32>),
+    Run(Batch),
     Make(Vec<u32>, bool),
     Withdraw(Vec<u32>, Vec<u32>),
     Finish,

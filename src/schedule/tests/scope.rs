@@ -37,6 +37,7 @@ fn the_scope_is_told_by_the_worker_so_parameters_may_hold_colons() {
         id: id.into(),
         scope_len: u32::try_from(scope.len()).unwrap(),
         group: None,
+        tags: std::sync::Arc::default(),
     };
     let collection = Collection::new(vec![
         item("a.py::A::x[b::c]", "a.py::A"),

@@ -174,7 +174,7 @@ fn line(decision: Decision) -> String {
         number => format!("lane {number}: "),
     };
     match decision {
-        Decision::Run { worker, items } => format!("run {worker} {items:?}"),
+        Decision::Run { worker, batch } => format!("run {worker} {:?}", batch.items),
         Decision::Make { worker, files, run } => {
             let then = if run { " and run" } else { "" };
             format!("make{then} {worker} {files:?}")

@@ -184,9 +184,14 @@ impl World {
             return true;
         }
         match command {
-            Command::Run(items) => {
+            Command::Run(batch) => {
                 assert!(!worker.finish, "{id} gets tests after its finish");
-                worker.queue.extend(items.into_iter().map(Entry::Item));
+                let entries = batch.items.into_iter().map(Entry::Item);
+                if batch.first {
+                    entries.rev().for_each(|entry| worker.queue.push_front(entry));
+                } else {
+                    worker.queue.extend(entries);
+                }
             }
             Command::Make(files, run) => {
                 assert!(!worker.finish, "{id} gets files after its finish");
@@ -282,11 +287,11 @@ impl World {
     fn carry_out(&mut self, decisions: Vec<Decision>) {
         for decision in decisions {
             match decision.clone() {
-                Decision::Run { worker, items } => {
-                    assert!(!items.is_empty());
+                Decision::Run { worker, batch } => {
+                    assert!(!batch.items.is_empty());
                     let no_more = self.told_to_finish.contains(&worker);
                     assert!(!no_more, "{worker} gets tests after its finish");
-                    self.send(worker, Command::Run(items));
+                    self.send(worker, Command::Run(batch));
                 }
                 Decision::Make { worker, files, run } => {
                     assert!(!files.is_empty());

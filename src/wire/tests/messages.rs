@@ -9,9 +9,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    CollectReport, Deadlines, Death, Durations, Ending, HostId, Item, NamedPython, Outcome, Phase,
-    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, TestEnd, TestFile,
-    WarningReport, WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
+    Batch, CollectReport, Deadlines, Death, Durations, Ending, HostId, Item, NamedPython, Outcome,
+    Phase, PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, Terms, TestEnd,
+    TestFile, Usage, WarningReport, WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
@@ -33,7 +33,7 @@ pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
     prop_oneof![
         prepare,
         start,
-        (worker(), items()).prop_map(|(worker, items)| ToAgent::Run { worker, items }),
+        (worker(), batches()).prop_map(|(worker, batch)| ToAgent::Run { worker, batch }),
         (worker(), items(), items()).prop_map(|(worker, items, files)| ToAgent::Withdraw {
             worker,
             items,
@@ -53,6 +53,15 @@ pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
         Just(ToAgent::Shutdown),
     ]
     .boxed()
+}
+
+fn batches() -> impl Strategy<Value = Batch> {
+    let timeout = option::of(option::of((0_u64..9).prop_map(Duration::from_secs)));
+    let terms = (option::of(0.0..9.0), any::<bool>(), 1_u32..9, timeout).prop_map(
+        |(estimate, alone, attempt, timeout)| Terms { estimate, alone, attempt, timeout },
+    );
+    (items(), vec((any::<u32>(), terms), 0..3), any::<bool>())
+        .prop_map(|(items, terms, first)| Batch { items, terms, first })
 }
 
 pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
@@ -118,6 +127,8 @@ fn event() -> BoxedStrategy<WorkerEvent> {
         (item(), report()).prop_map(|(item, report)| WorkerEvent::Report { item, report }),
         (item(), any::<f64>()).prop_map(|(item, duration)| WorkerEvent::Ran { item, duration }),
         item().prop_map(|item| WorkerEvent::Halted { item }),
+        (any::<u64>(), any::<u64>())
+            .prop_map(|(memory, cpu_ms)| WorkerEvent::Usage(Usage { memory, cpu_ms })),
         (item(), end()).prop_map(|(item, end)| WorkerEvent::Ended { item, end }),
         (stream, text()).prop_map(|(stream, text)| WorkerEvent::Output { stream, text }),
         (items(), items()).prop_map(|(items, files)| WorkerEvent::Withdrawn { items, files }),
@@ -239,6 +250,7 @@ fn introduction() -> BoxedStrategy<WorkerInfo> {
                 maxfail,
                 continue_on_collection_errors,
                 summary_letters,
+                cache_dir: unserved.first().cloned(),
                 unserved,
             }
         })
@@ -258,11 +270,12 @@ fn collect_report() -> BoxedStrategy<CollectReport> {
 }
 
 fn collected_item() -> BoxedStrategy<Item> {
-    (text(), any::<u32>(), option::of(text()))
-        .prop_map(|(id, scope_len, group)| Item {
+    (text(), any::<u32>(), option::of(text()), vec(text(), 0..3))
+        .prop_map(|(id, scope_len, group, tags)| Item {
             id: id.into(),
             scope_len,
             group: group.map(Arc::from),
+            tags: tags.into_iter().map(Arc::from).collect(),
         })
         .boxed()
 }

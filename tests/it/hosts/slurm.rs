@@ -60,7 +60,7 @@ fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
     running.end().assert(1, super::COUNTS);
     cluster.assert_free();
-    let told = begun(&cluster, &project, &[], "-N9").end();
+    let told = begun(&cluster, &project, &[], "-N1 -p nowhere").end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("no allocation was granted");
 }

@@ -72,12 +72,21 @@ def pytest_addoption(parser):
         parser.addini(name, "accepted, without effect", type="linelist")
 
 
+MARKS = (
+    "xdist_group(name=None): tests of one group run on one worker.",
+    "resources(*names): the test holds one of each of these counted resources while it runs (\"db\", or \"gpu=2\" for two).",
+    "exclusive: nothing else runs beside the test.",
+    "requires(*names): the test runs only where there is this.",
+)
+
+
 def pytest_addhooks(pluginmanager):
     pluginmanager.add_hookspecs(ControllerHooks)
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "xdist_group(name=None): tests of one group run on one worker.")
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
 
 
 class ControllerHooks:

@@ -11,14 +11,13 @@ from _pytest._io import TerminalWriter
 
 from . import compat, lean, options, unserved
 from .bytecode import shared
+from .described import describe
 from .loop import Loop
 from .render import Renderer
 from .stream import Stream, refusal
 
 PART = 1000
 """Items a line of the collection."""
-
-GROUP = "xdist_group"
 
 
 class Silence(io.StringIO):
@@ -157,6 +156,7 @@ class Worker:
             "continue_on_collection_errors": bool(getattr(config.option, "continue_on_collection_errors", False)),
             "summary_letters": self._letters(config),
             "unserved": self._unserved,
+            "cache_dir": compat.cache_directory(config),
         }
 
     @staticmethod
@@ -322,26 +322,3 @@ def _where(excinfo):
         crash = None
     return "KeyboardInterrupt" if crash is None else "KeyboardInterrupt at %s:%s" % (crash.path, crash.lineno)
 
-
-def describe(items):
-    """How the collection names items: each by its id, the length of its scope in bytes, and its group if it has one."""
-    groups_of_parents = {}
-    described = []
-    for item in items:
-        parent = item.parent
-        if parent not in groups_of_parents:
-            groups_of_parents[parent] = _groups(parent.iter_markers(GROUP)) if parent is not None else set()
-        groups = groups_of_parents[parent]
-        if item.own_markers:
-            groups = groups | _groups(mark for mark in item.own_markers if mark.name == GROUP)
-        nodeid = item.nodeid
-        scope = getattr(parent, "nodeid", "") or nodeid
-        if not nodeid.startswith(scope):
-            scope = nodeid
-        length = len(scope) if scope.isascii() else len(scope.encode("utf-8", "replace"))
-        described.append([nodeid, length, "_".join(sorted(groups))] if groups else [nodeid, length])
-    return described
-
-
-def _groups(marks):
-    return {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in marks}

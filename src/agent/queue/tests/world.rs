@@ -200,7 +200,7 @@ impl World {
 
     fn push(&mut self, items: Vec<u32>) {
         self.unread.extend(items.iter().copied().map(Entry::Item));
-        self.queue.push(items).unwrap();
+        self.queue.push(items.into()).unwrap();
     }
 
     /// Gives files, first those that were taken back.
@@ -268,7 +268,7 @@ impl World {
             }
             Some(Event::Made(file, first)) => {
                 let items = first..first + items_of(file);
-                let queued = self.queue.made(first, items.len()).unwrap();
+                let queued = self.queue.made(items.clone(), false).unwrap();
                 assert_eq!(queued, !self.interrupted && self.files[file as usize]);
                 if self.interrupted {
                     // Nobody is to run them.

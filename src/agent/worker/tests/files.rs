@@ -29,7 +29,8 @@ fn the_items_of_a_file_are_run_as_soon_as_they_are_made() {
 #[test]
 fn the_items_of_a_file_may_only_become_known() {
     let script = "listed('a.py', 'b.py'); make(2); make(2); run(); finish()";
-    let orders = vec![make(&[0], false), make(&[1], false), Order::Run(vec![3]), Order::Finish];
+    let orders =
+        vec![make(&[0], false), make(&[1], false), Order::Run(vec![3].into()), Order::Finish];
     let told = play(script, orders);
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.made(), [(0, 0, 2), (1, 2, 2)]);
@@ -48,6 +49,32 @@ say('made', f=f, items=[], last=True, deselected=7); run(); run(); run(); finish
 }
 
 #[test]
+fn items_that_are_not_chosen_are_never_handed_out() {
+    let script = "listed('a.py', 'b.py', 'c.py')
+for ids, runs in (['unwanted', 'x'], 1), (['unwanted'], 0), (['y', 'unwanted', 'z'], 2):
+    f = take()['make']; say('making', f=f)
+    say('made', f=f, items=[[id, 1] for id in ids], last=True, deselected=1)
+    for _ in range(runs): run()
+finish()";
+    let answer = |event: &WorkerEvent| match event {
+        WorkerEvent::Made { file: 2, .. } => Some(Order::Run(vec![2, 1].into())),
+        WorkerEvent::Ended { item: 1, .. } => Some(Order::Finish),
+        _ => None,
+    };
+    let orders = vec![make(&[0, 1], true), make(&[2], false)];
+    let told =
+        serve_with(&command(script), orders, Limits::default(), Some("not unwanted"), answer);
+    assert!(told.death().is_clean(), "{:?}", told.death());
+    assert_eq!(told.made(), [(0, 0, 1), (1, 1, 0), (2, 1, 2)]);
+    assert_eq!(told.ended(), [0, 2, 1]);
+    let deselected = |event: &WorkerEvent| match event {
+        WorkerEvent::Made { deselected, .. } => Some(*deselected),
+        _ => None,
+    };
+    assert_eq!(told.0.iter().filter_map(deselected).collect::<Vec<_>>(), [2, 2, 2]);
+}
+
+#[test]
 fn what_is_not_begun_is_taken_back_with_the_files() {
     // The worker reads nothing before the answer stands in the queue: the second `make` of file 1.
     let script = "listed('a.py', 'b.py', 'c.py')
@@ -55,7 +82,7 @@ while json.loads(queue.recv(100, socket.MSG_PEEK)) != {'make': 1}: time.sleep(0.
 make(0); make(0); finish()";
     let orders = vec![
         make(&[0, 1], true),
-        Order::Run(vec![5]),
+        Order::Run(vec![5].into()),
         Order::Withdraw { items: vec![5, 6], files: vec![0] },
         make(&[2], true),
         Order::Finish,
