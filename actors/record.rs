@@ -70,23 +70,23 @@ pub(super) fn without_times(outcome: Outcome) -> TestEnd {
 /// else it is run again elsewhere and reports once more.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    held_back: bool,
+    is_on: bool,
     reports: Vec<(u32, PhaseReport)>,
     failed: Option<u32>,
 }
 
 impl Held {
-    pub(super) fn new(held_back: bool) -> Self {
-        Self { held_back, ..Self::default() }
+    pub(super) fn new(is_on: bool) -> Self {
+        Self { is_on, ..Self::default() }
     }
 
     /// Keeps a report, or gives it back if it is to be published at once.
-    pub(super) fn keep(&mut self, item: u32, report: PhaseReport) -> Result<(), PhaseReport> {
-        if !self.held_back {
-            return Err(report);
+    pub(super) fn keep(&mut self, item: u32, report: PhaseReport) -> Option<PhaseReport> {
+        if !self.is_on {
+            return Some(report);
         }
         self.reports.push((item, report));
-        Ok(())
+        None
     }
 
     /// All that was kept, to be published.

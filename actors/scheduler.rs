@@ -361,7 +361,7 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Report(item, report) => {
                 let known = self.workers.entry(worker).or_default();
-                if let Err(report) = known.held.keep(item, report)
+                if let Some(report) = known.held.keep(item, report)
                     && let Some((_, _, test)) = self.core.name(worker, item)
                 {
                     self.publish(RunEvent::TestReported { worker, test, report });

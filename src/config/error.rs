@@ -101,7 +101,7 @@ pub enum ConfigError {
         /// Where it was set.
         origin: Origin,
         /// What is wrong.
-        error: SpecError,
+        error: Box<SpecError>,
     },
 
     /// A table `[[host]]` is wrong.

@@ -8,7 +8,7 @@ use super::resolve::Resolved;
 use super::settings::Settings;
 use super::value::{Value, WorkerCount};
 use super::{ConfigError, Environment, Origin};
-use crate::launch::Allocation;
+use crate::launch::{Allocation, hexadecimal};
 use crate::model::{HostId, HostSpec, Reach, WorkerSpec};
 
 /// xdist's variable that says what `auto` is.
@@ -95,7 +95,7 @@ pub(super) fn fleet(resolved: &Resolved, environment: &Environment) -> Result<Fl
 fn place_of(root: &Path) -> String {
     let name = root.file_name().unwrap_or_default().to_string_lossy();
     let hash = Sha256::digest(root.as_os_str().as_encoded_bytes());
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hexadecimal(&hash[..4]);
     format!("~/.cache/callsheet/projects/{name}-{hash}")
 }
 
@@ -103,7 +103,7 @@ fn asked_for(resolved: &Resolved, environment: &Environment) -> Result<Fleet, Co
     let settings = &resolved.settings;
     let (workers, tx) = (&settings.workers, &settings.tx);
     if !tx.value.is_empty() && tx.strength > workers.strength {
-        let wrong = |error| ConfigError::Spec { origin: tx.origin(), error };
+        let wrong = |error| ConfigError::Spec { origin: tx.origin(), error: Box::new(error) };
         let lists = tx.value.iter().map(|text| HostSpec::parse_many(text).map_err(wrong));
         return Fleet::of(lists.collect::<Result<Vec<_>, _>>()?.concat(), environment);
     }

@@ -45,7 +45,7 @@ const SAY: &str = r#"cd; set -f; say() { printf "\000callsheet-host %s\n" "$*"; 
 pub(super) fn start(agent: &str) -> String {
     let agent = quote_path(agent);
     format!(
-        r#"{SAY} command -v {agent} >/dev/null || {{ say failed there is no agent {agent}; exit 1; }}; say have; CALLSHEET_ROLE=agent exec {agent} agent"#
+        "{SAY} command -v {agent} >/dev/null || {{ say failed there is no agent {agent}; exit 1; }}; say have; CALLSHEET_ROLE=agent exec {agent} agent"
     )
 }
 

@@ -19,6 +19,7 @@ pub use connect::{ConnectError, Link, connect};
 pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
 pub use listen::LastWords;
 pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};
+pub(crate) use payload::hexadecimal;
 pub use payload::{Payload, PayloadError};
 pub use slurm::{Allocation, Node, SlurmError};
 pub use ssh::Ways;

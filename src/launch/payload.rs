@@ -1,6 +1,7 @@
 //! The program that is copied to hosts that have none of the same build.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -65,14 +66,22 @@ impl Payload {
                 hasher.update(&chunk[..count]);
                 size += count as u64;
             }
-            let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok((size, hash))
+            Ok((size, hexadecimal(&hasher.finalize())))
         };
         match read() {
-            Ok((size, hash)) => Ok(Self { size, hash, file }),
+            Ok((size, hash)) => Ok(Self { file, size, hash }),
             Err(source) => Err(PayloadError::Read { path: file, source }),
         }
     }
+}
+
+/// Bytes as people write hashes.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn on_path(program: &Path) -> Result<PathBuf, PayloadError> {

@@ -73,7 +73,9 @@ impl Scheduler {
         let members = self.roster.iter().filter(|(_, member)| member.finished);
         let finished: Vec<_> = members.map(|(worker, _)| worker).collect();
         if let Some(account) = self.account(lane) {
-            finished.into_iter().for_each(|worker| account.exclude(worker));
+            for worker in finished {
+                account.exclude(worker);
+            }
         }
     }
 

@@ -83,7 +83,7 @@ impl HostPolicy {
         };
         let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
         let wait = FIRST.saturating_mul(factor).min(LONGEST);
-        Restart::After(wait.min(self.patience - away))
+        Restart::After(wait.min(self.patience.saturating_sub(away)))
     }
 
     fn local_lost(&self, was_up: bool) -> Restart {
