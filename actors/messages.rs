@@ -251,6 +251,8 @@ pub struct WorkerGone {
     pub expected: bool,
     /// Whether there may be work for a replacement.
     pub wanted: bool,
+    /// Whether it made way for a fresh one.
+    pub recycled: bool,
     /// How far it came.
     pub life: Life,
     /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.

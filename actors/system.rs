@@ -195,7 +195,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             came_up: context.address().recipient(),
             subscribers: recipients,
         };
-        let address = SchedulerActor::new(core, config.collect_only, neighbours).start();
+        let address = SchedulerActor::new(core, config.collect_only, None, neighbours).start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,

@@ -172,7 +172,7 @@ async fn a_scheduler_that_panics_says_so() {
         came_up: all.clone().recipient(),
         subscribers: Vec::new(),
     };
-    let scheduler = SchedulerActor::new(core, false, neighbours).start();
+    let scheduler = SchedulerActor::new(core, false, None, neighbours).start();
     scheduler.do_send(Enlist { worker, orders: all.recipient() });
     for news in [
         News::Ready(WorkerInfo::default()),

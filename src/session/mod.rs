@@ -115,7 +115,9 @@ impl Session {
             }
             RunEvent::TestReported { report, .. } => self.count(report.failed),
             RunEvent::CollectReported { report, .. } => self.count(report.failed),
-            RunEvent::WorkerDown { crashed, .. } => self.count(crashed.is_some()),
+            RunEvent::WorkerDown { crashed, retried, .. } => {
+                self.count(crashed.is_some() && !retried)
+            }
             RunEvent::Stopping(_) => {
                 self.phase = self.phase.max(Phase::Stopping);
                 Vec::new()

@@ -21,6 +21,7 @@ pub(super) struct Account {
     files_not_run: u32,
     files_lost: u32,
     worked: HashSet<WorkerId>,
+    retried_on: HashSet<WorkerId>,
     last_denial: Option<String>,
     asked: Option<(WorkerId, i32)>,
 }
@@ -34,6 +35,9 @@ impl Account {
             RunEvent::TestFinished { end, attempt, .. } => {
                 self.flaky += u32::from(*attempt > 1 && end.outcome == Outcome::Passed);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
+            }
+            RunEvent::TestRetried { worker, .. } => {
+                self.retried_on.insert(*worker);
             }
             RunEvent::TestNotRun { lost, .. } => {
                 *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
@@ -78,7 +82,6 @@ impl Account {
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
@@ -100,7 +103,10 @@ impl Account {
     /// nothing has failed, is a plugin's will.
     pub(super) fn worker_finished(&mut self, worker: WorkerId, exit_code: i32) {
         let told = [ExitCode::Passed, ExitCode::Interrupted, ExitCode::NothingCollected];
-        let asked = !told.iter().any(|code| i32::from(code.number()) == exit_code);
+        // Its own session knows nothing of the attempts of others.
+        let failed_once = exit_code == i32::from(ExitCode::Failed.number())
+            && self.retried_on.contains(&worker);
+        let asked = !failed_once && !told.iter().any(|code| i32::from(code.number()) == exit_code);
         if asked && self.asked.is_none_or(|(_, known)| known < exit_code) {
             self.asked = Some((worker, exit_code));
         }
@@ -191,7 +197,9 @@ impl Account {
             return with(ExitCode::Infrastructure, Some(why.clone()));
         }
         if let Some(what) = self.what_was_lost() {
-            let text = format!("{what} not run because workers failed; the results are incomplete");
+            // Where none died, each test says why.
+            let why = if self.last_denial.is_some() { " because workers failed" } else { "" };
+            let text = format!("{what} not run{why}; the results are incomplete");
             return with(ExitCode::Infrastructure, Some(text));
         }
         let failed = i32::from(ExitCode::Failed.number());
