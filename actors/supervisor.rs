@@ -18,6 +18,7 @@ use super::worker::WorkerActor;
 use crate::config::Config;
 use crate::launch::{AgentCommand, launch};
 use crate::model::{Deadlines, Death, Ending, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::select::Selection;
 use crate::supervise::{Restart, RestartPolicy};
 use crate::wire::{StopMode, ToAgent, WorkerEvent};
 
@@ -34,6 +35,7 @@ struct Plan {
     deadlines: Deadlines,
     worker_memory: Option<u64>,
     agent: AgentCommand,
+    selection: Vec<Selection>,
 }
 
 /// Where messages go.
@@ -74,7 +76,12 @@ pub(super) struct SupervisorActor {
 }
 
 impl SupervisorActor {
-    pub(super) fn new(config: &Config, stream: bool, neighbours: Neighbours) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        stream: bool,
+        selection: Selection,
+        neighbours: Neighbours,
+    ) -> Self {
         let plan = Plan {
             suite: config.suite.clone(),
             specs: config.workers.clone(),
@@ -82,6 +89,7 @@ impl SupervisorActor {
             deadlines: config.deadlines,
             worker_memory: config.worker_memory,
             agent: config.agent.clone(),
+            selection: selection.into_parts(),
         };
         Self {
             plan,
@@ -152,6 +160,9 @@ impl SupervisorActor {
         let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
         let supervisor = context.address().recipient();
         let host = HostActor::new(child, own_program, patience, supervisor).start();
+        for part in &self.plan.selection {
+            host.do_send(ToHost(ToAgent::Select(part.clone())));
+        }
         host.do_send(ToHost(ToAgent::Prepare {
             suite: self.plan.suite.clone(),
             deadlines: self.plan.deadlines,

@@ -21,6 +21,7 @@ use crate::history::{History, Recorder};
 use crate::launch;
 use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Scheduler, policy};
+use crate::select::Selection;
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -171,6 +172,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         flush.push(reporter.recipient());
     }
     let Remembered { history, estimates, problem } = remembered(config);
+    let selection = selection(config, history.as_ref());
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
@@ -200,6 +202,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         SupervisorActor::new(
             config,
             stream,
+            selection,
             supervisor::Neighbours {
                 news: address.clone().recipient(),
                 expect: address.clone().recipient(),
@@ -255,6 +258,16 @@ fn remembered(config: &Config) -> Remembered {
     let mut history = History::new(file.clone(), &config.suite, &config.project);
     let (estimates, problem) = history.load();
     Remembered { history: Some(history), estimates, problem }
+}
+
+/// What is chosen of the suite.
+fn selection(config: &Config, history: Option<&History>) -> Selection {
+    let Config { filter, partition, overrides, .. } = config;
+    let past = history
+        .filter(|_| Selection::needs_past(filter.as_ref(), *partition, overrides))
+        .map(History::past)
+        .unwrap_or_default();
+    Selection::new(filter.as_ref(), *partition, overrides, &past)
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

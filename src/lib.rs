@@ -71,6 +71,7 @@ pub mod model;
 pub mod report;
 mod run;
 pub mod schedule;
+pub mod select;
 pub mod session;
 pub mod supervise;
 pub mod wire;

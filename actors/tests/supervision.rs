@@ -12,6 +12,7 @@ use crate::actors::supervisor::{Neighbours, SupervisorActor};
 use crate::config::Config;
 use crate::launch::AgentCommand;
 use crate::model::{SuiteInfo, WorkerId, WorkerInput};
+use crate::select::Selection;
 use crate::supervise::Life;
 use crate::wire::{PrepareRefusal, ToAgent};
 
@@ -31,7 +32,8 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
         publish: all.clone().recipient(),
         session: all.recipient(),
     };
-    let supervisor = SupervisorActor::new(&config(workers), false, neighbours).start();
+    let supervisor =
+        SupervisorActor::new(&config(workers), false, Selection::default(), neighbours).start();
     supervisor.do_send(StartFleet);
     supervisor.do_send(HostNews::Prepared(SuiteInfo::default()));
     (supervisor, notes)
@@ -42,6 +44,7 @@ fn gone(worker: u32, expected: bool) -> WorkerGone {
         worker: WorkerId(worker),
         expected,
         wanted: true,
+        recycled: false,
         life: Life::Collecting,
         died_in_a_file: false,
     }

@@ -21,6 +21,7 @@ use crate::adapters::{Adapter, Care};
 use crate::exit::ExitCode;
 use crate::launch::{self, AGENT_VARIABLE, ROLE_VARIABLE, kill_leftovers};
 use crate::model::{Deadlines, Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::select::{Selection, Selector};
 use crate::wire::{FromAgent, PrepareRefusal, StopMode, ToAgent, WireError, WorkerEvent};
 
 /// How long the conclusion may take: combining and reporting the coverage of a large project.
@@ -149,6 +150,9 @@ struct Host {
 struct State {
     adapter: Option<Rc<Adapter>>,
     limits: Limits,
+    /// As far as it has come; whole before the suite is prepared.
+    selection: Selection,
+    selector: Rc<Selector>,
     workers: HashMap<WorkerId, mpsc::UnboundedSender<Order>>,
 }
 
@@ -161,8 +165,19 @@ impl Host {
 
     fn take(&mut self, message: ToAgent) {
         match message {
+            ToAgent::Select(part) => self.state.borrow_mut().selection.add(part),
             ToAgent::Prepare { suite, deadlines, worker_memory } => {
-                self.state.borrow_mut().limits = Limits { deadlines, memory: worker_memory };
+                let mut state = self.state.borrow_mut();
+                state.limits = Limits { deadlines, memory: worker_memory };
+                match Selector::new(std::mem::take(&mut state.selection)) {
+                    Ok(selector) => state.selector = Rc::new(selector),
+                    Err(error) => {
+                        let message = error.to_string();
+                        let refusal = PrepareRefusal { message, usage: true };
+                        return self.sender.send(&FromAgent::Refused(refusal));
+                    }
+                }
+                drop(state);
                 let care = Care {
                     patience: deadlines.agent,
                     env: vec![
@@ -220,9 +235,9 @@ impl Host {
         let (sender, state) = (self.sender.clone(), self.state.clone());
         let templates = self.templates.clone();
         self.workers.spawn_local(async move {
-            let (adapter, limits) = {
+            let (adapter, limits, selector) = {
                 let state = state.borrow();
-                (state.adapter.clone(), state.limits)
+                (state.adapter.clone(), state.limits, state.selector.clone())
             };
             let command = match adapter {
                 Some(adapter) => {
@@ -234,7 +249,8 @@ impl Host {
             };
             match command {
                 Ok(command) => {
-                    worker::serve(worker, &command, &input, limits, &templates, sender, inbox)
+                    let command = (&command, &input);
+                    worker::serve(worker, command, limits, selector, &templates, sender, inbox)
                         .await;
                 }
                 Err(why) => sender

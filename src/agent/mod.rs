@@ -4,6 +4,7 @@
 //! (`docs/worker-protocol.md`). It decides nothing about tests. When the controller goes, it ends its workers and itself.
 
 mod child;
+mod choice;
 mod collected;
 mod conversation;
 mod descriptor;

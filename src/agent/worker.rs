@@ -1,5 +1,6 @@
 //! One worker under the agent: its process, its queue, its conversation and its deadlines, until its death notice.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use log::debug;
@@ -7,6 +8,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::choice::Choice;
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
 use super::link::Sender;
@@ -18,6 +20,7 @@ use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
 use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, WorkerInput};
+use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
 /// How long a worker has for its stack dump between `SIGABRT` and `SIGKILL`. faulthandler writes at once; a core
@@ -63,9 +66,9 @@ pub(super) struct Limits {
 /// Starts the worker and serves it until its death notice is sent.
 pub(super) async fn serve(
     id: WorkerId,
-    command: &WorkerCommand,
-    input: &WorkerInput,
+    (command, input): (&WorkerCommand, &WorkerInput),
     limits: Limits,
+    selector: Rc<Selector>,
     templates: &Templates,
     sender: Sender,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -95,6 +98,7 @@ pub(super) async fn serve(
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
+        choice: Choice::new(selector),
         sender,
         line: Vec::new(),
         broken: false,
@@ -142,6 +146,7 @@ struct Worker {
     id: WorkerId,
     process: Process,
     conversation: Conversation,
+    choice: Choice,
     watch: Watch,
     sampler: Sampler,
     sender: Sender,
@@ -262,12 +267,24 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         let queue = &mut self.process.queue;
         let done = match order {
-            Order::Run(batch) => queue.push(batch),
+            Order::Run(mut batch) => {
+                let numbers = batch.items.iter_mut();
+                for item in numbers.chain(batch.terms.iter_mut().map(|(item, _)| item)) {
+                    *item = self.choice.own(*item);
+                }
+                queue.push(batch)
+            }
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Make { files, run } => queue.push_files(&files, run),
-            Order::Withdraw { items, files } => {
-                queue.withdraw(&items, &files).map(|(items, files)| {
+            Order::Withdraw { mut items, files } => {
+                for item in &mut items {
+                    *item = self.choice.own(*item);
+                }
+                queue.withdraw(&items, &files).map(|(mut items, files)| {
+                    for item in &mut items {
+                        *item = self.choice.told(*item);
+                    }
                     self.sender.worker(self.id, WorkerEvent::Withdrawn { items, files });
                 })
             }
@@ -322,6 +339,7 @@ impl Worker {
             Ok(None) => return,
             Err(error) => return self.break_off(error.to_string()),
         };
+        let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
@@ -329,10 +347,10 @@ impl Worker {
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
-            WorkerEvent::Made { first, items, queued, .. } => {
+            WorkerEvent::Made { items, queued, .. } => {
                 // When a test may begin that needs something of the machine is for the scheduler to say.
                 let kept_back = items.iter().any(Item::has_needs);
-                queue.made(*first, items.len(), kept_back).map(|now| {
+                queue.made(made, kept_back).map(|now| {
                     *queued = now;
                     true
                 })
@@ -341,7 +359,10 @@ impl Worker {
             _other => Ok(true),
         };
         match followed {
-            Ok(true) => self.sender.worker(self.id, event),
+            Ok(true) => {
+                self.choice.rename(&mut event);
+                self.sender.worker(self.id, event);
+            }
             Ok(false) => {
                 let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
                 self.break_off(format!(
@@ -366,7 +387,8 @@ impl Worker {
             self.id,
             self.watch.stage_age(Instant::now())
         );
-        let running = self.conversation.running().map(|item| (item, self.process.mark.phase()));
+        let running = self.conversation.running();
+        let running = running.map(|item| (self.choice.told(item), self.process.mark.phase()));
         let cause = match &self.condemned {
             Some(condemned) => Some(condemned.cause.clone()),
             None if ending == Ending::Signal(Signal::SIGKILL as i32) => self

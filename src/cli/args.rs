@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use callsheet::exit::ExitCode;
 use callsheet::model::{Dist, Template};
 use clap::builder::PossibleValuesParser;
-use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 const EXAMPLES: &str = "\
@@ -46,8 +46,8 @@ pub(super) enum Command {
     #[command(after_help = footer())]
     Run(RunArguments),
 
-    /// Print the ids of the tests that would be run, one a line
-    List(ListArguments),
+    /// Print the tests that would be run
+    List(ListingArguments),
 
     /// Measure what the tests import, and say which modules are worth to be imported once for all workers
     Preload(ListArguments),
@@ -103,6 +103,29 @@ pub(super) struct ListArguments {
     pub(super) project: ProjectArguments,
 }
 
+/// How a list is asked for.
+#[derive(Debug, Args)]
+pub(super) struct ListingArguments {
+    #[command(flatten)]
+    pub(super) list: ListArguments,
+
+    /// How they are written: ids, one a line, or all that is known of them
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: ListFormat,
+
+    /// The file that durations of past runs are kept in [default: `.callsheet/history.db` in the project]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(super) history: Option<String>,
+}
+
+/// How a list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ListFormat {
+    #[default]
+    Text,
+    Json,
+}
+
 /// Which tests, and what runs them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tests")]
@@ -118,6 +141,14 @@ pub(super) struct SelectionArguments {
     /// Only tests whose marks match, as pytest's `-m`
     #[arg(short = 'm', value_name = "EXPRESSION", allow_hyphen_values = true)]
     pub(super) mark: Option<String>,
+
+    /// Only tests that a filter holds for: `'tag(slow) and not file(tests/old/**)'`
+    #[arg(short = 'E', long, value_name = "FILTER", allow_hyphen_values = true)]
+    pub(super) filter: Option<String>,
+
+    /// Only one part of them, for one machine of several: `hash:1/4` or `duration:1/4`
+    #[arg(long, value_name = "PART")]
+    pub(super) partition: Option<String>,
 
     /// The Python interpreter, by name or path [default: `VIRTUAL_ENV`, `.venv`, then `python3`]
     #[arg(long, value_name = "PYTHON", value_hint = ValueHint::CommandName)]
@@ -240,6 +271,14 @@ pub(super) struct OutputArguments {
     /// List this many of the slowest tests
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) durations: Option<String>,
+
+    /// Write the results as JUnit XML
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) junit: Option<String>,
+
+    /// Write what happens as JSON lines, as it happens; `-` for standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) events: Option<String>,
 
     /// How pytest shows a failure
     #[arg(long, value_name = "STYLE", value_parser = ["auto", "long", "short", "line", "native", "no"])]

@@ -1,4 +1,4 @@
-//! `callsheet list`: the ids of the tests that would be run.
+//! `callsheet list`: the tests that would be run.
 
 use std::io::{self, Write};
 use std::sync::mpsc;
@@ -7,12 +7,14 @@ use callsheet::Run;
 use callsheet::exit::ExitCode;
 use callsheet::model::{Collection, RunEvent, StopReason};
 
-use super::args::ListArguments;
+use super::args::{ListFormat, ListingArguments};
 use super::error::CliError;
 use super::{output, run};
 
-/// Collects on one worker and prints the ids, one a line; what went wrong is told on standard error.
-pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8, CliError> {
+mod listing;
+
+/// Collects on one worker and prints what there is; what went wrong is told on standard error.
+pub(super) fn execute(arguments: &ListingArguments, argv: Vec<String>) -> Result<u8, CliError> {
     let config = run::configuration(&arguments.overrides(argv))?;
     let (sender, collections) = mpsc::channel();
     let listen = move |event: &RunEvent| match event {
@@ -29,9 +31,12 @@ pub(super) fn execute(arguments: &ListArguments, argv: Vec<String>) -> Result<u8
         }
         _ => {}
     };
-    let verdict = run::watched(Run::new().subscribe(listen), config)?;
+    let verdict = run::watched(Run::new().subscribe(listen), config.clone())?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
-    let text = collection.items().iter().fold(String::new(), |text, item| text + &item.id + "\n");
+    let text = match arguments.format {
+        ListFormat::Text => listing::text(&collection),
+        ListFormat::Json => listing::json(&config, &collection),
+    };
     output::write_stdout(text.as_bytes())?;
     if let Some(explanation) = &verdict.explanation {
         // As above.

@@ -3,8 +3,8 @@
 use callsheet::config::{Key, Origin, Overrides};
 
 use super::args::{
-    DistributionArguments, ListArguments, OutputArguments, ProjectArguments, RunArguments,
-    SelectionArguments, SupervisionArguments,
+    DistributionArguments, ListArguments, ListingArguments, OutputArguments, ProjectArguments,
+    RunArguments, SelectionArguments, SupervisionArguments,
 };
 
 impl RunArguments {
@@ -34,8 +34,19 @@ impl ListArguments {
     }
 }
 
+impl ListingArguments {
+    /// What these arguments set.
+    pub(super) fn overrides(&self, argv: Vec<String>) -> Overrides {
+        let mut overrides = self.list.overrides(argv);
+        set(&mut overrides, Key::History, "--history", self.history.as_ref());
+        overrides
+    }
+}
+
 impl SelectionArguments {
     fn set(&self, overrides: &mut Overrides) {
+        set(overrides, Key::Filter, "--filter", self.filter.as_ref());
+        set(overrides, Key::Partition, "--partition", self.partition.as_ref());
         set(overrides, Key::PytestPython, "--python", self.python.as_ref());
         set(overrides, Key::PytestProvision, "--provision", self.provision.as_ref());
         set(overrides, Key::Template, "--template", self.template.as_ref());
@@ -104,6 +115,8 @@ impl OutputArguments {
         if self.live_output {
             overrides.set(Key::LiveOutput, flag("-s"), "true");
         }
+        set(overrides, Key::Junit, "--junit", self.junit.as_ref());
+        set(overrides, Key::Events, "--events", self.events.as_ref());
         set(overrides, Key::Durations, "--durations", self.durations.as_ref());
         if let Some(style) = &self.tb {
             overrides.add_pytest_args(flag("--tb"), vec![format!("--tb={style}")]);

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::Origin;
 use crate::model::SpecError;
+use crate::select::FilterError;
 
 /// Why a configuration was refused; always for the user to mend.
 #[derive(Debug, Error)]
@@ -51,6 +52,26 @@ pub enum ConfigError {
         found: String,
         /// What would be right.
         expected: &'static str,
+    },
+
+    /// A filter that does not parse.
+    #[error("{origin}: {error}")]
+    Filter {
+        /// Where it was set.
+        origin: Origin,
+        /// Where it is wrong, and what was expected.
+        error: FilterError,
+    },
+
+    /// An override that says nothing that can be heeded.
+    #[error("override {number} in {origin}: {problem}")]
+    Override {
+        /// Where it stands.
+        origin: Origin,
+        /// Which one of those there, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        problem: String,
     },
 
     /// A profile that is nowhere defined.

@@ -9,12 +9,14 @@ mod environment;
 mod error;
 mod key;
 mod origin;
+mod output;
 mod overrides;
 mod profile;
 mod project;
 mod resolve;
 mod settings;
 mod show;
+mod stated;
 mod suite;
 mod terminal;
 #[cfg(test)]
@@ -34,17 +36,19 @@ pub use environment::{Environment, Output};
 pub use error::ConfigError;
 pub use key::Key;
 pub use origin::Origin;
+pub use output::OutputFiles;
 pub use overrides::Overrides;
 pub use value::WorkerCount;
 
 use resolve::Resolved;
 use value::{Automatic, Budget, HistoryPlace, ImportWhen};
 
-use crate::history;
+use crate::history::{self, History};
 use crate::launch::AgentCommand;
 use crate::model::{Deadlines, Suite, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::PolicyOptions;
+use crate::select::{self, Filter, Partition, Past};
 use crate::supervise::RestartLimits;
 
 /// Replacements for each worker where nobody says how many: the seed's and xdist's.
@@ -95,6 +99,18 @@ pub struct Config {
     /// The file that durations of past runs are kept in; `None`: nowhere.
     pub history: Option<PathBuf>,
 
+    /// Which of the tests are run; `None`: all that the framework collects.
+    pub filter: Option<Filter>,
+
+    /// Which part of those this machine runs.
+    pub partition: Option<Partition>,
+
+    /// What holds for some tests only.
+    pub overrides: select::Overrides,
+
+    /// Files that the results are written to.
+    pub outputs: OutputFiles,
+
     /// How people are shown the run.
     pub terminal: TerminalOptions,
 
@@ -132,6 +148,14 @@ impl Config {
     ) -> Result<String, ConfigError> {
         let resolved = Resolved::read(overrides, environment, &directory(cwd)?, true)?;
         Ok(show::show(resolved))
+    }
+
+    /// How tests ended in past runs and what they took, as far as that is kept and can be read.
+    pub fn past(&self) -> Past {
+        let Some(file) = &self.history else {
+            return Past::default();
+        };
+        History::new(file.clone(), &self.suite, &self.project).past()
     }
 
     fn from_resolved(
@@ -179,11 +203,27 @@ impl Config {
             // The first field of a version 4 UUID is random throughout.
             seed: Uuid::new_v4().as_fields().0,
             collect_only: overrides.collect_only,
-            history: history_file(resolved).filter(|_| !overrides.collect_only),
+            history: history_file(resolved),
+            filter: filter(resolved)?,
+            partition: settings.partition.value.0,
+            overrides: select::Overrides::new(
+                resolved.overrides.iter().map(|stated| stated.means.clone()).collect(),
+            ),
+            outputs: output::files(resolved, environment),
             terminal: terminal::options(settings, environment),
             agent: AgentCommand::ThisProgram,
         })
     }
+}
+
+fn filter(resolved: &Resolved) -> Result<Option<Filter>, ConfigError> {
+    let setting = &resolved.settings.filter;
+    if setting.value.is_empty() {
+        return Ok(None);
+    }
+    Filter::parse(&setting.value)
+        .map(Some)
+        .map_err(|error| ConfigError::Filter { origin: setting.origin(), error })
 }
 
 /// Where durations are kept.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::key::nearest;
+use super::stated::{self, OVERRIDE, Stated};
 use super::{ConfigError, Key, Origin};
 
 const OWN: &str = "callsheet.toml";
@@ -29,6 +30,9 @@ pub(super) struct Project {
     /// The keys at the top of the file.
     pub(super) top: Vec<(Key, Value)>,
 
+    /// What it says there of some tests.
+    pub(super) overrides: Vec<Stated>,
+
     /// Its profiles in the order of their names.
     pub(super) profiles: Vec<Profile>,
 }
@@ -39,6 +43,7 @@ pub(super) struct Profile {
     pub(super) name: String,
     pub(super) inherits: Option<String>,
     pub(super) values: Vec<(Key, Value)>,
+    pub(super) overrides: Vec<Stated>,
     pub(super) origin: Origin,
 }
 
@@ -80,6 +85,7 @@ impl Project {
             file: None,
             origin: None,
             top: Vec::new(),
+            overrides: Vec::new(),
             profiles: Vec::new(),
         }
     }
@@ -115,9 +121,11 @@ impl Project {
                 }
             })
             .collect::<Result<_, _>>()?;
+        let overrides = stated::take(&mut top, &origin)?;
         Ok(Self {
+            overrides,
             directory: file.parent().unwrap_or(cwd).to_owned(),
-            top: keys(&top, &origin, &[PROFILE])?,
+            top: keys(&top, &origin, &[PROFILE, OVERRIDE])?,
             origin: Some(origin),
             file: Some(file.to_owned()),
             profiles,
@@ -144,7 +152,9 @@ impl Profile {
                 });
             }
         };
-        Ok(Self { values: keys(&table, &origin, &[INHERITS])?, name, inherits, origin })
+        let overrides = stated::take(&mut table, &origin)?;
+        let values = keys(&table, &origin, &[INHERITS, OVERRIDE])?;
+        Ok(Self { values, overrides, name, inherits, origin })
     }
 }
 

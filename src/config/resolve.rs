@@ -6,6 +6,7 @@ use super::key::{PREFIX, nearest};
 use super::profile::{built_in, in_force};
 use super::project::{Project, keys};
 use super::settings::Settings;
+use super::stated::Stated;
 use super::{ConfigError, Environment, Key, Origin, Overrides};
 
 /// The defaults, which name every key.
@@ -20,6 +21,8 @@ pub(super) struct Resolved {
     pub(super) settings: Settings,
     pub(super) project: Project,
     pub(super) profile: Option<(String, Origin)>,
+    /// What is said of some tests, the weakest first.
+    pub(super) overrides: Vec<Stated>,
     pub(super) cwd: PathBuf,
 }
 
@@ -58,6 +61,7 @@ impl Resolved {
                 unused.set_toml(*key, value, &profile.origin)?;
             }
         }
+        let mut stated = project.overrides.clone();
         let built_in = built_in();
         let wanted = profile.as_ref().map(|(name, origin)| (&**name, origin));
         for profile in in_force(wanted, &project.profiles, &built_in)? {
@@ -65,6 +69,7 @@ impl Resolved {
             for (key, value) in &profile.values {
                 settings.set_toml(*key, value, &profile.origin)?;
             }
+            stated.extend_from_slice(&profile.overrides);
         }
         settings.stronger();
         report_unknown_variables(environment);
@@ -81,7 +86,7 @@ impl Resolved {
         for (origin, args) in &overrides.pytest_args {
             settings.add_pytest_args(args, origin);
         }
-        Ok(Self { settings, project, profile, cwd: cwd.to_owned() })
+        Ok(Self { settings, project, profile, overrides: stated, cwd: cwd.to_owned() })
     }
 
     /// The directory that a relative path is meant from, when it was set at `origin`.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::overrides::{Given, GivenValue};
 use super::value::{
-    Automatic, Budget, ColorWhen, HistoryPlace, ImportWhen, Limit, OptionalSpan, Size, Span, Value,
+    Automatic, Budget, ColorWhen, HistoryPlace, ImportWhen, Limit, OptionalSpan, Part, Size, Span,
+    Value,
 };
 use super::{ConfigError, Key, Origin, WorkerCount};
 use crate::model::{Deadlines, Dist, Template};
@@ -54,9 +55,13 @@ pub(super) struct Settings {
     pub(super) restart_backoff: Setting<Duration>,
     pub(super) restart_backoff_max: Setting<Duration>,
     pub(super) worker_memory: Setting<Size>,
+    pub(super) filter: Setting<String>,
+    pub(super) partition: Setting<Part>,
     pub(super) history: Setting<HistoryPlace>,
     pub(super) template: Setting<Template>,
     pub(super) preload: Setting<Vec<String>>,
+    pub(super) junit: Setting<String>,
+    pub(super) events: Setting<String>,
     pub(super) durations: Setting<Automatic<u32>>,
     pub(super) color: Setting<ColorWhen>,
     pub(super) verbosity: Setting<i32>,
@@ -202,9 +207,13 @@ impl Settings {
             Key::RestartBackoff => &mut self.restart_backoff,
             Key::RestartBackoffMax => &mut self.restart_backoff_max,
             Key::WorkerMemory => &mut self.worker_memory,
+            Key::Filter => &mut self.filter,
+            Key::Partition => &mut self.partition,
             Key::History => &mut self.history,
             Key::Template => &mut self.template,
             Key::Preload => &mut self.preload,
+            Key::Junit => &mut self.junit,
+            Key::Events => &mut self.events,
             Key::Durations => &mut self.durations,
             Key::Color => &mut self.color,
             Key::Verbosity => &mut self.verbosity,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::Key;
 use super::resolve::Resolved;
+use super::stated::OVERRIDE;
 
 /// Comments stand one below the other up to this column.
 const WIDEST: usize = 40;
@@ -42,6 +43,12 @@ pub(super) fn show(mut resolved: Resolved) -> String {
             current = table;
         }
         let _ = writeln!(text, "{assignment:width$}  # {}", one_line(&origins));
+    }
+    for stated in &resolved.overrides {
+        let _ = writeln!(text, "\n[[{OVERRIDE}]]  # {}", one_line(&stated.origin.to_string()));
+        for (key, value) in &stated.table {
+            let _ = writeln!(text, "{key} = {value}");
+        }
     }
     text
 }

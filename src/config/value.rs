@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 pub(super) use quantity::{OptionalSpan, Size, Span};
 
 use crate::model::{Dist, Template};
+use crate::select::Partition;
 
 /// A type that a key's value may have.
 ///
@@ -88,7 +89,12 @@ pub(super) enum HistoryPlace {
     At(String),
 }
 
+/// The part of the tests that this machine runs; `None`: all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Part(pub(super) Option<Partition>);
+
 const UNLIMITED: &str = "unlimited";
+
 /// A number as text, or a string: what keys with a word beside numbers take.
 fn number_or_word(value: &toml::Value) -> Option<String> {
     match value {
@@ -345,6 +351,19 @@ impl Value for HistoryPlace {
             Self::Off => "off",
             Self::At(path) => path,
         })
+    }
+}
+
+impl Value for Part {
+    const EXPECTED: &'static str =
+        "\"hash:K/N\" or \"duration:K/N\" with a K from 1 to N, or \"\" for all tests";
+
+    fn from_text(text: &str) -> Option<Self> {
+        if text.is_empty() { Some(Self(None)) } else { text.parse().ok().map(Some).map(Self) }
+    }
+
+    fn to_toml(&self) -> toml::Value {
+        text(self.0.map_or_else(String::new, |partition| partition.to_string()))
     }
 }
 

@@ -31,6 +31,7 @@ use sheet::Sheet;
 
 use crate::model::Suite;
 use crate::schedule::Estimates;
+use crate::select::Past;
 
 /// The folder that is ours alone, beside a project's file.
 pub const FOLDER: &str = ".callsheet";
@@ -84,6 +85,14 @@ impl History {
                 (Estimates::default(), Some(error.to_string()))
             }
         }
+    }
+
+    /// How tests ended in past runs and what they took, as far as the file can be read; what is wrong with it is for
+    /// [`load`](Self::load) to say.
+    pub fn past(&self) -> Past {
+        let read =
+            || Sheet::open_to_read(&self.file)?.map(|sheet| sheet.past(&self.key)).transpose();
+        read().ok().flatten().unwrap_or_default()
     }
 
     /// Adds what a run saw; gives what went wrong, as a sentence.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::{HistoryError, KEPT_DAYS, Key, Record};
-use crate::model::Durations;
+use crate::model::{Durations, Outcome};
 use crate::schedule::Estimates;
+use crate::select::{Past, Seen};
 
 /// What marks a file as ours (`call` in ASCII), so that we write into no other.
 const APPLICATION: i64 = 0x6361_6c6c;
@@ -119,6 +120,42 @@ impl Sheet {
                 Ok((id, Durations { setup, call, teardown }))
             })?
             .collect()
+    }
+
+    /// How the suite's tests ended, and what they took.
+    pub(super) fn past(&self, key: &Key) -> Result<Past, HistoryError> {
+        match self.content(&self.connection)? {
+            Content::Nothing => Ok(Past::default()),
+            Content::Tables => self.read_past(key).map_err(|error| self.failed(&error)),
+        }
+    }
+
+    fn read_past(&self, key: &Key) -> rusqlite::Result<Past> {
+        let mut select = self.connection.prepare(
+            "SELECT id, outcome, setup, call, teardown FROM tests JOIN suites USING (suite)
+             WHERE framework = ?1 AND root = ?2",
+        )?;
+        let mut rows = select.query(params![key.framework, key.root])?;
+        let mut past = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, word): (String, String) = (row.get(0)?, row.get(1)?);
+            // A word of a newer callsheet, which adds some without another format, is as good as none.
+            let Some(outcome) = Outcome::from_word(&word) else {
+                continue;
+            };
+            let call: Option<f64> = row.get(3)?;
+            let duration = call.map(|call| {
+                let phase =
+                    |column| row.get::<_, Option<f64>>(column).map(Option::unwrap_or_default);
+                let (setup, teardown) = (phase(2)?, phase(4)?);
+                let seconds = (setup + call + teardown).max(0.0);
+                Ok::<_, rusqlite::Error>(
+                    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+                )
+            });
+            past.push((id.into(), Seen { outcome, duration: duration.transpose()? }));
+        }
+        Ok(past.into_iter().collect())
     }
 
     /// Adds a run that ended `now`, and forgets what is too old.

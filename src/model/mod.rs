@@ -23,7 +23,7 @@ pub use report::{
 };
 pub use spec::{SpecError, WorkerSpec};
 pub use suite::{
-    Deadlines, Dist, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
+    Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,
 };
 pub use terms::{Batch, Terms};
 pub use worker::{Death, Ending, Stream, Usage, WorkerInfo};

@@ -49,6 +49,26 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// All of them, in the order they are listed to people.
+    pub const ALL: [Self; 9] = [
+        Self::Passed,
+        Self::Failed,
+        Self::Error,
+        Self::Skipped,
+        Self::XFailed,
+        Self::XPassed,
+        Self::Crashed,
+        Self::TimedOut,
+        Self::NotRun,
+    ];
+
+    /// The outcome of this [`word`](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())

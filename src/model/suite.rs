@@ -248,3 +248,26 @@ impl FromStr for Dist {
         })
     }
 }
+
+/// Whether tests share a process, where the framework leaves that open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Isolation {
+    /// As many as it pays.
+    #[default]
+    Adaptive,
+    /// Each has one of its own.
+    Process,
+}
+
+impl Isolation {
+    /// All of them, in the order they are listed to people.
+    pub const ALL: [Self; 2] = [Self::Adaptive, Self::Process];
+
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adaptive => "adaptive",
+            Self::Process => "process",
+        }
+    }
+}

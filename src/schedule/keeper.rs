@@ -154,11 +154,6 @@ impl Keeper {
         self.lines.retain(|line| !line.tests.is_empty());
     }
 
-    /// Nothing may be given any more.
-    pub(super) fn clear(&mut self) {
-        self.lines.clear();
-    }
-
     pub(super) fn has_ready(&self) -> bool {
         !self.lines.is_empty()
     }

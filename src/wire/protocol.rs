@@ -9,10 +9,14 @@ use crate::model::{
     Batch, CollectReport, Deadlines, Death, Item, PhaseReport, Stream, Suite, SuiteInfo, TestEnd,
     TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
+use crate::select::Selection;
 
 /// Controller → agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToAgent {
+    /// What is chosen of the suite, in parts; all of them come before [`Prepare`](Self::Prepare). Everything, if none does.
+    Select(Selection),
+
     /// Find what runs the suite (and make its environment). Answered by [`FromAgent::Prepared`] or
     /// [`FromAgent::Refused`], with any number of [`FromAgent::Progress`] before.
     Prepare {

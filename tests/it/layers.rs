@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each layer and the layers that it may name. What stands in no row may name nothing but itself.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["agent"]),
     ("lib", &["actors", "run"]),
     ("cli", &["agent", "config", "exit", "model", "run"]),
@@ -19,21 +19,23 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "model",
             "report",
             "schedule",
+            "select",
             "session",
             "supervise",
             "wire",
         ],
     ),
     // The settings of those are parts of a `Config`.
-    ("config", &["history", "launch", "model", "report", "schedule", "supervise"]),
-    ("history", &["model", "schedule"]),
+    ("config", &["history", "launch", "model", "report", "schedule", "select", "supervise"]),
+    ("history", &["model", "schedule", "select"]),
     ("session", &["exit", "model"]),
     ("schedule", &["model"]),
+    ("select", &["model"]),
     ("supervise", &["model"]),
     ("report", &["model"]),
     ("launch", &["model"]),
-    ("wire", &["model"]),
-    ("agent", &["adapters", "exit", "launch", "model", "wire"]),
+    ("wire", &["model", "select"]),
+    ("agent", &["adapters", "exit", "launch", "model", "select", "wire"]),
     ("adapters", &["model"]),
     ("model", &[]),
     ("exit", &["model"]),
@@ -217,6 +219,7 @@ fn a_row_names_layers_and_the_rows_make_no_circle() {
         "report",
         "launch",
         "wire",
+        "select",
         "exit",
         "model",
     ];

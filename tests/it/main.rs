@@ -20,6 +20,7 @@ mod parity;
 mod plugins;
 mod provision;
 mod seed;
+mod select;
 mod signals;
 mod stream;
 mod supervision;

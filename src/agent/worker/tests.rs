@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Phase;
+use crate::select::{Filter, Overrides, Past, Selection};
 use crate::wire::{FromAgent, Preamble, decode};
 
 mod files;
@@ -128,8 +129,19 @@ fn serve_with(
     runtime.block_on(async {
         let input = input();
         let templates = Templates::new(sender.clone());
-        let serving =
-            serve(WorkerId(0), command, &input, limits, &templates, sender.clone(), inbox);
+        let filter = Filter::parse("not unwanted").unwrap();
+        let selection =
+            Selection::new(Some(&filter), None, &Overrides::default(), &Past::default());
+        let selector = Rc::new(Selector::new(selection).unwrap());
+        let serving = serve(
+            WorkerId(0),
+            (command, &input),
+            limits,
+            selector,
+            &templates,
+            sender.clone(),
+            inbox,
+        );
         let listening = async {
             loop {
                 hear();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{UNLIMITED, Value, text};
+use crate::select::duration;
 
 /// A duration above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,21 +20,6 @@ pub(in crate::config) struct OptionalSpan(pub(in crate::config) Option<Duration>
 pub(in crate::config) struct Size(pub(in crate::config) Option<u64>);
 
 const MEBIBYTE: u64 = 1 << 20;
-
-/// Far above any use, and small enough that no clock overflows when it is added.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A duration as humantime writes them; a number alone is seconds, as pytest-timeout has it.
-fn duration(text: &str) -> Option<Duration> {
-    let seconds = text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let duration = if seconds {
-        Duration::try_from_secs_f64(text.parse().ok()?).ok()?
-    } else {
-        humantime::parse_duration(text).ok()?
-    };
-    (duration <= LONGEST).then_some(duration)
-}
 
 fn write_duration(duration: Duration) -> toml::Value {
     text(humantime::format_duration(duration).to_string())

@@ -49,6 +49,29 @@ say('made', f=f, items=[], last=True, deselected=7); run(); run(); run(); finish
 }
 
 #[test]
+fn items_that_are_not_chosen_are_never_handed_out() {
+    let script = "listed('a.py', 'b.py')
+for ids in (['unwanted', 'x'], ['unwanted'], ['y', 'unwanted', 'z']):
+    f = take()['make']; say('making', f=f)
+    say('made', f=f, items=[[id, 1] for id in ids], last=True, deselected=1)
+    while ids != ['unwanted'] and 'run' in json.loads(queue.recv(100, socket.MSG_PEEK)): run()
+assert take() == {'finish': True}; say('finished', exit_code=0)"
+        .replace("'a.py', 'b.py'", "'a.py', 'b.py', 'c.py'");
+    let told = play(
+        &script,
+        vec![make(&[0, 1], true), make(&[2], false), Order::Run(vec![2, 1].into()), Order::Finish],
+    );
+    assert!(told.death().is_clean(), "{:?}", told.death());
+    assert_eq!(told.made(), [(0, 0, 1), (1, 1, 0), (2, 1, 2)]);
+    assert_eq!(told.ended(), [0, 2, 1]);
+    let deselected = |event: &WorkerEvent| match event {
+        WorkerEvent::Made { deselected, .. } => Some(*deselected),
+        _ => None,
+    };
+    assert_eq!(told.0.iter().filter_map(deselected).collect::<Vec<_>>(), [2, 2, 2]);
+}
+
+#[test]
 fn what_is_not_begun_is_taken_back_with_the_files() {
     // The worker reads nothing before the answer stands in the queue: the second `make` of file 1.
     let script = "listed('a.py', 'b.py', 'c.py')
