@@ -339,6 +339,19 @@ impl Account {
         self.hand_over(worker, test, State::Held, Links::push)
     }
 
+    /// A waiting test stands at the head of a worker's queue, whether or not that is given anything any more.
+    pub(super) fn found_with(&mut self, worker: WorkerId, test: u32) -> bool {
+        let Some(holder) = self.leaving.remove(&worker) else {
+            return self.give_first(worker, test);
+        };
+        // For this once it is among those that can be given something.
+        self.holders.insert(worker, holder);
+        self.idle += usize::from(self.load(worker) == Some(0));
+        let given = self.give_first(worker, test);
+        self.exclude(worker);
+        given
+    }
+
     /// A waiting test goes to a worker before all that it holds.
     pub(super) fn give_first(&mut self, worker: WorkerId, test: u32) -> bool {
         self.hand_over(worker, test, State::Held, Links::push_front)

@@ -318,10 +318,14 @@ impl Scheduler {
         let force = self.tracks[lane].force.as_mut();
         let taken = self.roster.change(worker, |member| {
             let places = member.places.as_ref().filter(|_| !member.finished)?;
-            let Force { tests: known, account, .. } = force?;
+            let Force { tests: known, account, keeper, .. } = force?;
             let mut recall = Recall::default();
             let mut items = Vec::with_capacity(tests.len());
             for test in tests {
+                // One that is to be alone would come back to the same worker.
+                if keeper.care(test.0).is_some_and(|care| care.needs().exclusive) {
+                    continue;
+                }
                 match places.item(*test, known.files()) {
                     Some(item) if account.recall(worker, test.0) => {
                         recall.tests.push(*test);

@@ -174,13 +174,14 @@ impl Scheduler {
         let Some(care) = keeper.heads().first().and_then(|test| keeper.care(*test)) else {
             return Vec::new();
         };
-        let Some(taker) = self.takers(account).next() else {
-            return Vec::new();
+        let suits = |worker: &WorkerId| {
+            !care.fresh || self.roster.get(*worker).is_some_and(is_fresh)
         };
+        let taker = self.takers(account).find(suits);
         let exclusive = care.needs().exclusive;
         let others = (0..self.tracks.len()).flat_map(begun);
         others
-            .filter(|(worker, _, _)| *worker != taker && (exclusive || self.ledger.holds(*worker)))
+            .filter(|(worker, _, _)| Some(*worker) != taker && (exclusive || self.ledger.holds(*worker)))
             .map(|(worker, lane, _)| (worker, lane))
             .collect()
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{Batch, Collection, Item, TestFile, TestIndex, WorkerId};
 
-use super::account::State;
+use super::account::{Account, State};
 use super::dispatch::terms_of;
 use super::files::Files;
 use super::lane::Force;
@@ -180,13 +180,17 @@ impl Scheduler {
         });
         if made.queued {
             for test in tests.clone().rev() {
-                force.account.give_first(worker, test);
+                force.account.found_with(worker, test);
             }
         }
+        let leaves = !force.account.has(worker);
         self.roster.change(worker, |member| {
             let streamed = member.places.as_mut().and_then(Places::streamed_mut);
             streamed.map(|own| own.made(file, made.first, tests.start, &made.items, &made.items))
         });
+        if made.queued && leaves && self.phase == Phase::Running {
+            self.withdraw_from(worker, lane, out);
+        }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
             let left_to_us = self.rules.of_test.is_some() || made.items.iter().any(Item::has_needs);
@@ -207,7 +211,16 @@ impl Scheduler {
                 let force = self.tracks[lane].force.as_ref();
                 let view = force.expect("a lane with new tests has a force").view(lane);
                 self.policy.made(file, tests, &view);
-                self.refill(lane, worker, None, out);
+                // What the policy makes of it is asked for at once, also where the worker is given nothing any more.
+                let asks = |account: &Account| {
+                    if account.has(worker) {
+                        return Some(worker);
+                    }
+                    account.next_by_load(None).map(|(_, least)| least)
+                };
+                if let Some(worker) = asks(view.account) {
+                    self.refill(lane, worker, None, out);
+                }
                 self.spread(lane, true, out);
             }
             Phase::Stopped(reason) => {
