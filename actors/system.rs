@@ -19,9 +19,9 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch;
-use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, Policy, Scheduler, policy};
-use crate::select::Selection;
+use crate::model::{Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
+use crate::select::{Facts, Past, Selection};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -159,7 +159,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     }
     let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size } = parts;
     let (sender, answer) = oneshot::channel();
-    let session = SessionActor::new(Session::new(config.max_fail), sender).start();
+    let session = SessionActor::new(
+        Session::new(config.max_fail).counting_flaky(config.flaky_fails),
+        config.deadlines,
+        sender,
+    )
+    .start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
         let reporter = TerminalReporter::new(config.terminal.clone(), out, terminal_size).start();
@@ -184,7 +189,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
-    let core = Scheduler::new(policy, &expected);
+    let core = Scheduler::new(policy, &expected).with_rules(rules(config));
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -197,7 +202,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             came_up: context.address().recipient(),
             subscribers: recipients,
         };
-        let address = SchedulerActor::new(core, config.collect_only, None, neighbours).start();
+        let address =
+            SchedulerActor::new(core, config.collect_only, config.recycle_memory, neighbours)
+                .start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,
@@ -268,6 +275,28 @@ fn selection(config: &Config, history: Option<&History>) -> Selection {
         .map(History::past)
         .unwrap_or_default();
     Selection::new(filter.as_ref(), *partition, overrides, &past)
+}
+
+/// What the configuration says of tests beside how they are shared out.
+fn rules(config: &Config) -> Rules {
+    let overrides = config.overrides.clone();
+    let of_test: RulesOfTest = Arc::new(move |item| {
+        let terms = overrides.terms(&Facts::of(item, &Past::default()));
+        TestRules {
+            retries: terms.retries,
+            timeout: terms.timeout,
+            resources: terms.resources,
+            exclusive: terms.exclusive,
+            alone: terms.isolation == Some(Isolation::Process),
+        }
+    });
+    Rules {
+        retry: config.retry,
+        resources: config.resources.clone(),
+        recycle: config.recycle,
+        of_test: (!config.overrides.is_empty()).then_some(of_test),
+        estimates: None,
+    }
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

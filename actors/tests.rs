@@ -14,7 +14,7 @@ use super::messages::{Enlist, Event, FleetNews, KeepHistory, News, SessionNote, 
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use crate::exit::ExitCode;
-use crate::model::{Collection, RunEvent, Verdict, WorkerId, WorkerInfo, WorkerSpec};
+use crate::model::{Collection, Deadlines, RunEvent, Verdict, WorkerId, WorkerInfo, WorkerSpec};
 use crate::schedule::{Move, Policy, Scheduler, View};
 use crate::session::Session;
 
@@ -78,7 +78,7 @@ fn begun() -> (Addr<SessionActor>, Notes, Answer) {
 fn begun_with(history: Option<Recipient<KeepHistory>>) -> (Addr<SessionActor>, Notes, Answer) {
     let (all, notes) = noted();
     let (sender, answer) = oneshot::channel();
-    let session = SessionActor::new(Session::new(None), sender).start();
+    let session = SessionActor::new(Session::new(None), Deadlines::default(), sender).start();
     let neighbours = session::Neighbours {
         stop: all.clone().recipient(),
         close: all.clone().recipient(),

@@ -162,12 +162,7 @@ impl Scheduler {
     }
 
     /// Tests are new to the run: those that need something are kept back, those that can never have it are not run.
-    pub(super) fn look_after(
-        &mut self,
-        lane: usize,
-        tests: Range<u32>,
-        out: &mut Vec<Decision>,
-    ) {
+    pub(super) fn look_after(&mut self, lane: usize, tests: Range<u32>, out: &mut Vec<Decision>) {
         let Some(Force { tests: known, account, keeper, .. }) = &mut self.tracks[lane].force else {
             return;
         };
@@ -231,9 +226,7 @@ impl Scheduler {
     /// Whether tests of a lane may still have to be given to somebody, although none waits.
     pub(super) fn may_come_back(&self, force: &Force) -> bool {
         let Force { account, keeper, .. } = force;
-        account.kept() > 0
-            || keeper.failing() > 0
-            || account.calls() > 0 && self.retries_are_left()
+        account.kept() > 0 || keeper.failing() > 0 || account.calls() > 0 && self.retries_are_left()
     }
 
     /// Whether a lane has something for one worker more.
@@ -254,8 +247,8 @@ impl Scheduler {
         &'a self,
         account: &'a Account,
     ) -> impl Iterator<Item = WorkerId> + use<'a> {
-        account.workers().filter(|worker| {
-            self.roster.get(*worker).is_some_and(|member| !member.finished)
-        })
+        account
+            .workers()
+            .filter(|worker| self.roster.get(*worker).is_some_and(|member| !member.finished))
     }
 }

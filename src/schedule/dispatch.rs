@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    Batch, Collection, CollectionDiff, StopReason, Terms, TestIndex, WorkerId,
-};
+use crate::model::{Batch, Collection, CollectionDiff, StopReason, Terms, TestIndex, WorkerId};
 
 use super::account::State;
 use super::files::Files;

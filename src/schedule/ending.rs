@@ -104,11 +104,9 @@ impl Scheduler {
         for lane in 0..self.tracks.len() {
             for (test, state) in self.open_tests(lane) {
                 let (why, lost) = match state {
-                    State::Waiting
-                    | State::Kept
-                    | State::Bound
-                    | State::Held
-                    | State::Recalled => &unbegun,
+                    State::Waiting | State::Kept | State::Bound | State::Held | State::Recalled => {
+                        &unbegun
+                    }
                     State::Running | State::Ran | State::Over => &begun,
                 };
                 self.not_run(lane, test, why, *lost, &mut out);

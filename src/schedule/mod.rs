@@ -32,8 +32,8 @@ mod tests;
 
 pub use decision::{Decision, ScheduleError};
 pub use estimates::{Estimates, FileEstimate};
-pub use rules::{LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules};
 pub use policy::{Lanes, Move, Policy, View, policy};
+pub use rules::{LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules};
 pub use scheduler::Scheduler;
 pub use stream::MadeFile;
 

@@ -73,7 +73,9 @@ impl Ledger {
             } else if let Some(wanted) = tag.strip_prefix(Item::RESOURCE) {
                 let (name, count) = wanted.split_once('=').unwrap_or((wanted, "1"));
                 let count = count.trim().parse().map_err(|_| {
-                    format!("its mark `{wanted}` names no number of units; write for example `gpu=2`")
+                    format!(
+                        "its mark `{wanted}` names no number of units; write for example `gpu=2`"
+                    )
                 })?;
                 self.add(&mut needs, name.trim(), count)?;
             }
@@ -129,9 +131,9 @@ impl Ledger {
 
     /// Whether a worker has anything for the test that it is in.
     pub(super) fn holds(&self, worker: WorkerId) -> bool {
-        self.claims.get(&worker).is_some_and(|claim| {
-            claim.running.as_ref().is_some_and(|needs| !needs.is_nothing())
-        })
+        self.claims
+            .get(&worker)
+            .is_some_and(|claim| claim.running.as_ref().is_some_and(|needs| !needs.is_nothing()))
     }
 
     /// A worker begins a test with these needs next.

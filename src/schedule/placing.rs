@@ -29,13 +29,7 @@ impl Scheduler {
         self.make_room(lane, out);
     }
 
-    fn place(
-        &mut self,
-        lane: usize,
-        test: u32,
-        worker: WorkerId,
-        out: &mut Vec<Decision>,
-    ) -> bool {
+    fn place(&mut self, lane: usize, test: u32, worker: WorkerId, out: &mut Vec<Decision>) -> bool {
         let Some(Force { account, keeper, .. }) = &mut self.tracks[lane].force else {
             return false;
         };
@@ -150,7 +144,10 @@ impl Scheduler {
         let still = |force: &Force| {
             force.account.calls() == 0
                 && force.account.unbegun() == 0
-                && force.tests.files().is_none_or(|files| Files::is_still(files) && files.open() == 0)
+                && force
+                    .tests
+                    .files()
+                    .is_none_or(|files| Files::is_still(files) && files.open() == 0)
         };
         self.tracks.iter().filter_map(|track| track.force.as_ref()).all(still)
             && self.roster.iter().all(|(_, member)| !is_coming(member) && !is_ending(member))
@@ -174,14 +171,15 @@ impl Scheduler {
         let Some(care) = keeper.heads().first().and_then(|test| keeper.care(*test)) else {
             return Vec::new();
         };
-        let suits = |worker: &WorkerId| {
-            !care.fresh || self.roster.get(*worker).is_some_and(is_fresh)
-        };
+        let suits =
+            |worker: &WorkerId| !care.fresh || self.roster.get(*worker).is_some_and(is_fresh);
         let taker = self.takers(account).find(suits);
         let exclusive = care.needs().exclusive;
         let others = (0..self.tracks.len()).flat_map(begun);
         others
-            .filter(|(worker, _, _)| Some(*worker) != taker && (exclusive || self.ledger.holds(*worker)))
+            .filter(|(worker, _, _)| {
+                Some(*worker) != taker && (exclusive || self.ledger.holds(*worker))
+            })
             .map(|(worker, lane, _)| (worker, lane))
             .collect()
     }

@@ -45,7 +45,9 @@ impl RetryRules {
     pub(super) fn wait(&self, attempt: u32, lane: u32, test: u32) -> Duration {
         let doubled = 2_u32.checked_pow(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         let whole = self.delay.saturating_mul(doubled).min(self.delay_max);
-        let key = [self.seed, lane, test, attempt].into_iter().fold(0, |key, part| mixed(key ^ u64::from(part)));
+        let key = [self.seed, lane, test, attempt]
+            .into_iter()
+            .fold(0, |key, part| mixed(key ^ u64::from(part)));
         let part = u32::try_from(key >> 48).unwrap_or_default();
         whole / 2 + whole.mul_f64(f64::from(part) / f64::from(1_u32 << 17))
     }

@@ -151,7 +151,11 @@ impl Scheduler {
                 let member = self.roster.get(worker);
                 member.is_some_and(|member| {
                     let open = |lane| {
-                        if member.recycled { self.wants_more(lane) } else { !self.has_nothing_for(lane) }
+                        if member.recycled {
+                            self.wants_more(lane)
+                        } else {
+                            !self.has_nothing_for(lane)
+                        }
                     };
                     member.lane.is_some_and(open)
                 })

@@ -6,6 +6,7 @@
 mod verdict;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, StopReason, WorkerId};
@@ -84,6 +85,18 @@ impl Session {
             conclusions: Vec::new(),
             introduced: false,
         }
+    }
+
+    /// Whether a test that passed after a failure fails the run.
+    #[must_use]
+    pub fn counting_flaky(mut self, fails: bool) -> Self {
+        self.account.flaky_fails(fails);
+        self
+    }
+
+    /// The run as a whole takes longer than this.
+    pub fn overdue(&mut self, limit: Duration) -> Vec<Step> {
+        self.stop(StopReason::Deadline(limit), true)
     }
 
     /// Where the run is.

@@ -12,6 +12,7 @@ pub(super) struct Account {
     outcomes: BTreeMap<Outcome, u32>,
     lost: u32,
     flaky: u32,
+    flaky_fails: bool,
     collect_failures: u32,
     stop: Option<StopReason>,
     fatal: Option<(ExitCode, String)>,
@@ -104,12 +105,16 @@ impl Account {
     pub(super) fn worker_finished(&mut self, worker: WorkerId, exit_code: i32) {
         let told = [ExitCode::Passed, ExitCode::Interrupted, ExitCode::NothingCollected];
         // Its own session knows nothing of the attempts of others.
-        let failed_once = exit_code == i32::from(ExitCode::Failed.number())
-            && self.retried_on.contains(&worker);
+        let failed_once =
+            exit_code == i32::from(ExitCode::Failed.number()) && self.retried_on.contains(&worker);
         let asked = !failed_once && !told.iter().any(|code| i32::from(code.number()) == exit_code);
         if asked && self.asked.is_none_or(|(_, known)| known < exit_code) {
             self.asked = Some((worker, exit_code));
         }
+    }
+
+    pub(super) fn flaky_fails(&mut self, fails: bool) {
+        self.flaky_fails = fails;
     }
 
     pub(super) fn fleet_is_empty(&mut self, reason: &str, phase: Phase) {
@@ -215,6 +220,10 @@ impl Account {
             .any(|(outcome, _)| outcome.is_bad() && *outcome != Outcome::NotRun);
         if bad || self.collect_failures > 0 || self.stop.is_some() {
             return with(ExitCode::Failed, None);
+        }
+        if self.flaky_fails && self.flaky > 0 {
+            let plural = if self.flaky == 1 { " is" } else { "s are" };
+            return with(ExitCode::Failed, Some(format!("{} test{plural} flaky", self.flaky)));
         }
         if let Some(failure) = &self.conclusion {
             return with(ExitCode::Failed, Some(sentence(failure).to_owned()));

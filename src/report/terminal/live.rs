@@ -116,7 +116,9 @@ impl Live {
             RunEvent::TestStarted { worker, test, .. } => {
                 self.running.insert(*worker, (test.id.clone(), at));
             }
-            RunEvent::TestFinished { worker, .. } | RunEvent::WorkerDown { worker, .. } => {
+            RunEvent::TestFinished { worker, .. }
+            | RunEvent::TestRetried { worker, .. }
+            | RunEvent::WorkerDown { worker, .. } => {
                 self.running.remove(worker);
             }
             RunEvent::RunStarted { .. }
@@ -138,7 +140,6 @@ impl Live {
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }

@@ -95,7 +95,8 @@ impl Setting {
                 let mut item = Item::from_id(&format!("f{file}.py::T::t{test}"));
                 item.group = group.map(|group| format!("g{group}").into());
                 let own = self.needs.iter().find(|needs| (needs.0, needs.1) == (*file, *test));
-                item.tags = own.into_iter().flat_map(|own| &own.2).map(|tag| (*tag).into()).collect();
+                item.tags =
+                    own.into_iter().flat_map(|own| &own.2).map(|tag| (*tag).into()).collect();
                 item
             })
             .collect();

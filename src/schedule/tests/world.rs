@@ -324,9 +324,8 @@ impl World {
     /// At no time do tests together have more than there is, or run beside one that is to be alone.
     fn check_resources(&self) {
         let alive = self.workers.values().filter(|worker| worker.stage != Stage::Dead);
-        let running: Vec<&Item> = alive
-            .filter_map(|worker| Some(&worker.items[worker.running? as usize]))
-            .collect();
+        let running: Vec<&Item> =
+            alive.filter_map(|worker| Some(&worker.items[worker.running? as usize])).collect();
         let alone = |item: &&Item| item.tags.iter().any(|tag| &**tag == "exclusive");
         assert!(running.len() < 2 || !running.iter().any(alone), "an exclusive test has company");
         for (name, capacity) in &self.rules.resources {
@@ -523,7 +522,8 @@ impl World {
         if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
             let lost = self.terminal.values().filter(is_lost).count();
             assert_eq!(lost, before, "tests are lost though a worker ended for want of work");
-            let is_lost_file = |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
+            let is_lost_file =
+                |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
             assert!(!self.files_ended.values().any(is_lost_file), "files are lost all the same");
         }
         for decision in self.terminal.values() {

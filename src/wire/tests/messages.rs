@@ -183,6 +183,8 @@ fn deadlines() -> BoxedStrategy<Deadlines> {
             collect,
             begin,
             test,
+            slow: test,
+            run: test,
             shutdown,
             silence,
         })
