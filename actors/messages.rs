@@ -291,6 +291,8 @@ pub struct WorkerGone {
     pub stranded: bool,
     /// Whether every test has its terminal state, so that nobody who is still on the way is waited for.
     pub complete: bool,
+    /// Whether it made way for a fresh one.
+    pub recycled: bool,
     /// How far it came.
     pub life: Life,
     /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.

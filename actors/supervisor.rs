@@ -207,6 +207,18 @@ impl SupervisorActor {
     ) {
         let new = self.fleet.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
+        self.succeed(old, new, spec, delay, context);
+    }
+
+    /// Starts a worker in place of one that is gone.
+    fn succeed(
+        &mut self,
+        old: WorkerId,
+        new: WorkerId,
+        spec: WorkerSpec,
+        delay: Duration,
+        context: &mut Context<Self>,
+    ) {
         self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
         if delay.is_zero() {
             self.start_worker(new, context);
@@ -251,13 +263,26 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone { worker, expected, wanted, lost, stranded, complete, life, died_in_a_file } =
-            gone;
+        let WorkerGone {
+            worker,
+            expected,
+            wanted,
+            lost,
+            stranded,
+            complete,
+            recycled,
+            life,
+            died_in_a_file,
+        } = gone;
         self.plan.input.lazy_import |= died_in_a_file;
         let Some(member) = self.fleet.remove(worker) else {
             return;
         };
-        if expected || self.standing_down {
+        if recycled && wanted && !self.standing_down {
+            // No death that counts: it ended well, so that a fresh one takes its place.
+            let new = self.fleet.recruit(member.spec.clone());
+            self.succeed(worker, new, member.spec, Duration::ZERO, context);
+        } else if expected || self.standing_down {
             self.dismiss(worker, "it was told to end");
         } else if lost && wanted {
             // No budget is spent: whether the host is good is another rule's to say.

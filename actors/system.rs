@@ -21,9 +21,9 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch;
-use crate::model::{HostSpec, RunEvent, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, Policy, Scheduler, policy};
-use crate::select::Selection;
+use crate::model::{HostSpec, Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
+use crate::select::{Facts, Past, Selection};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -169,7 +169,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size, .. } =
         parts;
     let (sender, answer) = oneshot::channel();
-    let session = SessionActor::new(Session::new(config.max_fail), sender).start();
+    let session = SessionActor::new(
+        Session::new(config.max_fail).counting_flaky(config.flaky_fails),
+        config.deadlines,
+        sender,
+    )
+    .start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
         let reporter = TerminalReporter::new(config.terminal.clone(), out, terminal_size).start();
@@ -199,7 +204,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
-    let mut core = Scheduler::new(policy, &expected);
+    let mut core = Scheduler::new(policy, &expected).with_rules(rules(config));
     if let Some(workers) = config.min_workers {
         core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
     }
@@ -215,7 +220,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             came_up: context.address().recipient(),
             subscribers: recipients,
         };
-        let address = SchedulerActor::new(core, config.collect_only, neighbours).start();
+        let address =
+            SchedulerActor::new(core, config.collect_only, config.recycle_memory, neighbours)
+                .start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,
@@ -299,6 +306,28 @@ fn selection(config: &Config, history: Option<&History>) -> Selection {
         .map(History::past)
         .unwrap_or_default();
     Selection::new(filter.as_ref(), *partition, overrides, &past)
+}
+
+/// What the configuration says of tests beside how they are shared out.
+fn rules(config: &Config) -> Rules {
+    let overrides = config.overrides.clone();
+    let of_test: RulesOfTest = Arc::new(move |item| {
+        let terms = overrides.terms(&Facts::of(item, &Past::default()));
+        TestRules {
+            retries: terms.retries,
+            timeout: terms.timeout,
+            resources: terms.resources,
+            exclusive: terms.exclusive,
+            alone: terms.isolation == Some(Isolation::Process),
+        }
+    });
+    Rules {
+        retry: config.retry,
+        resources: config.resources.clone(),
+        recycle: config.recycle,
+        of_test: (!config.overrides.is_empty()).then_some(of_test),
+        estimates: None,
+    }
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

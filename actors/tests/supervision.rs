@@ -59,6 +59,7 @@ fn gone(worker: u32, expected: bool) -> WorkerGone {
         lost: false,
         stranded: false,
         complete: false,
+        recycled: false,
         life: Life::Collecting,
         died_in_a_file: false,
     }

@@ -248,6 +248,10 @@ pub(super) struct SupervisionArguments {
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     pub(super) timeout: Option<String>,
 
+    /// How often a failed test is run again [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) retries: Option<String>,
+
     /// How many crashed workers are replaced [default: 4 for each worker]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) max_worker_restart: Option<String>,

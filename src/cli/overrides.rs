@@ -102,6 +102,7 @@ impl SupervisionArguments {
             (Key::Maxfail, "--maxfail", &self.maxfail),
             (Key::DeadlineTest, "--timeout", &self.timeout),
             (Key::MaxWorkerRestart, "--max-worker-restart", &self.max_worker_restart),
+            (Key::Retries, "--retries", &self.retries),
             (Key::MaxRestarts, "--max-restarts", &self.max_restarts),
             (Key::RestartWindow, "--restart-window", &self.restart_window),
             (Key::WorkerMemory, "--worker-memory", &self.worker_memory),

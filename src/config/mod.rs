@@ -43,14 +43,14 @@ pub use overrides::Overrides;
 pub use value::WorkerCount;
 
 use resolve::Resolved;
-use value::{Automatic, Budget, HistoryPlace, ImportWhen};
+use value::{Automatic, Budget, FlakyCounts, HistoryPlace, ImportWhen};
 use workers::Fleet;
 
 use crate::history::{self, History};
 use crate::launch::{AgentCommand, Allocation, SlurmError, Ways};
 use crate::model::{Deadlines, HostSpec, Suite, WorkerSpec};
 use crate::report::TerminalOptions;
-use crate::schedule::PolicyOptions;
+use crate::schedule::{PolicyOptions, RecycleRules, RetryRules};
 use crate::select::{self, Filter, Partition, Past};
 use crate::supervise::RestartLimits;
 
@@ -99,6 +99,21 @@ pub struct Config {
 
     /// The most memory a worker and all that it has started may use, in bytes; a worker above it is killed.
     pub worker_memory: Option<u64>,
+
+    /// How often failed tests are run again.
+    pub retry: RetryRules,
+
+    /// Whether a test that passed after a failure fails the run.
+    pub flaky_fails: bool,
+
+    /// Counted resources by name, with how many units there are.
+    pub resources: Vec<(String, u32)>,
+
+    /// After what a worker makes way for a fresh one.
+    pub recycle: RecycleRules,
+
+    /// The memory in bytes above which it does.
+    pub recycle_memory: Option<u64>,
 
     /// The run's id (`testrun_uid`).
     pub run_id: String,
@@ -237,6 +252,24 @@ impl Config {
             },
             deadlines: settings.deadlines(),
             worker_memory: settings.worker_memory.value.0,
+            retry: RetryRules {
+                retries: settings.retries.value,
+                delay: settings.retry_delay.value,
+                delay_max: settings.retry_backoff_max.value,
+                budget: match settings.retry_budget.value {
+                    Automatic::Auto => None,
+                    Automatic::Set(Budget(budget)) => Some(budget.unwrap_or(u32::MAX)),
+                },
+                crashed: settings.retry_crashed.value,
+                seed: run.as_fields().0,
+            },
+            flaky_fails: settings.flaky.value == FlakyCounts::Fail,
+            resources: settings.resources.value.0.clone(),
+            recycle: RecycleRules {
+                after: settings.recycle_after.value.0.map(NonZeroU32::get),
+                failed: settings.recycle_failed.value,
+            },
+            recycle_memory: settings.recycle_memory.value.0,
             run_id: overrides.run_id.clone().unwrap_or_else(|| run.simple().to_string()),
             argv: overrides.argv.clone(),
             // The first field of a version 4 UUID is random throughout.

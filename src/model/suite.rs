@@ -196,6 +196,12 @@ pub struct Deadlines {
     /// One test, all phases; `None`: without limit.
     pub test: Option<Duration>,
 
+    /// From when on a test that still runs is told to be slow; `None`: never.
+    pub slow: Option<Duration>,
+
+    /// The run as a whole; `None`: without limit.
+    pub run: Option<Duration>,
+
     /// From the word to finish to the end of the process, session teardown included.
     pub shutdown: Duration,
 
@@ -215,6 +221,8 @@ impl Default for Deadlines {
             collect: Duration::from_secs(900),
             begin: Duration::from_secs(60),
             test: None,
+            slow: None,
+            run: None,
             shutdown: Duration::from_secs(60),
             silence: Duration::from_secs(15),
             host: Duration::from_secs(120),

@@ -48,6 +48,7 @@ impl Scheduler {
         let Some(lane) = lane.filter(|_| before != Stage::Down) else {
             return out;
         };
+        self.ledger.leave(worker);
         let left =
             self.account(lane).map(|account| account.leave(worker, told.map(|(_, test)| test)));
         if let Some(left) = left {
@@ -99,6 +100,10 @@ impl Scheduler {
         test: u32,
         out: &mut Vec<Decision>,
     ) -> Option<TestIndex> {
+        // It has not failed, and the attempt that was granted for that is not needed.
+        let force = self.tracks[lane].force.as_mut();
+        let granted = force.is_some_and(|force| force.keeper.set_failing(test, false));
+        self.granted -= u32::from(granted);
         let times = count(&mut self.losses.tests, lane, test);
         let (index, name) = (TestIndex(test), self.test_name(lane, test));
         if times < LOST_HOSTS {

@@ -43,6 +43,10 @@ pub(super) struct Member {
     pub(super) away: Duration,
     /// Its replacement was announced.
     pub(super) replaced: bool,
+    /// It makes way for a fresh one.
+    pub(super) recycled: bool,
+    /// How many tests it has begun.
+    pub(super) begun: u32,
     /// Withdrawals without an answer, the oldest first.
     pub(super) recalls: VecDeque<Recall>,
 }
@@ -91,6 +95,8 @@ impl Roster {
             late: false,
             away: Duration::ZERO,
             replaced: false,
+            recycled: false,
+            begun: 0,
             recalls: VecDeque::new(),
         };
         self.awaited += usize::from(member.is_awaited(false));

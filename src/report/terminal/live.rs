@@ -118,6 +118,7 @@ impl Live {
             }
             RunEvent::TestFinished { worker, .. }
             | RunEvent::TestLost { worker, .. }
+            | RunEvent::TestRetried { worker, .. }
             | RunEvent::WorkerDown { worker, .. } => {
                 self.running.remove(worker);
             }
@@ -140,7 +141,6 @@ impl Live {
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }

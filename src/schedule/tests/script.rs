@@ -210,6 +210,11 @@ fn line(decision: Decision) -> String {
         Decision::Lost { worker, lane: of, test, .. } => {
             format!("lost {}{test} with {worker}", lane(of.0))
         }
+        Decision::Retried { worker, lane: of, test, outcome, attempt, .. } => {
+            format!("{outcome} {}{test} on {worker}, again after attempt {attempt}", lane(of.0))
+        }
+        Decision::BudgetSpent { retries } => format!("no more than {retries} retries"),
+        Decision::Recycled { worker, reason } => format!("recycled {worker}: {reason}"),
         Decision::NotRun { lane: of, test, reason, lost, .. } => {
             let lost = if lost { "lost" } else { "left out" };
             format!("{lost} {}{test}: {reason}", lane(of.0))

@@ -203,6 +203,8 @@ fn deadlines() -> BoxedStrategy<Deadlines> {
             collect,
             begin,
             test,
+            slow: test,
+            run: test,
             shutdown,
             silence,
             host,
