@@ -20,7 +20,7 @@ use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
-use crate::launch;
+use crate::launch::Role;
 use crate::model::{HostSpec, Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
 use crate::select::{Facts, Past, Selection};
@@ -162,7 +162,7 @@ impl SessionHandle {
 /// # .unwrap();
 /// ```
 pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
-    if launch::is_agent() {
+    if Role::asked().is_some() {
         return Err(RunError::IsAgent);
     }
     let reports = outputs::open(&config.outputs, parts.events, parts.annotations)?;
@@ -204,10 +204,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
-    let mut core = Scheduler::new(policy, &expected).with_rules(rules(config));
-    if let Some(workers) = config.min_workers {
-        core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
-    }
+    let core = core(config, policy, &expected);
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -250,7 +247,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             .map(|(worker, spec)| (worker, shown(config, &spec)))
             .collect(),
     }];
-    first.extend(problem.map(RunEvent::Notice));
+    first.extend(config.notes.iter().cloned().chain(problem).map(RunEvent::Notice));
     let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
     retire.extend(history.iter().map(|history| history.clone().recipient()));
     session.do_send(Begin {
@@ -279,6 +276,19 @@ fn shown(config: &Config, spec: &WorkerSpec) -> String {
         Some(host) => HostSpec { env: spec.env.clone(), ..host.clone() }.to_string(),
         None => spec.to_string(),
     }
+}
+
+/// The scheduler of these workers as the configuration has it.
+fn core(
+    config: &Config,
+    policy: Box<dyn Policy>,
+    expected: &[(WorkerId, WorkerSpec)],
+) -> Scheduler {
+    let mut core = Scheduler::new(policy, expected).with_rules(rules(config));
+    if let Some(workers) = config.min_workers {
+        core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
+    }
+    core
 }
 
 /// What is known of past runs, and where what comes is kept.

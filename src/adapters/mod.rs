@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::model::{Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
+use crate::model::{Deadlines, Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 
+pub mod libtest;
 pub mod pytest;
 mod tie;
 
+use libtest::{Libtest, LibtestError};
 use pytest::{Idle, Imports, Pytest, PytestError};
 
 pub(crate) use tie::tie_to_parent;
@@ -23,6 +25,10 @@ pub(crate) use tie::tie_to_parent;
 pub struct WorkerCommand {
     /// The program.
     pub program: PathBuf,
+
+    /// Whether it is this very program in the role of a worker, whatever `program` says. Such a worker runs each test in a
+    /// process and keeps the deadline of a test by itself.
+    pub native: bool,
 
     /// Its arguments.
     pub args: Vec<OsString>,
@@ -50,6 +56,9 @@ pub struct Care {
     /// How long an interpreter or another program of the suite may take to say who it is.
     pub patience: Duration,
 
+    /// The clock's limits: for listing tests, and for those workers that keep the deadlines of their tests by themselves.
+    pub deadlines: Deadlines,
+
     /// Variables of all processes below this one that differ from its own; `None` removes one.
     pub env: Vec<(OsString, Option<OsString>)>,
 }
@@ -58,7 +67,10 @@ pub struct Care {
 #[derive(Debug)]
 pub enum Adapter {
     /// By pytest.
-    Pytest(Pytest),
+    Pytest(Box<Pytest>),
+
+    /// By binaries that cargo has built.
+    Libtest(Libtest),
 }
 
 /// Why a suite can not be run.
@@ -67,6 +79,14 @@ pub enum AdapterError {
     /// By pytest.
     #[error(transparent)]
     Pytest(#[from] PytestError),
+
+    /// By binaries that cargo has built.
+    #[error(transparent)]
+    Libtest(#[from] LibtestError),
+
+    /// Something that another framework has no use for.
+    #[error("{0} is for suites that pytest runs; this one is run by {1}")]
+    PytestOnly(&'static str, &'static str),
 }
 
 impl AdapterError {
@@ -74,6 +94,8 @@ impl AdapterError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Pytest(error) => error.is_usage(),
+            Self::Libtest(error) => error.is_usage(),
+            Self::PytestOnly(..) => true,
         }
     }
 }
@@ -91,7 +113,11 @@ impl Adapter {
         match suite {
             Suite::Pytest(suite) => {
                 let (pytest, info) = Pytest::prepare(suite, care, &progress).await?;
-                Ok((Self::Pytest(pytest), info))
+                Ok((Self::Pytest(Box::new(pytest)), info))
+            }
+            Suite::Libtest(suite) => {
+                let (libtest, info) = Libtest::prepare(suite, care, &progress).await?;
+                Ok((Self::Libtest(libtest), info))
             }
         }
     }
@@ -108,6 +134,7 @@ impl Adapter {
     ) -> Result<WorkerCommand, AdapterError> {
         match self {
             Self::Pytest(pytest) => Ok(pytest.command(worker, spec, input).await?),
+            Self::Libtest(libtest) => Ok(libtest.command(worker, spec, input)?),
         }
     }
 
@@ -115,6 +142,7 @@ impl Adapter {
     pub fn take_idle(&self) -> Option<Idle> {
         match self {
             Self::Pytest(pytest) => pytest.take_idle(),
+            Self::Libtest(_) => None,
         }
     }
 
@@ -125,6 +153,7 @@ impl Adapter {
     pub async fn imports(&self) -> Result<Imports, AdapterError> {
         match self {
             Self::Pytest(pytest) => Ok(pytest.imports().await?),
+            Self::Libtest(_) => Err(AdapterError::PytestOnly("`callsheet preload`", "cargo")),
         }
     }
 
@@ -141,6 +170,8 @@ impl Adapter {
     ) -> Result<(String, Option<String>), AdapterError> {
         match self {
             Self::Pytest(pytest) => Ok(pytest.conclude(requests, input).await?),
+            // Its workers ask for none.
+            Self::Libtest(_) => Ok((String::new(), None)),
         }
     }
 }

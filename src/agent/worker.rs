@@ -37,6 +37,9 @@ const ENDING: Duration = Duration::from_secs(60);
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
 
+/// How much later than a worker that keeps the deadlines of its tests by itself the agent ends it.
+const SELF_KEPT: Duration = Duration::from_secs(30);
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -94,7 +97,7 @@ pub(super) async fn serve(
     let mut stderr = Output::new(id, Stream::Stderr, tail.clone(), live);
     let mut worker = Worker {
         id,
-        watch: Watch::new(limits.deadlines, Instant::now()),
+        watch: Watch::new(deadlines_of(command, limits.deadlines), Instant::now()),
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
@@ -409,6 +412,13 @@ impl Worker {
         };
         self.sender.worker(self.id, WorkerEvent::Exited(death));
     }
+}
+
+fn deadlines_of(command: &WorkerCommand, deadlines: Deadlines) -> Deadlines {
+    let test = deadlines
+        .test
+        .map(|limit| if command.native { limit.saturating_add(SELF_KEPT) } else { limit });
+    Deadlines { test, ..deadlines }
 }
 
 fn gone() -> Until {

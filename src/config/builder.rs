@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::resolve::Resolved;
 use super::{Config, ConfigError, Environment, Key, Origin, Overrides};
 use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Dist};
+use crate::model::{Deadlines, Dist, SuiteKind};
 use crate::report::TerminalOptions;
 use crate::supervise::RestartLimits;
 
@@ -76,6 +76,21 @@ impl ConfigBuilder {
     pub fn pytest_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         self.overrides.add_pytest_args(Origin::Program, args);
+        self
+    }
+
+    /// What runs the tests; what stands in the root says so if this is never said.
+    #[must_use]
+    pub fn suite(mut self, kind: SuiteKind) -> Self {
+        self.set(Key::Suite, kind.name());
+        self
+    }
+
+    /// Arguments for `cargo test`, for the tests of a Rust project.
+    #[must_use]
+    pub fn cargo_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        self.overrides.set_list(Key::LibtestArgs, Origin::Program, args);
         self
     }
 

@@ -139,6 +139,15 @@ pub enum ConfigError {
         path: PathBuf,
     },
 
+    /// A setting that the framework of the suite has no use for.
+    #[error("{origin}: this is for pytest, and the tests here are a Rust project's; {way_out}")]
+    NotForRust {
+        /// Where it was set.
+        origin: Origin,
+        /// What to do instead.
+        way_out: &'static str,
+    },
+
     /// The working directory cannot be found out or does not exist.
     #[error("failed to find the directory to run in, `{}`", path.display())]
     Directory {

@@ -15,6 +15,7 @@ mod overrides;
 mod profile;
 mod project;
 mod resolve;
+mod rust;
 mod settings;
 mod show;
 mod stated;
@@ -48,7 +49,7 @@ use workers::Fleet;
 
 use crate::history::{self, History};
 use crate::launch::{AgentCommand, Allocation, SlurmError, Ways};
-use crate::model::{Deadlines, HostSpec, Suite, WorkerSpec};
+use crate::model::{Deadlines, HostSpec, Suite, SuiteKind, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::{PolicyOptions, RecycleRules, RetryRules};
 use crate::select::{self, Filter, Partition, Past};
@@ -65,6 +66,9 @@ pub struct Config {
 
     /// What is to be run. Its root is the user's working directory.
     pub suite: Suite,
+
+    /// What people should know of how the configuration came about; told at the beginning of the run.
+    pub notes: Vec<String>,
 
     /// One specification a worker, in the order of their ids; never empty.
     pub workers: Vec<WorkerSpec>,
@@ -220,10 +224,17 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
+        let (kind, note) = rust::kind(resolved, overrides);
+        let suite = match kind {
+            SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
+            SuiteKind::Auto | SuiteKind::Pytest => Suite::Pytest(suite::pytest(resolved)?),
+        };
+        let notes = note.into_iter().collect();
         let run = Uuid::new_v4();
         Ok(Self {
             project: resolved.project.directory.clone(),
-            suite: Suite::Pytest(suite::pytest(resolved)?),
+            suite,
+            notes,
             workers,
             hosts,
             ways: hosts::ways(settings)?,

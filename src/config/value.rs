@@ -1,6 +1,7 @@
 //! The types of values: how each is read from TOML and from text, and how it is written again.
 
 mod quantity;
+mod rust;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::local::{AgentCommand, own_program};
+use super::local::AgentCommand;
+use super::role::own_program;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;

@@ -10,6 +10,7 @@ mod host;
 mod id;
 mod outcome;
 mod report;
+mod rust;
 mod spec;
 mod suite;
 mod terms;
@@ -23,6 +24,7 @@ pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
+pub use rust::{LibtestSuite, RunIgnored, SuiteKind};
 pub use spec::WorkerSpec;
 pub use suite::{
     Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,

@@ -7,21 +7,29 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::LibtestSuite;
+
 /// What is to be run, with its adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suite {
     /// A suite that pytest runs.
     Pytest(PytestSuite),
+
+    /// The tests of a Rust project, built by cargo.
+    Libtest(LibtestSuite),
 }
 
 impl Suite {
-    /// The project's directory on this machine.
+    /// The directory that the tests are run in or from.
     pub fn root(&self) -> &Path {
         match self {
             Self::Pytest(suite) => &suite.root,
+            Self::Libtest(suite) => &suite.root,
         }
     }
+}
 
+impl Suite {
     /// The same on another host, where the project stands in another directory, has another interpreter or another
     /// requirements file, if they are given; `named_by` is what gives them.
     #[must_use]
@@ -32,7 +40,16 @@ impl Suite {
         provision: Option<&str>,
         named_by: &str,
     ) -> Self {
-        let Self::Pytest(suite) = self;
+        let suite = match self {
+            Self::Pytest(suite) => suite,
+            Self::Libtest(suite) => {
+                let mut there = suite.clone();
+                if let Some(root) = root {
+                    Path::new(root.strip_prefix("~/").unwrap_or(root)).clone_into(&mut there.root);
+                }
+                return Self::Libtest(there);
+            }
+        };
         let mut there = suite.clone();
         if let Some(root) = root {
             let root = Path::new(root.strip_prefix("~/").unwrap_or(root));

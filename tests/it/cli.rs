@@ -52,7 +52,7 @@ fn an_unknown_flag_is_a_usage_error() {
       tip: a similar argument exists: '--dist'
       tip: to pass '--dits' as a value, use '-- --dits'
 
-    Usage: callsheet --dist <MODE> [PATH]... [-- <PYTEST OPTION>...]
+    Usage: callsheet --dist <MODE> [PATH]... [-- <OPTION>...]
 
     For more information, try '--help'.
     ");
@@ -173,6 +173,7 @@ fn config_show_tells_where_each_value_comes_from() {
     insta::assert_snapshot!(shown.replace(&path, "DIR"), @r#"
     # file: DIR/callsheet.toml
     # profile: mine (--profile)
+    suite = "auto"                 # default
     workers = 4                    # --workers
     max_processes = "unlimited"    # default
     dist = "loadfile"              # profile mine in callsheet.toml
@@ -222,6 +223,11 @@ fn config_show_tells_where_each_value_comes_from() {
     provision = ""                 # default
     args = ["-p", "no:randomly", "-k", "a or b", "--lf"]  # callsheet.toml, -k, --
     paths = []                     # default
+
+    [libtest]
+    args = []                      # default
+    isolation = "adaptive"         # default
+    run_ignored = "default"        # default
     "#);
 }
 

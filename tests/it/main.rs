@@ -16,6 +16,7 @@ mod interpreter;
 mod last_failed;
 mod layers;
 mod library;
+mod libtest;
 mod look;
 mod modes;
 mod outcomes;

@@ -259,6 +259,7 @@ impl Pytest {
         });
         let common = WorkerCommand {
             program,
+            native: false,
             args: files::arguments(&self.files, "main").into(),
             env: env.clone(),
             cwd,

@@ -82,6 +82,7 @@ fn play_within(script: &str, orders: Vec<Order>, limits: Limits) -> Told {
 
 fn command(script: &str) -> WorkerCommand {
     WorkerCommand {
+        native: false,
         program: "python3".into(),
         args: vec!["-SEc".into(), format!("{PRELUDE}\n{script}").into()],
         env: vec![],
@@ -377,6 +378,7 @@ fn an_order_to_kill_needs_no_answer() {
 #[test]
 fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
     let command = WorkerCommand {
+        native: false,
         program: "/nowhere/python".into(),
         args: vec![],
         env: vec![],
