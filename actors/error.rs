@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::report::OutputError;
+
 /// Why a run gave no verdict. Tests that fail and workers that die are no error: the verdict tells of them.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -13,6 +15,10 @@ pub enum RunError {
         "this process was started to serve as an agent; call `callsheet::agent::serve_if_asked()` first in its `main`"
     )]
     IsAgent,
+
+    /// A file that the results were to be written to can not be written. Nothing was run.
+    #[error(transparent)]
+    Output(#[from] OutputError),
 
     /// The system gives no thread.
     #[error("failed to start the thread of the run: {0}")]

@@ -17,9 +17,9 @@ use crate::wire::{PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 #[rtype(result = "()")]
 pub struct Event(pub Arc<RunEvent>);
 
-/// Session → reporters, after the last event: answer when all is written.
+/// Session → reporters, after the last event: answer when all is written, with what could not be.
 #[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Option<String>")]
 pub struct Flush;
 
 /// Session → scheduler and supervisor, at the very end: stop, so that the run leaves nothing in the host program's system.
@@ -291,6 +291,8 @@ pub enum SessionNote {
     Broken(String),
     /// The scheduler is gone, and with it the record.
     SchedulerFailed,
+    /// Reporter → session: an output can not be written any more; nothing more is written to it.
+    OutputFailed(String),
     /// Reporter → session: a subscriber of the host program panicked, saying this, and gets nothing more.
     SubscriberFailed(String),
 }

@@ -42,10 +42,12 @@
 //! host program can not do even that: a policy or a subscriber that panics is caught, dropped and told of in the verdict.
 
 mod error;
+mod file;
 mod fleet;
 mod history;
 mod host;
 pub mod messages;
+mod outputs;
 mod policy;
 mod record;
 mod reporter;

@@ -80,11 +80,12 @@ impl Handler<Event> for ReporterActor {
 }
 
 impl Handler<Flush> for ReporterActor {
-    type Result = ();
+    type Result = Option<String>;
 
-    fn handle(&mut self, _: Flush, context: &mut Context<Self>) {
+    fn handle(&mut self, _: Flush, context: &mut Context<Self>) -> Option<String> {
         // What it writes when dropped is written before the answer.
         self.subscriber = None;
         context.stop();
+        None
     }
 }

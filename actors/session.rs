@@ -192,14 +192,31 @@ impl SessionActor {
         }
     }
 
+    /// Results are missing where somebody wants them; the run goes on.
+    fn output_failed(&mut self, what: String) {
+        if let Some(to) = self.neighbours.as_ref().filter(|_| self.core.phase() < Phase::Done) {
+            to.publish.do_send(Publish(RunEvent::Notice(what.clone())));
+        }
+        self.core.fatal(ExitCode::Infrastructure, what, None);
+    }
+
     /// Nothing more will happen; answers once every reporter has written its last.
     fn answer(&mut self, context: &mut Context<Self>) {
         let Some(to) = &self.neighbours else { return };
         let written = join_all(to.flush.iter().map(|reporter| reporter.send(Flush)));
         context.spawn(wrap_future(written).map(
             |written, actor: &mut Self, context: &mut Context<Self>| {
-                if written.iter().any(Result::is_err) {
-                    actor.core.fatal(ExitCode::Internal, "a reporter failed".to_owned(), None);
+                for reporter in written {
+                    match reporter {
+                        Ok(None) => {}
+                        Ok(Some(problem)) => {
+                            actor.core.fatal(ExitCode::Infrastructure, problem, None);
+                        }
+                        Err(_gone) => {
+                            let what = "a reporter failed".to_owned();
+                            actor.core.fatal(ExitCode::Internal, what, None);
+                        }
+                    }
                 }
                 // Taken now and not from the record: a reporter may have failed at the very last event.
                 let verdict = actor.core.verdict();
@@ -301,6 +318,7 @@ impl Handler<SessionNote> for SessionActor {
             }
             SessionNote::Broken(what) => return self.broken(what),
             SessionNote::SchedulerFailed => return self.scheduler_failed(context),
+            SessionNote::OutputFailed(what) => return self.output_failed(what),
             SessionNote::SubscriberFailed(what) => return self.subscriber_failed(&what),
         };
         self.carry_out(steps);

@@ -8,8 +8,10 @@ use log::debug;
 use tokio::sync::oneshot;
 
 use super::error::RunError;
+use super::file::FileReporter;
 use super::history::HistoryActor;
 use super::messages::{Event, Halt};
+use super::outputs;
 use super::policy::ForeignPolicy;
 use super::reporter::{ReporterActor, Subscriber};
 use super::scheduler::{self, SchedulerActor};
@@ -52,6 +54,12 @@ pub struct Parts {
 
     /// Where the run is shown to a person, by the configuration's terminal options; nowhere if `None`.
     pub terminal: Option<Box<dyn Write + Send>>,
+
+    /// Where what happens is written as JSON lines, beside the configuration's file for it; nowhere if `None`.
+    pub events: Option<Box<dyn Write + Send>>,
+
+    /// Where failures are told as annotations of GitHub Actions; nowhere if `None`.
+    pub annotations: Option<Box<dyn Write + Send>>,
 
     /// Tells the size of that terminal, as columns and rows, asked about ten times a second; without it the width is the
     /// configuration's for the whole run.
@@ -120,7 +128,7 @@ impl SessionHandle {
 /// [verdict](SessionHandle::verdict): one that is stopped before takes the run and its workers with it.
 ///
 /// # Errors
-/// [`RunError::IsAgent`]
+/// [`RunError::IsAgent`], and [`RunError::Output`] for a file that can not be written.
 ///
 /// ```no_run
 /// use actix::{Actor, Context, Handler};
@@ -157,7 +165,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     if launch::is_agent() {
         return Err(RunError::IsAgent);
     }
-    let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size } = parts;
+    let reports = outputs::open(&config.outputs, parts.events, parts.annotations)?;
+    let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size, .. } =
+        parts;
     let (sender, answer) = oneshot::channel();
     let session = SessionActor::new(
         Session::new(config.max_fail).counting_flaky(config.flaky_fails),
@@ -173,6 +183,11 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     }
     for subscriber in subscribers {
         let reporter = ReporterActor::new(subscriber, session.clone().recipient()).start();
+        recipients.push(reporter.clone().recipient());
+        flush.push(reporter.recipient());
+    }
+    for (report, name) in reports {
+        let reporter = FileReporter::new(report, name, session.clone().recipient()).start();
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }

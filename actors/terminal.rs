@@ -86,13 +86,14 @@ impl Handler<Event> for TerminalReporter {
 }
 
 impl Handler<Flush> for TerminalReporter {
-    type Result = ();
+    type Result = Option<String>;
 
-    fn handle(&mut self, _: Flush, context: &mut Context<Self>) {
+    fn handle(&mut self, _: Flush, context: &mut Context<Self>) -> Option<String> {
         if !self.broken {
             let written = self.report.close();
             self.note(written);
         }
         context.stop();
+        None
     }
 }

@@ -10,7 +10,9 @@ use actix::{Actor, Addr, Context, Handler, Message, Recipient, ResponseFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::RunError;
-use super::messages::{Enlist, Event, FleetNews, KeepHistory, News, SessionNote, WorkerNews};
+use super::messages::{
+    Enlist, Event, FleetNews, Flush, KeepHistory, News, SessionNote, WorkerNews,
+};
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use crate::exit::ExitCode;
@@ -55,6 +57,21 @@ async fn until(notes: &mut Notes, start: &str) -> String {
 
 type Answer = oneshot::Receiver<Result<Verdict, RunError>>;
 
+/// A reporter that has written all.
+struct Written;
+
+impl Actor for Written {
+    type Context = Context<Self>;
+}
+
+impl Handler<Flush> for Written {
+    type Result = Option<String>;
+
+    fn handle(&mut self, _: Flush, _context: &mut Context<Self>) -> Option<String> {
+        None
+    }
+}
+
 /// A history on a disk that does not answer.
 struct Stuck;
 
@@ -90,7 +107,7 @@ fn begun_with(history: Option<Recipient<KeepHistory>>) -> (Addr<SessionActor>, N
         conclude: all.clone().recipient(),
         dismiss: all.clone().recipient(),
         history,
-        flush: vec![all.clone().recipient()],
+        flush: vec![Written.start().recipient()],
         retire: vec![all.recipient()],
     };
     session.do_send(Begin { neighbours, first: vec![RunEvent::Progress("begun".to_owned())] });

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use rusqlite::{Connection, OpenFlags};
 use simulation::{Layout, Network, Plan, RIVALS, Rival, SHAPES, Test, simulate};
 
 mod simulation;
@@ -39,6 +40,10 @@ struct Options {
     #[arg(long)]
     durations: Option<PathBuf>,
 
+    /// Replay what `.callsheet/history.db` of a project holds, its tests in the order of their ids.
+    #[arg(long, conflicts_with = "durations")]
+    history: Option<PathBuf>,
+
     /// What `cargo bench` passes to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -49,6 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for workers in &options.workers {
         if let Some(file) = &options.durations {
             recorded(&read(file)?, *workers);
+        } else if let Some(file) = &options.history {
+            recorded(&read_history(file)?, *workers);
         } else {
             synthetic(&options, *workers);
         }
@@ -111,5 +118,18 @@ fn read(file: &Path) -> Result<Plan, Box<dyn Error>> {
     let tests = tests.filter(|tests| !tests.is_empty()).ok_or_else(|| {
         format!("{} has a line that is not SECONDS, a tab and an id, or none", file.display())
     })?;
+    Ok(Plan::new(tests))
+}
+
+fn read_history(file: &Path) -> Result<Plan, Box<dyn Error>> {
+    let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut query = database.prepare(
+        "SELECT id, coalesce(setup, 0) + coalesce(call, 0) + coalesce(teardown, 0) FROM tests ORDER BY suite, id",
+    )?;
+    let rows = query.query_map([], |row| Ok(Test { id: row.get(0)?, seconds: row.get(1)? }))?;
+    let tests = rows.collect::<Result<Vec<Test>, _>>()?;
+    if tests.is_empty() {
+        return Err(format!("{} holds no test: run the suite first", file.display()).into());
+    }
     Ok(Plan::new(tests))
 }

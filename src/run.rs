@@ -66,6 +66,19 @@ impl Run {
         self
     }
 
+    /// Writes what happens there as JSON lines, as it happens (`docs/events.schema.json`), beside the file that the configuration
+    /// may name for it.
+    pub fn events(mut self, out: impl Write + Send + 'static) -> Self {
+        self.parts.events = Some(Box::new(out));
+        self
+    }
+
+    /// Tells failures there as annotations of GitHub Actions, at the end of the run.
+    pub fn annotations(mut self, out: impl Write + Send + 'static) -> Self {
+        self.parts.annotations = Some(Box::new(out));
+        self
+    }
+
     /// Shares out tests by this policy in place of the configuration's; see [`Parts::policy`] for what becomes of one that fails.
     pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
         self.parts.policy = Some(Box::new(policy));
@@ -75,7 +88,7 @@ impl Run {
     /// Starts the run on a thread of its own and returns at once. Runs share nothing; any number may go on at a time.
     ///
     /// # Errors
-    /// [`RunError::IsAgent`] and [`RunError::Thread`].
+    /// [`RunError::IsAgent`], [`RunError::Thread`], and [`RunError::Output`] for a file that can not be written.
     pub fn start(self, config: Config) -> Result<RunHandle, RunError> {
         let Self { parts } = self;
         let (to_caller, from_run) = mpsc::channel();

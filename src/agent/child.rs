@@ -38,8 +38,17 @@ pub(super) struct WorkerChild {
 #[derive(Debug)]
 enum Kind {
     Spawned(Child),
-    /// With the news that any child has ended, and this one's status once it has been read.
-    Forked(Signal, Option<ExitStatus>),
+    Forked(Forked),
+}
+
+/// A worker that was forked from a template.
+#[derive(Debug)]
+struct Forked {
+    /// The news that any child has ended.
+    ends: Signal,
+    /// Whether there were such news since it was last looked at.
+    news: bool,
+    status: Option<ExitStatus>,
 }
 
 impl Family {
@@ -51,7 +60,8 @@ impl Family {
     }
 
     fn forked(&self, pid: Pid, ends: Signal) -> WorkerChild {
-        self.member(pid, Kind::Forked(ends, None))
+        // It may have ended already.
+        self.member(pid, Kind::Forked(Forked { ends, news: true, status: None }))
     }
 
     fn member(&self, pid: Pid, kind: Kind) -> WorkerChild {
@@ -130,28 +140,30 @@ impl WorkerChild {
     pub(super) fn is_there(&self) -> bool {
         match &self.kind {
             Kind::Spawned(child) => child.id().is_some(),
-            Kind::Forked(_, status) => status.is_none(),
+            Kind::Forked(forked) => forked.status.is_none(),
         }
     }
 
     /// Waits for its end; may be cancelled and called again.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let (ends, ended) = match &mut self.kind {
+        let forked = match &mut self.kind {
             Kind::Spawned(child) => return child.wait().await,
-            Kind::Forked(ends, ended) => (ends, ended),
+            Kind::Forked(forked) => forked,
         };
         loop {
-            if let Some(status) = *ended {
+            if let Some(status) = forked.status {
                 return Ok(status);
             }
-            *ended = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG))? {
+            // Asked for again with every event of the worker: the system is asked only when there is something to know.
+            if !forked.news {
+                forked.ends.recv().await;
+            }
+            forked.status = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG))? {
                 WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw((code & 0xff) << 8)),
                 WaitStatus::Signaled(_, signal, _) => Some(ExitStatus::from_raw(signal as i32)),
-                _alive => {
-                    ends.recv().await;
-                    None
-                }
+                _alive => None,
             };
+            forked.news = false;
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::model::Item;
+use crate::model::{Batch, Item};
 use crate::select::Selector;
 use crate::wire::WorkerEvent;
 
@@ -88,6 +88,15 @@ impl Choice {
         }
         // What was not chosen was never handed out.
         self.own.binary_search(&own).map_or(u32::MAX, count)
+    }
+
+    /// What the worker is given, by its own numbers.
+    pub(super) fn own_batch(&self, mut batch: Batch) -> Batch {
+        let terms = batch.terms.iter_mut().map(|(item, _)| item);
+        for item in batch.items.iter_mut().chain(terms) {
+            *item = self.own(*item);
+        }
+        batch
     }
 
     /// The worker's own number of an item.

@@ -110,6 +110,8 @@ pub(super) struct Ready {
     summary_letters: String,
     #[serde(default)]
     unserved: Vec<String>,
+    #[serde(default)]
+    cache_dir: Option<String>,
 }
 
 impl From<Ready> for WorkerInfo {
@@ -126,6 +128,7 @@ impl From<Ready> for WorkerInfo {
             continue_on_collection_errors: ready.continue_on_collection_errors,
             summary_letters: ready.summary_letters,
             unserved: ready.unserved,
+            cache_dir: ready.cache_dir,
         }
     }
 }

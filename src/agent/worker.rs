@@ -267,13 +267,7 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         let queue = &mut self.process.queue;
         let done = match order {
-            Order::Run(mut batch) => {
-                let numbers = batch.items.iter_mut();
-                for item in numbers.chain(batch.terms.iter_mut().map(|(item, _)| item)) {
-                    *item = self.choice.own(*item);
-                }
-                queue.push(batch)
-            }
+            Order::Run(batch) => queue.push(self.choice.own_batch(batch)),
             Order::Resume => queue.resume(),
             Order::Finish => queue.close(Close::Finish),
             Order::Make { files, run } => queue.push_files(&files, run),
@@ -343,7 +337,7 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                self.watch.begins(queue.terms(*item).timeout);
+                self.watch.begins(&queue.terms(*item));
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),

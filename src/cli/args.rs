@@ -276,7 +276,7 @@ pub(super) struct OutputArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) durations: Option<String>,
 
-    /// Write the results as JUnit XML
+    /// Write the results at the end of the run as `JUnit` XML
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) junit: Option<String>,
 

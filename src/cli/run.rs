@@ -1,12 +1,12 @@
 //! `callsheet run`: arguments to configuration to run to exit code.
 
 use std::cell::OnceCell;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc;
 
 use callsheet::config::{Config, ConfigError, Overrides};
-use callsheet::model::Verdict;
+use callsheet::model::{RunEvent, Verdict};
 use callsheet::{Run, Stopper};
 
 use super::args::{Arguments, RunArguments};
@@ -36,9 +36,36 @@ pub(super) fn working_directory() -> Result<PathBuf, CliError> {
 }
 
 /// Runs what the configuration says, while signals stop it: the one place where the command line meets the run.
-fn perform(config: Config) -> Result<u8, CliError> {
-    let verdict =
-        watched(Run::new().terminal(io::stdout()).terminal_size(output::terminal_size), config)?;
+fn perform(mut config: Config) -> Result<u8, CliError> {
+    let (sender, told) = mpsc::channel();
+    let mut run = Run::new().subscribe(move |event: &RunEvent| {
+        if let RunEvent::RunFinished(verdict) = event {
+            // Heard below.
+            let _ = sender.send(verdict.exit_code);
+        }
+    });
+    let to_people: Box<dyn Write + Send> = if config.outputs.events_to_stdout {
+        // Lines for programs and lines that are rewritten do not go together.
+        config.terminal.live = false;
+        run = run.events(io::stdout());
+        Box::new(io::stderr())
+    } else {
+        run = run.terminal_size(output::terminal_size);
+        Box::new(io::stdout())
+    };
+    run = run.terminal(to_people);
+    if config.outputs.annotations {
+        // Read from there as well, and standard output may be a program's.
+        run = run.annotations(io::stderr());
+    }
+    let verdict = watched(run, config)?;
+    // What went wrong after the last event was shown to nobody: a file that could not be written at the end.
+    if told.try_iter().last().is_some_and(|code| code != verdict.exit_code)
+        && let Some(explanation) = &verdict.explanation
+    {
+        // Nobody is left to hear that this could not be written.
+        let _ = writeln!(io::stderr(), "callsheet: {explanation}");
+    }
     Ok(verdict.status())
 }
 

@@ -220,6 +220,7 @@ impl ConfigBuilder {
             Some(file) => Some(root.join(file)),
             None => config.history.filter(|_| resolved.settings.history.strength > 0),
         };
+        config.outputs.last_failed = false;
         config.terminal = self.terminal.unwrap_or(config.terminal);
         config.agent = self.agent;
         Ok(config)

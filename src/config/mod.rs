@@ -242,7 +242,11 @@ impl Config {
             overrides: select::Overrides::new(
                 resolved.overrides.iter().map(|stated| stated.means.clone()).collect(),
             ),
-            outputs: output::files(resolved, environment),
+            outputs: if overrides.collect_only {
+                OutputFiles::default()
+            } else {
+                output::files(resolved, environment)
+            },
             terminal: terminal::options(settings, environment),
             agent: AgentCommand::ThisProgram,
         })

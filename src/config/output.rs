@@ -15,6 +15,10 @@ pub struct OutputFiles {
     /// `JUnit` XML.
     pub junit: Option<PathBuf>,
 
+    /// Whether pytest's cache is told which tests failed, for `--lf`. The command does; a program that embeds callsheet sets it
+    /// if it wants that.
+    pub last_failed: bool,
+
     /// What happens, as JSON lines.
     pub events: Option<PathBuf>,
 
@@ -28,6 +32,9 @@ pub struct OutputFiles {
     /// Whether failures are told as annotations of GitHub Actions, which is for the program to serve
     /// ([`Run::annotations`](crate::Run::annotations)).
     pub annotations: bool,
+
+    /// What stands there before the name of a file: the directory of the run in the repository, with a `/` at its end.
+    pub annotations_prefix: String,
 }
 
 pub(super) fn files(resolved: &Resolved, environment: &Environment) -> OutputFiles {
@@ -39,7 +46,13 @@ pub(super) fn files(resolved: &Resolved, environment: &Environment) -> OutputFil
     let to_stdout = settings.events.value == STDOUT;
     let on_github = environment.get("GITHUB_ACTIONS") == Some("true");
     let summary = environment.get("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    let below = environment.get("GITHUB_WORKSPACE").and_then(|workspace| {
+        let below = resolved.cwd.strip_prefix(workspace).ok()?.to_str()?;
+        (!below.is_empty()).then(|| format!("{below}/"))
+    });
     OutputFiles {
+        annotations_prefix: below.unwrap_or_default(),
+        last_failed: true,
         junit: path(&settings.junit),
         events: path(&settings.events).filter(|_| !to_stdout),
         events_to_stdout: to_stdout,

@@ -154,7 +154,7 @@ impl Profile {
         };
         let overrides = stated::take(&mut table, &origin)?;
         let values = keys(&table, &origin, &[INHERITS, OVERRIDE])?;
-        Ok(Self { values, overrides, name, inherits, origin })
+        Ok(Self { name, inherits, values, overrides, origin })
     }
 }
 

@@ -398,8 +398,6 @@ fn durations_are_kept_beside_the_projects_file_or_where_one_says() {
     let flag = flags(&[(Key::History, "--history", "kept.db")]);
     assert_eq!(resolve(&flag, &machine()), Some(top.join("sub/kept.db")));
     assert_eq!(resolve(&none, &machine().with("CALLSHEET_HISTORY", "off")), None);
-    let listing = Overrides { collect_only: true, ..Overrides::default() };
-    assert_eq!(resolve(&listing, &machine()), None);
     fs::write(top.join("callsheet.toml"), "history = 'ci/kept.db'").unwrap();
     assert_eq!(resolve(&none, &machine()), Some(top.join("ci/kept.db")));
 }

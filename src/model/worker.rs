@@ -42,6 +42,9 @@ pub struct WorkerInfo {
 
     /// Hooks and options of the project that have no controller to serve them here, by name.
     pub unserved: Vec<String>,
+
+    /// Where the framework keeps what it remembers between runs, if it does.
+    pub cache_dir: Option<String>,
 }
 
 /// What a worker uses of its host, together with all that it has started.

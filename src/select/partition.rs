@@ -80,11 +80,11 @@ impl Partition {
             (1..=self.of).map(|part| Reverse((0, part))).collect();
         let mut mine = HashMap::with_capacity(timed.len());
         for (micros, id) in timed {
-            let Some(Reverse((load, part))) = loads.pop() else {
+            let Some(Reverse((load, number))) = loads.pop() else {
                 break;
             };
-            mine.insert(id.clone(), part == self.part);
-            loads.push(Reverse((load.saturating_add(micros), part)));
+            mine.insert(id.clone(), number == self.part);
+            loads.push(Reverse((load.saturating_add(micros), number)));
         }
         Some(mine)
     }

@@ -62,7 +62,7 @@ impl Selection {
             partition,
             tags: overrides
                 .giving_tags()
-                .map(|(filter, tags)| (filter.to_string(), tags.to_vec()))
+                .map(|(filter, tags)| (filter.to_string(), tags))
                 .collect(),
             past,
         }

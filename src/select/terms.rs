@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Facts, Filter};
-use crate::model::Isolation;
+use crate::model::{Isolation, Item};
 
 /// What the configuration says of all tests that a filter holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,20 @@ pub struct Settings {
 
     /// Whether it shares a process with others.
     pub isolation: Option<Isolation>,
+}
+
+impl Settings {
+    fn as_tags(&self) -> Vec<Arc<str>> {
+        let resources = self.resources.iter().map(|(name, count)| match count {
+            1 => format!("resource:{name}"),
+            _ => format!("resource:{name}={count}"),
+        });
+        let exclusive = self.exclusive.filter(|exclusive| *exclusive);
+        let exclusive = exclusive.map(|_| Item::EXCLUSIVE.to_owned());
+        let requires = self.requires.iter().map(|what| format!("requires:{what}"));
+        let needs = resources.chain(exclusive).chain(requires).map(Arc::from);
+        self.tags.iter().cloned().chain(needs).collect()
+    }
 }
 
 /// All overrides, the weakest first.
@@ -109,10 +123,10 @@ impl Overrides {
         self.all.iter().any(|each| each.filter.needs_past())
     }
 
-    /// Those that give tags.
-    pub(super) fn giving_tags(&self) -> impl Iterator<Item = (&Filter, &[Arc<str>])> {
-        let tagging = self.all.iter().filter(|each| !each.settings.tags.is_empty());
-        tagging.map(|each| (&each.filter, &*each.settings.tags))
+    /// Those that give tags, with the tags; what they say a test needs is one too (`resource:db=2`).
+    pub(super) fn giving_tags(&self) -> impl Iterator<Item = (&Filter, Vec<Arc<str>>)> {
+        let tagging = self.all.iter().map(|each| (&each.filter, each.settings.as_tags()));
+        tagging.filter(|(_, tags)| !tags.is_empty())
     }
 
     /// What holds for a test: what its own tags say (`resource:db`, `exclusive`, `requires:gpu`), and then each override whose filter
@@ -151,7 +165,7 @@ impl ItemTerms {
 
     fn add_tags(&mut self, tags: &[Arc<str>]) {
         for tag in tags {
-            if tag.as_ref() == "exclusive" {
+            if tag.as_ref() == Item::EXCLUSIVE {
                 self.exclusive = true;
             } else if let Some(text) = tag.strip_prefix("resource:") {
                 // What is no number belongs to a name that nobody has defined, which is told to the user.

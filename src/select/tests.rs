@@ -206,7 +206,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "(and|or|not|tag|/|\\(|\\)|\"|\\\\|[ -~é]){0,12}") {
         if let Err(error) = Filter::parse(&text) {
-            prop_assert!(error.to_string().contains("\n"));
+            prop_assert!(error.to_string().contains('\n'));
         }
     }
 
@@ -277,7 +277,7 @@ fn parts_by_duration_take_equally_long() {
             (Arc::from(id), Seen { outcome: Outcome::Passed, duration })
         })
         .collect();
-    let part = |number: u32, filter: Option<&str>| -> String {
+    let chosen = |number: u32, filter: Option<&str>| -> String {
         let partition = format!("duration:{number}/2").parse().unwrap();
         let filter = filter.map(|filter| Filter::parse(filter).unwrap());
         let selection =
@@ -286,9 +286,9 @@ fn parts_by_duration_take_equally_long() {
         let ids = ["a", "b", "c", "d", "e"].into_iter();
         ids.filter(|id| selector.chooses(&mut Item::from_id(id))).collect()
     };
-    assert_eq!((part(1, None), part(2, None)), ("ade".to_owned(), "bc".to_owned()));
+    assert_eq!((chosen(1, None), chosen(2, None)), ("ade".to_owned(), "bc".to_owned()));
     let filter = Some("not a");
-    assert_eq!((part(1, filter), part(2, filter)), ("be".to_owned(), "cd".to_owned()));
+    assert_eq!((chosen(1, filter), chosen(2, filter)), ("be".to_owned(), "cd".to_owned()));
 }
 
 #[test]

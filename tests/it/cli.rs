@@ -187,9 +187,13 @@ fn config_show_tells_where_each_value_comes_from() {
     restart_backoff = "500ms"      # default
     restart_backoff_max = "30s"    # default
     worker_memory = "2048MiB"      # CALLSHEET_WORKER_MEMORY
+    filter = ""                    # default
+    partition = ""                 # default
     history = "auto"               # default
     template = "pytest"            # default
     preload = []                   # default
+    junit = ""                     # default
+    events = ""                    # default
     durations = 10                 # profile ci (built in)
     color = "auto"                 # default
     verbosity = 0                  # default

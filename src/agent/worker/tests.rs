@@ -93,7 +93,7 @@ fn command(script: &str) -> WorkerCommand {
 }
 
 fn serve_command(command: &WorkerCommand, orders: Vec<Order>, limits: Limits) -> Told {
-    serve_with(command, orders, limits, |_event| None)
+    serve_with(command, orders, limits, None, |_event| None)
 }
 
 /// As [`play`], and what is said may be answered with an order.
@@ -102,13 +102,14 @@ fn play_with(
     orders: Vec<Order>,
     answer: impl FnMut(&WorkerEvent) -> Option<Order>,
 ) -> Told {
-    serve_with(&command(script), orders, Limits::default(), answer)
+    serve_with(&command(script), orders, Limits::default(), None, answer)
 }
 
 fn serve_with(
     command: &WorkerCommand,
     orders: Vec<Order>,
     limits: Limits,
+    filter: Option<&str>,
     mut answer: impl FnMut(&WorkerEvent) -> Option<Order>,
 ) -> Told {
     let sender = Sender::default();
@@ -129,9 +130,9 @@ fn serve_with(
     runtime.block_on(async {
         let input = input();
         let templates = Templates::new(sender.clone());
-        let filter = Filter::parse("not unwanted").unwrap();
+        let filter = filter.map(|filter| Filter::parse(filter).unwrap());
         let selection =
-            Selection::new(Some(&filter), None, &Overrides::default(), &Past::default());
+            Selection::new(filter.as_ref(), None, &Overrides::default(), &Past::default());
         let selector = Rc::new(Selector::new(selection).unwrap());
         let serving = serve(
             WorkerId(0),

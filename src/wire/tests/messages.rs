@@ -231,6 +231,7 @@ fn introduction() -> BoxedStrategy<WorkerInfo> {
                 maxfail,
                 continue_on_collection_errors,
                 summary_letters,
+                cache_dir: unserved.first().cloned(),
                 unserved,
             }
         })

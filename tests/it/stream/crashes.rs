@@ -202,5 +202,19 @@ fn the_sum_of_a_run_that_is_stopped_in_the_middle_is_what_was_found() {
         let told = project.run(&["-n", workers, "-x", "-v"]);
         assert_eq!(told.code, Some(1), "{told}");
         assert_eq!(told.ids("FAILED"), ["test_c.py::test_fails"], "{told}");
+        // Each test that was found ended in one way, files that were not made apart.
+        let count = |word: &str| -> usize {
+            let (number, _) = told
+                .counts()
+                .split(", ")
+                .filter_map(|part| part.split_once(' '))
+                .find(|(_, known)| *known == word)
+                .unwrap_or(("0", ""));
+            number.parse().unwrap()
+        };
+        assert_eq!(count("passed"), told.stdout.matches("] PASSED ").count(), "{told}");
+        assert_eq!(count("failed"), 1, "{told}");
+        let found = count("passed") + count("failed") + count("not run");
+        assert_eq!((found - 1) % 20, 0, "whole files and the test that fails: {told}");
     }
 }

@@ -2,9 +2,11 @@
 //! proof that nothing is left of it.
 
 mod environment;
+mod events;
 mod processes;
 mod project;
 
 pub(crate) use environment::python;
+pub(crate) use events::{assert_valid, lines, schema};
 pub(crate) use processes::{Marked, alive_with};
 pub(crate) use project::{Project, Running, Told};

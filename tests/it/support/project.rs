@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{Marked, python};
+use super::{Marked, assert_valid, python};
 
 /// How long a run may take: far above what any of these needs on a slow machine. A run that hangs is a failure.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -19,9 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// How long killed processes may take to be gone after the command has ended.
 const AFTERLIFE: Duration = Duration::from_secs(20);
 
+/// The variable that says where events are written to.
+const EVENTS: &str = "CALLSHEET_EVENTS";
+
 /// A directory with a project's files and the interpreter it is run by.
 pub(crate) struct Project {
     directory: TempDir,
+    /// Where its runs write what happens, out of its own way.
+    events: TempDir,
     python: PathBuf,
 }
 
@@ -33,8 +38,8 @@ impl Project {
 
     /// A project with these files, run by an interpreter with these requirements.
     pub(crate) fn with(requirements: &[&str], files: &[(&str, &str)]) -> Self {
-        let project =
-            Self { directory: tempfile::tempdir().unwrap(), python: python(requirements) };
+        let (directory, events) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let project = Self { directory, events, python: python(requirements) };
         for (name, text) in files {
             project.write(name, text);
         }
@@ -92,7 +97,13 @@ impl Project {
             .env("CALLSHEET_PYTEST_PYTHON", &self.python)
             .env_remove("VIRTUAL_ENV")
             .env_remove("PYTEST_ADDOPTS")
-            .env_remove("CI");
+            .env_remove("CI")
+            .env_remove("GITHUB_ACTIONS");
+        if !matches!(args.first(), Some(&("list" | "config" | "preload" | "completions" | "agent")))
+        {
+            let events = self.events.path().join(uuid::Uuid::new_v4().to_string());
+            command.env(EVENTS, events);
+        }
         command
     }
 
@@ -120,6 +131,8 @@ impl Project {
 pub(crate) struct Running {
     child: RefCell<Child>,
     mark: Marked,
+    /// The file of events, if it writes one.
+    events: Option<PathBuf>,
     /// What was read of `stdout` already.
     heard: Vec<u8>,
     stdout: mpsc::Receiver<Vec<u8>>,
@@ -132,11 +145,14 @@ impl Running {
         let mark = Marked::new();
         let (name, value) = mark.variable();
         command.env(name, value).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let events = command.get_envs().find(|(name, _)| *name == EVENTS);
+        let events = events.and_then(|(_, path)| path).map(PathBuf::from);
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Self {
             child: RefCell::new(child),
             mark,
+            events,
             heard: Vec::new(),
             stdout: chunks(stdout),
             stderr: chunks(stderr),
@@ -218,6 +234,9 @@ impl Running {
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
         assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
+        if let Some(events) = self.events.as_ref().filter(|events| events.exists()) {
+            assert_valid(&fs::read_to_string(events).unwrap());
+        }
         Told { code: status.code(), stdout, stderr }
     }
 }

@@ -124,6 +124,15 @@ def configured(config, setup):
         config.cache.set("randomly_seed", config.workerinput["randomly_seed"])
 
 
+def cache_directory(config):
+    """Where pytest keeps which tests failed, if it does."""
+    cache = getattr(config, "cache", None)
+    directory = getattr(cache, "_cachedir", None)
+    if directory is None or not config.pluginmanager.hasplugin("lfplugin"):
+        return None
+    return str(directory)
+
+
 def show_last_words(silence):
     """Let pytest-timeout's thread write its stacks to stderr, before it ends the process."""
     timeout = sys.modules.get("pytest_timeout")

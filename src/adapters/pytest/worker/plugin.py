@@ -156,6 +156,7 @@ class Worker:
             "continue_on_collection_errors": bool(getattr(config.option, "continue_on_collection_errors", False)),
             "summary_letters": self._letters(config),
             "unserved": self._unserved,
+            "cache_dir": compat.cache_directory(config),
         }
 
     @staticmethod

@@ -8,13 +8,10 @@ SERVED = ("pytest_cov", "pytest_randomly", "pytest_rerunfailures", "pytest_metad
 """Plugins whose controller side callsheet stands in for, or whose loss is told by their option."""
 
 OPTIONS = (
-    ("xmlpath", "--junitxml", "no report is written"),
+    ("xmlpath", "--junitxml", "callsheet's own is `--junit`, before `--`"),
     ("htmlpath", "--html", "no report is written"),
     ("json_report", "--json-report", "no report is written"),
     ("report_log", "--report-log", "no report is written"),
-    ("lf", "--last-failed", "the cache it reads is not updated"),
-    ("failedfirst", "--failed-first", "the cache it reads is not updated"),
-    ("newfirst", "--new-first", "the cache it reads is not updated"),
     ("stepwise", "--stepwise", "where it stopped is not kept"),
     ("usepdb", "--pdb", "a worker has no terminal"),
     ("trace", "--trace", "a worker has no terminal"),

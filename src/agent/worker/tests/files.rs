@@ -50,17 +50,20 @@ say('made', f=f, items=[], last=True, deselected=7); run(); run(); run(); finish
 
 #[test]
 fn items_that_are_not_chosen_are_never_handed_out() {
-    let script = "listed('a.py', 'b.py')
-for ids in (['unwanted', 'x'], ['unwanted'], ['y', 'unwanted', 'z']):
+    let script = "listed('a.py', 'b.py', 'c.py')
+for ids, runs in (['unwanted', 'x'], 1), (['unwanted'], 0), (['y', 'unwanted', 'z'], 2):
     f = take()['make']; say('making', f=f)
     say('made', f=f, items=[[id, 1] for id in ids], last=True, deselected=1)
-    while ids != ['unwanted'] and 'run' in json.loads(queue.recv(100, socket.MSG_PEEK)): run()
-assert take() == {'finish': True}; say('finished', exit_code=0)"
-        .replace("'a.py', 'b.py'", "'a.py', 'b.py', 'c.py'");
-    let told = play(
-        &script,
-        vec![make(&[0, 1], true), make(&[2], false), Order::Run(vec![2, 1].into()), Order::Finish],
-    );
+    for _ in range(runs): run()
+finish()";
+    let answer = |event: &WorkerEvent| match event {
+        WorkerEvent::Made { file: 2, .. } => Some(Order::Run(vec![2, 1].into())),
+        WorkerEvent::Ended { item: 1, .. } => Some(Order::Finish),
+        _ => None,
+    };
+    let orders = vec![make(&[0, 1], true), make(&[2], false)];
+    let told =
+        serve_with(&command(script), orders, Limits::default(), Some("not unwanted"), answer);
     assert!(told.death().is_clean(), "{:?}", told.death());
     assert_eq!(told.made(), [(0, 0, 1), (1, 1, 0), (2, 1, 2)]);
     assert_eq!(told.ended(), [0, 2, 1]);
