@@ -340,7 +340,7 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                self.watch.begins(queue.terms(*item).timeout);
+                self.watch.begins(&queue.terms(*item));
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),

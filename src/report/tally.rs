@@ -168,7 +168,7 @@ impl Tally {
                 return self.reported(*worker, test, report);
             }
             RunEvent::TestRetried { worker, test, end, .. } => {
-                self.retried(*worker, test, end.outcome)
+                self.retried(*worker, test, end.outcome);
             }
             RunEvent::TestFinished { worker, test, end, attempt, alone, .. } => {
                 if *attempt > 1 {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::{Lane, Outcome, TestIndex, WorkerId};
+use crate::model::{Lane, Outcome, Terms, TestIndex, WorkerId};
 
 use super::account::Account;
 use super::lane::{Force, lane_id};
@@ -184,8 +184,8 @@ impl Scheduler {
             let care = keeper.take_care(test);
             if let Some(rules) = rules {
                 care.retries = rules.retries;
-                care.timeout = rules.timeout;
-                care.in_own_process = rules.alone;
+                care.first_terms =
+                    Terms { timeout: rules.timeout, alone: rules.alone, ..Terms::default() };
                 self.some_retries |= rules.retries.is_some_and(|retries| retries > 0);
             }
             if needs.is_some() && account.keep_back(test) {

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::needs::Needs;
 use crate::model::{Outcome, Terms, WorkerId};
@@ -13,8 +12,8 @@ pub(super) struct Care {
     pub(super) needs: Option<Arc<Needs>>,
     /// Attempts after the first, where it has a number of its own.
     pub(super) retries: Option<u32>,
-    pub(super) timeout: Option<Option<Duration>>,
-    pub(super) in_own_process: bool,
+    /// What its first attempt is told.
+    pub(super) first_terms: Terms,
     /// The attempt that is next or under way.
     pub(super) attempt: u32,
     /// Where the attempt before ended, and how.
@@ -34,8 +33,7 @@ impl Default for Care {
         Self {
             needs: None,
             retries: None,
-            timeout: None,
-            in_own_process: false,
+            first_terms: Terms::default(),
             attempt: 1,
             last: None,
             failing: false,
@@ -58,12 +56,8 @@ impl Care {
     }
 
     pub(super) fn terms(&self) -> Terms {
-        Terms {
-            estimate: None,
-            alone: self.in_own_process || self.fresh,
-            attempt: self.attempt,
-            timeout: self.timeout,
-        }
+        let alone = self.first_terms.alone || self.fresh;
+        Terms { alone, attempt: self.attempt, ..self.first_terms }
     }
 }
 

@@ -53,7 +53,7 @@ impl RetryRules {
     }
 }
 
-/// The step of SplitMix64.
+/// The step of the generator `SplitMix64`.
 fn mixed(key: u64) -> u64 {
     let key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
