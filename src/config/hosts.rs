@@ -109,3 +109,51 @@ pub(super) fn ways(settings: &Settings) -> Result<Ways, ConfigError> {
         exclude: settings.sync_exclude.value.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<HostSpec>, String> {
+        let table: Table = text.parse().unwrap();
+        from_toml(&table["host"], &Origin::File("callsheet.toml".to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tables_say_what_specifications_say() {
+        let hosts = read(
+            "[[host]]\nssh = 'me@there'\nworkers = 8\nchdir = '/srv/a b'\ntags = ['gpu']\nsync = 'rsync'\n\
+             env = { A = 'b=c', N = 1 }\npass_env = ['TOKEN']\n[[host]]\nworkers = 2\n",
+        )
+        .unwrap();
+        let spec =
+            "8*ssh=me@there//chdir=/srv/a b//tags=gpu//sync=rsync//env:A=b=c//env:N=1//env:TOKEN";
+        assert_eq!(hosts[..1], HostSpec::parse_many(spec).unwrap()[..]);
+        assert_eq!((&*hosts[1].name, hosts[1].workers), ("local", 2));
+    }
+
+    #[test]
+    fn a_command_may_be_words() {
+        let hosts = read("[[host]]\nexec = ['run', 'a b', 'agent']\n").unwrap();
+        assert_eq!(hosts[0].reach, Reach::Exec(["run", "a b", "agent"].map(str::to_owned).into()));
+        assert_eq!(hosts, read("[[host]]\nexec = \"run 'a b' agent\"\n").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (text, part) in [
+            ("host = 3", "`[[host]]`"),
+            ("[[host]]\nshs = 'a'", "`shs` of a `[[host]]` in callsheet.toml: no such key"),
+            ("[[host]]\nssh = 'a'\nexec = 'b'", "not both"),
+            ("[[host]]\nssh = '-oProxyCommand=x'", "no destination"),
+            ("[[host]]\nexec = []", "no texts"),
+            ("[[host]]\nworkers = 0", "a number from 1"),
+            ("[[host]]\nsync = 'cp'\nssh = 'a'", "`rsync`"),
+            ("[[host]]\nenv = { A = [] }", "no text"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
