@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::error::RunError;
 use super::file::FileReporter;
 use super::history::HistoryActor;
-use super::messages::{Event, Halt};
+use super::messages::{Event, FleetNews, Halt};
 use super::outputs;
 use super::policy::ForeignPolicy;
 use super::reporter::{ReporterActor, Subscriber};
@@ -225,16 +225,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             config,
             stream,
             selection,
-            supervisor::Neighbours {
-                news: address.clone().recipient(),
-                expect: address.clone().recipient(),
-                enlist: address.clone().recipient(),
-                delay: address.clone().recipient(),
-                round_trip: address.clone().recipient(),
-                abandon: address.clone().recipient(),
-                publish: address.recipient(),
-                session: session.clone().recipient(),
-            },
+            around_supervisor(&address, session.clone().recipient()),
         )
     });
     let scheduler = scheduler.expect("an actor is made before `create` returns");
@@ -268,6 +259,23 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         first,
     });
     Ok(SessionHandle { session, answer })
+}
+
+/// Where the supervisor's messages go: all to the scheduler but what is of the fleet as a whole.
+fn around_supervisor(
+    scheduler: &Addr<SchedulerActor>,
+    session: Recipient<FleetNews>,
+) -> supervisor::Neighbours {
+    supervisor::Neighbours {
+        news: scheduler.clone().recipient(),
+        expect: scheduler.clone().recipient(),
+        enlist: scheduler.clone().recipient(),
+        delay: scheduler.clone().recipient(),
+        round_trip: scheduler.clone().recipient(),
+        abandon: scheduler.clone().recipient(),
+        publish: scheduler.clone().recipient(),
+        session,
+    }
 }
 
 /// The specification of a worker as people are shown it.

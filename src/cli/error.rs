@@ -56,10 +56,9 @@ impl CliError {
             Self::Config(_) | Self::MisplacedSubcommand(_) | Self::WorkingDirectory(_) => {
                 ExitCode::Usage
             }
-            Self::Run(RunError::Output(_)) => ExitCode::Usage,
+            Self::Run(RunError::Output(_)) | Self::Slurm(SlurmError::Options(_)) => ExitCode::Usage,
             Self::Output(_) | Self::Signals(_) | Self::Run(_) => ExitCode::Internal,
             Self::Measure(error) if error.is_usage() => ExitCode::Usage,
-            Self::Slurm(SlurmError::Options(_)) => ExitCode::Usage,
             Self::Measure(_) | Self::Agent(_) | Self::Slurm(_) => ExitCode::Infrastructure,
         }
     }

@@ -1,6 +1,7 @@
 //! A real Slurm of three nodes in namespaces of its own: munged, slurmctld and three slurmd, which end with the first process of
 //! their process namespace. Its ports are those of a network namespace that nobody else is in.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -164,9 +165,8 @@ fn configuration(path: &Path) -> String {
     );
     for number in 1..=3 {
         let port = 17_000 + number;
-        text += &format!(
-            "NodeName=n{number} NodeHostname=cluster NodeAddr=198.51.100.1 Port={port} CPUs=4 RealMemory=8000 State=UNKNOWN\n"
-        );
+        write!(text, "NodeName=n{number} NodeHostname=cluster NodeAddr=198.51.100.1 Port={port} CPUs=4 RealMemory=8000 State=UNKNOWN\n"
+        ).unwrap();
     }
     text + "SlurmctldPort=16999\nPartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
 }

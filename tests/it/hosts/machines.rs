@@ -3,6 +3,7 @@
 //!
 //! The command under test runs in one more namespace, the only place that the addresses can be reached from; no route leads out.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -79,7 +80,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) struct Machines {
     directory: TempDir,
     prefix: String,
-    machines: Vec<Machine>,
+    all: Vec<Machine>,
 }
 
 /// One machine that is on.
@@ -98,8 +99,7 @@ impl Machines {
         let _exists = fs::create_dir_all("/run/sshd");
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("cs{}x{number}", std::process::id());
-        let machines = Vec::new();
-        let mut all = Self { directory: tempfile::tempdir().unwrap(), prefix, machines };
+        let mut all = Self { directory: tempfile::tempdir().unwrap(), prefix, all: Vec::new() };
         let path = all.path().to_owned();
         for key in ["host", "user"] {
             let file = path.join(key);
@@ -113,7 +113,7 @@ impl Machines {
         run("ip", &["-n", &control, "addr", "add", "198.51.100.1/24", "dev", "br0"]);
         run("ip", &["-n", &control, "link", "set", "br0", "up"]);
         for number in 1..=count {
-            all.machines.push(Machine { power: None });
+            all.all.push(Machine { power: None });
             all.wire_up(number);
             all.power_on(number);
         }
@@ -184,7 +184,7 @@ impl Machines {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.machines[number - 1].power = Some(power);
+        self.all[number - 1].power = Some(power);
         until("sshd listens", || {
             run("ip", &["netns", "exec", &node, "ss", "-Hltn", &format!("sport = :{PORT}")])
                 .contains("LISTEN")
@@ -193,7 +193,7 @@ impl Machines {
 
     /// Pulls the plug: whatever ran there is gone without a word.
     pub(crate) fn power_off(&mut self, number: usize) {
-        if let Some(mut power) = self.machines[number - 1].power.take() {
+        if let Some(mut power) = self.all[number - 1].power.take() {
             let _gone = power.kill();
             let _status = power.wait();
         }
@@ -226,7 +226,7 @@ impl Machines {
 
     /// The process of a machine that all others end with.
     fn init(&self, number: usize) -> u32 {
-        let power = self.machines[number - 1].power.as_ref().expect("the machine is on").id();
+        let power = self.all[number - 1].power.as_ref().expect("the machine is on").id();
         let children = format!("/proc/{power}/task/{power}/children");
         fs::read_to_string(children).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     }
@@ -234,7 +234,7 @@ impl Machines {
     /// The processes of a machine as it is when nobody uses it are its `sshd` and what holds it.
     fn processes(&self, number: usize) -> Vec<String> {
         let pids = run("ip", &["netns", "pids", &self.node(number)]);
-        let own = [self.machines[number - 1].power.as_ref().map(Child::id), self.init_of(number)];
+        let own = [self.all[number - 1].power.as_ref().map(Child::id), self.init_of(number)];
         pids.split_whitespace()
             .filter_map(|pid| pid.parse::<u32>().ok())
             .filter(|pid| !own.contains(&Some(*pid)))
@@ -249,12 +249,12 @@ impl Machines {
     }
 
     fn init_of(&self, number: usize) -> Option<u32> {
-        self.machines[number - 1].power.as_ref().map(|_| self.init(number))
+        self.all[number - 1].power.as_ref().map(|_| self.init(number))
     }
 
     /// Asserts that nothing of a run is left on any machine that is on.
     pub(crate) fn assert_clean(&self) {
-        for number in 1..=self.machines.len() {
+        for number in 1..=self.all.len() {
             let begun = Instant::now();
             loop {
                 let left = self.processes(number);
@@ -279,16 +279,15 @@ impl Machines {
         let key = fs::read_to_string(path.join("host.pub")).unwrap();
         let key = key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
         let (mut config, mut hosts) = (String::new(), String::new());
-        for number in 1..=self.machines.len() {
+        for number in 1..=self.all.len() {
             let address = address(number);
-            config += &format!("Host n{number}\n  HostName {address}\n");
-            hosts += &format!("[{address}]:{PORT} {key}\n");
+            write!(config, "Host n{number}\n  HostName {address}\n").unwrap();
+            write!(hosts, "[{address}]:{PORT} {key}\n").unwrap();
         }
-        config += &format!(
-            "Host *\n  Port {PORT}\n  User root\n  IdentityFile {shown}/user\n  IdentitiesOnly yes\n  \
+        write!(config, "Host *\n  Port {PORT}\n  User root\n  IdentityFile {shown}/user\n  IdentitiesOnly yes\n  \
              IdentityAgent none\n  UserKnownHostsFile {shown}/known_hosts\n  \
              GlobalKnownHostsFile /dev/null\n"
-        );
+        ).unwrap();
         fs::write(path.join("ssh_config"), config).unwrap();
         fs::write(path.join("known_hosts"), if known { hosts } else { String::new() }).unwrap();
     }
@@ -298,7 +297,8 @@ impl Machines {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/hosts/slow_link.py");
         let mut config = fs::read_to_string(self.path().join("ssh_config")).unwrap();
         let script = script.display();
-        config += &format!("  ProxyCommand python3 {script} %h %p {seconds} {bytes_a_second}\n");
+        write!(config, "  ProxyCommand python3 {script} %h %p {seconds} {bytes_a_second}\n")
+            .unwrap();
         fs::write(self.path().join("ssh_config"), config).unwrap();
     }
 
@@ -335,8 +335,8 @@ fn address(number: usize) -> String {
 
 impl Drop for Machines {
     fn drop(&mut self) {
-        for number in 1..=self.machines.len() {
-            if let Some(mut power) = self.machines[number - 1].power.take() {
+        for number in 1..=self.all.len() {
+            if let Some(mut power) = self.all[number - 1].power.take() {
                 let _gone = power.kill();
                 let _status = power.wait();
             }
