@@ -165,7 +165,7 @@ fn configuration(path: &Path) -> String {
     );
     for number in 1..=3 {
         let port = 17_000 + number;
-        write!(text, "NodeName=n{number} NodeHostname=cluster NodeAddr=198.51.100.1 Port={port} CPUs=4 RealMemory=8000 State=UNKNOWN\n"
+        writeln!(text, "NodeName=n{number} NodeHostname=cluster NodeAddr=198.51.100.1 Port={port} CPUs=4 RealMemory=8000 State=UNKNOWN"
         ).unwrap();
     }
     text + "SlurmctldPort=16999\nPartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"

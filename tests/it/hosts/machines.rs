@@ -282,7 +282,7 @@ impl Machines {
         for number in 1..=self.all.len() {
             let address = address(number);
             write!(config, "Host n{number}\n  HostName {address}\n").unwrap();
-            write!(hosts, "[{address}]:{PORT} {key}\n").unwrap();
+            writeln!(hosts, "[{address}]:{PORT} {key}").unwrap();
         }
         write!(config, "Host *\n  Port {PORT}\n  User root\n  IdentityFile {shown}/user\n  IdentitiesOnly yes\n  \
              IdentityAgent none\n  UserKnownHostsFile {shown}/known_hosts\n  \
@@ -297,7 +297,7 @@ impl Machines {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/hosts/slow_link.py");
         let mut config = fs::read_to_string(self.path().join("ssh_config")).unwrap();
         let script = script.display();
-        write!(config, "  ProxyCommand python3 {script} %h %p {seconds} {bytes_a_second}\n")
+        writeln!(config, "  ProxyCommand python3 {script} %h %p {seconds} {bytes_a_second}")
             .unwrap();
         fs::write(self.path().join("ssh_config"), config).unwrap();
     }
