@@ -1,18 +1,22 @@
 //! Hosts the pure scheduler: worker news in, orders and the public record out. The one place that fixes the order of events.
 
+mod roster;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
 use log::{debug, error};
 
 use super::messages::{
-    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
-    SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
+    CloseRun, Event, News, Publish, ResumeWorker, Retire, SessionNote, StopRun, WorkerCameUp,
+    WorkerGone, WorkerNews, WorkerOrder,
 };
-use super::record;
+use super::record::{self, Held, LastEnds};
 use crate::model::{
-    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
+    CollectReport, Collection, Death, Ending, Lane, Outcome, RunEvent, StopReason, TestEnd,
+    TestFile, TestIndex, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
 use crate::supervise::Life;
@@ -37,6 +41,8 @@ struct Worker {
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
     collect_reports: HashMap<String, u32>,
+    /// What its running test has reported, on a host that may be lost.
+    held: Held,
 }
 
 /// The scheduler and the record.
@@ -50,11 +56,21 @@ pub(super) struct SchedulerActor {
     told_whole: bool,
     stopping: bool,
     killed: HashSet<WorkerId>,
+    last_ends: LastEnds,
+    /// Tests whose wait before their next attempt is to begin.
+    waits: Vec<(Duration, Lane, TestIndex)>,
+    /// The memory above which a worker makes way for a fresh one.
+    recycle_memory: Option<u64>,
     neighbours: Neighbours,
 }
 
 impl SchedulerActor {
-    pub(super) fn new(core: Scheduler, collect_only: bool, neighbours: Neighbours) -> Self {
+    pub(super) fn new(
+        core: Scheduler,
+        collect_only: bool,
+        recycle_memory: Option<u64>,
+        neighbours: Neighbours,
+    ) -> Self {
         Self {
             core,
             workers: HashMap::new(),
@@ -65,6 +81,9 @@ impl SchedulerActor {
             told_whole: false,
             stopping: false,
             killed: HashSet::new(),
+            last_ends: LastEnds::new(),
+            waits: Vec::new(),
+            recycle_memory,
             neighbours,
         }
     }
@@ -74,6 +93,10 @@ impl SchedulerActor {
         for subscriber in &self.neighbours.subscribers {
             subscriber.do_send(Event(event.clone()));
         }
+    }
+
+    fn publish_all(&self, events: impl IntoIterator<Item = RunEvent>) {
+        events.into_iter().for_each(|event| self.publish(event));
     }
 
     fn order(&self, worker: WorkerId, order: WorkerOrder) {
@@ -119,17 +142,27 @@ impl SchedulerActor {
                     error!("{fault}");
                     self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
                 }
+                Decision::Retried { lane, index, attempt, outcome, delay, .. } => {
+                    let told = record::entry(decision, end, &self.killed, &self.last_ends);
+                    let end = end.unwrap_or_else(|| record::without_times(outcome));
+                    self.last_ends.insert((lane, index), (attempt, end));
+                    if !delay.is_zero() {
+                        self.waits.push((delay, lane, index));
+                    }
+                    self.publish_all(told);
+                }
                 told @ (Decision::Started { .. }
+                | Decision::BudgetSpent { .. }
+                | Decision::Recycled { .. }
                 | Decision::Finished { .. }
                 | Decision::Crashed { .. }
+                | Decision::Lost { .. }
                 | Decision::NotRun { .. }
                 | Decision::FileCollected { .. }
                 | Decision::FileNotRun { .. }
                 | Decision::Differs(_)
                 | Decision::Rejected { .. }) => {
-                    if let Some(event) = record::entry(told, end, &self.killed) {
-                        self.publish(event);
-                    }
+                    self.publish_all(record::entry(told, end, &self.killed, &self.last_ends));
                 }
             }
         }
@@ -234,7 +267,33 @@ impl SchedulerActor {
         self.publish(RunEvent::CollectReported { worker, report });
     }
 
+    /// Publishes what was held back of a worker's running test.
+    fn release(&mut self, worker: WorkerId) {
+        let held = self.workers.get_mut(&worker).map(|known| known.held.take()).unwrap_or_default();
+        for (item, report) in held {
+            if let Some((_, _, test)) = self.core.name(worker, item) {
+                self.publish(RunEvent::TestReported { worker, test, report });
+            }
+        }
+    }
+
+    /// What the scheduler makes of a worker whose host is lost. A test that had told of its failure, because the run waited
+    /// for that, has failed.
+    fn lose(&mut self, worker: WorkerId, known: &Worker, death: &Death) -> Vec<Decision> {
+        if let Some(item) = known.held.failed() {
+            let end = record::without_times(Outcome::Failed);
+            let decisions = self.core.test_ended(worker, item, Outcome::Failed, 0.0);
+            self.carry_out(decisions, Some(end));
+        }
+        let running = death.running.map(|(item, _phase)| item);
+        self.core.worker_lost(worker, running.filter(|item| known.held.failed() != Some(*item)))
+    }
+
     fn down(&mut self, worker: WorkerId, death: Death) {
+        let lost = matches!(death.ending, Ending::HostLost(_));
+        if !lost {
+            self.release(worker);
+        }
         let known = self.workers.remove(&worker).unwrap_or_default();
         let running = death.running.map(|(item, _phase)| item);
         let announced = known.told_to_finish || known.leaves_by_itself || self.stopping;
@@ -244,8 +303,12 @@ impl SchedulerActor {
         let expected = death.on_request || (announced && death.is_clean());
         let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
         debug!("{worker} down: {death}");
-        let died_in_a_file = death.making.is_some();
-        let decisions = self.core.worker_down(worker, running, death.making, verdict);
+        let died_in_a_file = death.making.is_some() && !lost;
+        let decisions = if lost {
+            self.lose(worker, &known, &death)
+        } else {
+            self.core.worker_down(worker, running, death.making, verdict)
+        };
         for decision in &decisions {
             if let Decision::FileCrashed { file, .. } = decision {
                 self.file_crashed(worker, file, &death);
@@ -253,16 +316,19 @@ impl SchedulerActor {
         }
         // The crash item is what the account says it is, not what the worker said last.
         let crashed = decisions.iter().find_map(|decision| match decision {
-            Decision::Crashed { test, .. } if !death.on_request => Some(test.clone()),
+            Decision::Crashed { test, .. } if !death.on_request => Some((test.clone(), false)),
+            Decision::Retried { test, .. } => Some((test.clone(), true)),
             _ => None,
         });
-        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected, retried: false });
+        let (crashed, retried) = crashed.map_or((None, false), |(test, again)| (Some(test), again));
+        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected, retried });
         let wanted = if self.collect_only {
             !known.collected
         } else {
             self.core.has_use_for_replacement_of(worker)
         };
         self.carry_out(decisions, None);
+        let recycled = expected && self.core.was_recycled(worker);
         let life = match known {
             Worker { collected: false, .. } => Life::Collecting,
             Worker { worked: false, .. } => Life::Idle,
@@ -272,6 +338,10 @@ impl SchedulerActor {
             worker,
             expected,
             wanted,
+            lost,
+            stranded: lost && self.core.is_stranded(),
+            complete: !self.collect_only && self.core.is_complete(),
+            recycled,
             life,
             died_in_a_file,
         });
@@ -291,7 +361,19 @@ impl Actor for SchedulerActor {
 impl Handler<WorkerNews> for SchedulerActor {
     type Result = ();
 
-    fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, _context: &mut Context<Self>) {
+    fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, context: &mut Context<Self>) {
+        self.news(worker, news);
+        for (delay, lane, index) in std::mem::take(&mut self.waits) {
+            context.run_later(delay, move |actor, _context| {
+                let decisions = actor.core.retry_due(lane, index);
+                actor.carry_out(decisions, None);
+            });
+        }
+    }
+}
+
+impl SchedulerActor {
+    fn news(&mut self, worker: WorkerId, news: News) {
         match news {
             News::Spawned(pid) => self.publish(RunEvent::WorkerSpawned { worker, pid }),
             News::Ready(info) => {
@@ -320,8 +402,18 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
             }
-            News::Report(item, report) => {
-                if let Some((_, _, test)) = self.core.name(worker, item) {
+            News::Report(item, mut report) => {
+                if report.failed && self.core.attempt_failed(worker, item) {
+                    // What pytest's own plugin for it says.
+                    report.failed = false;
+                    "rerun".clone_into(&mut report.category);
+                    "R".clone_into(&mut report.letter);
+                    "RERUN".clone_into(&mut report.word);
+                }
+                let known = self.workers.entry(worker).or_default();
+                if let Some(report) = known.held.keep(item, report)
+                    && let Some((_, _, test)) = self.core.name(worker, item)
+                {
                     self.publish(RunEvent::TestReported { worker, test, report });
                 }
             }
@@ -329,9 +421,23 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let decisions = self.core.test_ran(worker, item, duration);
                 self.carry_out(decisions, None);
             }
-            News::Usage(usage) => self.publish(RunEvent::WorkerUsage { worker, usage }),
-            News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
+            News::Usage(usage) => {
+                self.publish(RunEvent::WorkerUsage { worker, usage });
+                if let Some(limit) = self.recycle_memory.filter(|limit| usage.memory > *limit) {
+                    const MIB: u64 = 1024 * 1024;
+                    let (used, limit) = (usage.memory / MIB, limit / MIB);
+                    let reason = format!("it uses {used} MiB of memory, more than {limit} MiB");
+                    let decisions = self.core.recycle(worker, &reason);
+                    self.carry_out(decisions, None);
+                }
+            }
+            News::Halted => {
+                self.release(worker);
+                self.neighbours.session.do_send(SessionNote::Halted(worker));
+            }
             News::Ended(item, end) => {
+                self.release(worker);
+                self.workers.entry(worker).or_default().held.forget();
                 let decisions =
                     self.core.test_ended(worker, item, end.outcome, end.durations.total());
                 self.carry_out(decisions, Some(end));
@@ -355,38 +461,6 @@ impl Handler<WorkerNews> for SchedulerActor {
             }
             News::Down(death) => self.down(worker, death),
         }
-    }
-}
-
-impl Handler<ExpectWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker { worker, spec, replaces } = expect;
-        self.publish(RunEvent::WorkerStarting { worker, replaces });
-        let decisions = self.core.worker_expected(worker, &spec, replaces);
-        self.carry_out(decisions, None);
-    }
-}
-
-impl Handler<Enlist> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, Enlist { worker, orders }: Enlist, _context: &mut Context<Self>) {
-        self.workers.entry(worker).or_default().orders = Some(orders);
-    }
-}
-
-impl Handler<AbandonWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(
-        &mut self,
-        AbandonWorker { worker, reason }: AbandonWorker,
-        _context: &mut Context<Self>,
-    ) {
-        let decisions = self.core.worker_abandoned(worker, &reason);
-        self.carry_out(decisions, None);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::conversation::Stage;
 use super::queue::{Close, Work};
-use crate::model::Deadlines;
+use crate::model::{Deadlines, Terms};
 
 /// A point in time after which the worker is ended, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +65,10 @@ impl Watch {
         now.saturating_duration_since(self.stage_since)
     }
 
-    /// A test begins; `own` is its limit, if it has one in place of that of all.
-    pub(super) fn begins(&mut self, own: Option<Option<Duration>>) {
+    /// A test begins, with its own limit if it has one in place of that of all; `slack`: how much longer a worker is waited for
+    /// that keeps such a limit by itself.
+    pub(super) fn begins(&mut self, terms: &Terms, slack: Duration) {
+        let own = terms.timeout.map(|limit| limit.map(|limit| limit.saturating_add(slack)));
         self.test_limit = own.unwrap_or(self.deadlines.test);
     }
 

@@ -341,8 +341,7 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                let own = queue.terms(*item).timeout;
-                self.watch.begins(own.map(|limit| limit.map(|limit| limit + self.slack)));
+                self.watch.begins(&queue.terms(*item), self.slack);
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
