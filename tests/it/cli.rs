@@ -187,6 +187,16 @@ fn config_show_tells_where_each_value_comes_from() {
     restart_backoff = "500ms"      # default
     restart_backoff_max = "30s"    # default
     worker_memory = "2048MiB"      # CALLSHEET_WORKER_MEMORY
+    retries = 0                    # default
+    retry_delay = "0s"             # default
+    retry_backoff_max = "30s"      # default
+    retry_budget = "auto"          # default
+    retry_crashed = false          # default
+    flaky = "pass"                 # default
+    resources = {}                 # default
+    recycle_after = "unlimited"    # default
+    recycle_memory = "unlimited"   # default
+    recycle_failed = false         # default
     filter = ""                    # default
     partition = ""                 # default
     history = "auto"               # default
@@ -205,6 +215,8 @@ fn config_show_tells_where_each_value_comes_from() {
     collect = "10m"                # profile ci (built in)
     begin = "1m"                   # default
     test = "10m"                   # profile ci (built in)
+    slow = "1m"                    # profile ci (built in)
+    run = "none"                   # default
     shutdown = "2m"                # profile ci (built in)
     silence = "30s"                # default
 
