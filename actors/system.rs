@@ -20,7 +20,7 @@ use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
-use crate::launch;
+use crate::launch::Role;
 use crate::model::{Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
 use crate::select::{Facts, Past, Selection};
@@ -162,7 +162,7 @@ impl SessionHandle {
 /// # .unwrap();
 /// ```
 pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
-    if launch::is_agent() {
+    if Role::asked().is_some() {
         return Err(RunError::IsAgent);
     }
     let reports = outputs::open(&config.outputs, parts.events, parts.annotations)?;
@@ -242,7 +242,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         dist: config.policy.dist,
         workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
     }];
-    first.extend(problem.map(RunEvent::Notice));
+    first.extend(config.notes.iter().cloned().chain(problem).map(RunEvent::Notice));
     let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
     retire.extend(history.iter().map(|history| history.clone().recipient()));
     session.do_send(Begin {

@@ -50,7 +50,7 @@
 //! # Layout
 //! * [`actors`]: the conversation of session, supervisor, scheduler, hosts, workers and reporters.
 //! * [`schedule`], [`session`], [`supervise`]: the rules they follow, pure.
-//! * [`wire`], [`launch`], [`agent`]: the way to the processes that run tests.
+//! * [`wire`], [`launch`], [`agent`], [`worker`]: the way to the processes that run tests.
 //! * [`report`]: what people and machines read.
 //! * [`history`]: what is remembered of past runs.
 
@@ -75,6 +75,7 @@ pub mod select;
 pub mod session;
 pub mod supervise;
 pub mod wire;
+pub mod worker;
 
 pub use actors::{RunError, Stopper, Subscriber};
 pub use run::{Run, RunHandle, run};

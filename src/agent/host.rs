@@ -19,10 +19,11 @@ use super::template::Templates;
 use super::worker::{self, Limits, Order};
 use crate::adapters::{Adapter, Care};
 use crate::exit::ExitCode;
-use crate::launch::{self, AGENT_VARIABLE, ROLE_VARIABLE, kill_leftovers};
+use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE, Role, kill_leftovers};
 use crate::model::{Deadlines, Death, Ending, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::select::{Selection, Selector};
 use crate::wire::{FromAgent, PrepareRefusal, StopMode, ToAgent, WireError, WorkerEvent};
+use crate::worker as native;
 
 /// How long the conclusion may take: combining and reporting the coverage of a large project.
 const CONCLUSION: Duration = Duration::from_secs(600);
@@ -49,28 +50,30 @@ pub enum AgentError {
 
 /// Whether this process was started to serve as an agent.
 pub fn is_asked() -> bool {
-    launch::is_agent()
+    Role::asked() == Some(Role::Agent)
 }
 
-/// Serves as an agent and ends the process, if it was started for that; returns at once otherwise.
+/// Serves as an agent, or as one of its workers, and ends the process, if it was started for that; returns at once otherwise.
 ///
 /// A program that embeds callsheet calls this first in its `main`, before it reads stdin or does anything that only one process should;
 /// a `main` marked `#[tokio::main]` or `#[actix::main]` may call it too.
 #[expect(clippy::exit, reason = "an agent has no other work than serving")]
 pub fn serve_if_asked() {
-    if is_asked() {
-        // On a thread of its own, since a `main` that an async runtime was started for can not start another.
-        let code = match thread::spawn(serve).join() {
-            Ok(Ok(())) => 0,
-            Ok(Err(error)) => {
+    let Some(role) = Role::asked() else { return };
+    let serve = move || match role {
+        Role::Agent => match serve() {
+            Ok(()) => 0,
+            Err(error) => {
                 // The controller keeps what an agent says here; nobody is left to hear that it failed.
                 let _ = writeln!(io::stderr(), "callsheet agent: {error}");
                 i32::from(ExitCode::Infrastructure.number())
             }
-            Err(_told) => i32::from(ExitCode::Infrastructure.number()),
-        };
-        std::process::exit(code);
-    }
+        },
+        Role::Worker => native::serve(),
+    };
+    // On a thread of its own, since a `main` that an async runtime was started for can not start another.
+    let code = thread::spawn(serve).join();
+    std::process::exit(code.unwrap_or_else(|_told| i32::from(ExitCode::Infrastructure.number())));
 }
 
 /// Serves as an agent over stdin and stdout until the controller closes the link or says so.
@@ -180,6 +183,7 @@ impl Host {
                 drop(state);
                 let care = Care {
                     patience: deadlines.agent,
+                    deadlines,
                     env: vec![
                         (AGENT_VARIABLE.into(), Some(std::process::id().to_string().into())),
                         (ROLE_VARIABLE.into(), None),

@@ -48,14 +48,15 @@ pub fn measure_imports(
     deadlines: &Deadlines,
     progress: impl Fn(String),
 ) -> Result<Imports, MeasureError> {
-    let Suite::Pytest(pytest) = suite;
-    let mut pytest = pytest.clone();
-    // Nothing is forked here.
-    pytest.template = Template::Off;
-    let care = Care { patience: deadlines.agent, env: Vec::new() };
+    let mut suite = suite.clone();
+    if let Suite::Pytest(pytest) = &mut suite {
+        // Nothing is forked here.
+        pytest.template = Template::Off;
+    }
+    let care = Care { patience: deadlines.agent, deadlines: *deadlines, env: Vec::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (adapter, _info) = Adapter::prepare(&Suite::Pytest(pytest), care, progress).await?;
+        let (adapter, _info) = Adapter::prepare(&suite, care, progress).await?;
         let measured = tokio::time::timeout(deadlines.collect, adapter.imports()).await;
         Ok(measured.map_err(|_| MeasureError::TooLong(deadlines.collect))??)
     })

@@ -106,12 +106,17 @@ pub(super) struct Ready {
     maxfail: u32,
     #[serde(default)]
     continue_on_collection_errors: bool,
-    #[serde(default)]
+    #[serde(default = "failures_alone")]
     summary_letters: String,
     #[serde(default)]
     unserved: Vec<String>,
     #[serde(default)]
     cache_dir: Option<String>,
+}
+
+/// What the summary lists where a worker does not say it.
+fn failures_alone() -> String {
+    "fE".to_owned()
 }
 
 impl From<Ready> for WorkerInfo {
@@ -256,7 +261,7 @@ pub(super) enum StageWord {
     Run,
 }
 
-/// The outcomes that a worker can tell; the others are for those who watch it.
+/// The outcomes that a worker can tell. It tells of a crash or a deadline where a test had a process of its own, which is gone.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OutcomeWord {
@@ -266,6 +271,9 @@ pub(super) enum OutcomeWord {
     Skipped,
     XFailed,
     XPassed,
+    Crashed,
+    #[serde(rename = "timed-out")]
+    TimedOut,
     NotRun,
 }
 
@@ -278,6 +286,8 @@ impl From<OutcomeWord> for Outcome {
             OutcomeWord::Skipped => Self::Skipped,
             OutcomeWord::XFailed => Self::XFailed,
             OutcomeWord::XPassed => Self::XPassed,
+            OutcomeWord::Crashed => Self::Crashed,
+            OutcomeWord::TimedOut => Self::TimedOut,
             OutcomeWord::NotRun => Self::NotRun,
         }
     }

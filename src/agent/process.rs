@@ -17,7 +17,7 @@ use super::descriptor::Descriptor;
 use super::queue::Queue;
 use super::template::Templates;
 use crate::adapters::{WorkerCommand, tie_to_parent};
-use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE};
+use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE, Role, own_program};
 use crate::model::{Phase, WorkerInput};
 
 /// A worker process and the agent's ends of all that leads to it.
@@ -128,7 +128,16 @@ fn spawn(
     theirs: Theirs,
     templates: &Templates,
 ) -> io::Result<WorkerChild> {
-    let mut program = Command::new(&command.program);
+    let mut program = if command.native {
+        let mut own = Command::new(own_program()?);
+        // What `ps` shows, in place of a link into /proc.
+        own.arg0("callsheet-worker").env(ROLE_VARIABLE, Role::Worker.name());
+        own
+    } else {
+        let mut other = Command::new(&command.program);
+        other.env_remove(ROLE_VARIABLE);
+        other
+    };
     program
         .args(&command.args)
         .envs(variables(command, input))
@@ -137,7 +146,6 @@ fn spawn(
         .env("CALLSHEET_EVENTS_FD", theirs.events.as_raw_fd().to_string())
         .env("CALLSHEET_MARK_FD", theirs.mark.as_raw_fd().to_string())
         .env(AGENT_VARIABLE, std::process::id().to_string())
-        .env_remove(ROLE_VARIABLE)
         .current_dir(&command.cwd)
         .stdin(Stdio::null())
         .stdout(theirs.stdout)

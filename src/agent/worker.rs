@@ -13,6 +13,7 @@ use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
 use super::link::Sender;
 use super::output::{Output, Tail};
+use super::patience;
 use super::process::Process;
 use super::queue::Close;
 use super::sampler::Sampler;
@@ -94,7 +95,7 @@ pub(super) async fn serve(
     let mut stderr = Output::new(id, Stream::Stderr, tail.clone(), live);
     let mut worker = Worker {
         id,
-        watch: Watch::new(limits.deadlines, Instant::now()),
+        watch: Watch::new(patience::deadlines(command, limits.deadlines), Instant::now()),
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
@@ -105,6 +106,7 @@ pub(super) async fn serve(
         condemned: None,
         interrupted: false,
         silent_until: None,
+        slack: patience::slack(command),
     };
 
     let follow = async {
@@ -157,6 +159,8 @@ struct Worker {
     /// It was told by signal to stop what it did before any test.
     interrupted: bool,
     silent_until: Option<Instant>,
+    /// How much longer than it may take a test is waited for.
+    slack: Duration,
 }
 
 impl Worker {
@@ -320,7 +324,7 @@ impl Worker {
             }
         }
         if self.line.len() + bytes.len() > LONGEST_LINE {
-            self.break_off(ProtocolError::TooLong.to_string());
+            self.break_off(&ProtocolError::TooLong.to_string());
         }
         if !self.broken {
             self.line.extend_from_slice(bytes);
@@ -331,13 +335,15 @@ impl Worker {
         let mut event = match self.conversation.accept(line) {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) => return self.break_off(error.to_string()),
+            Err(error) => return self.break_off(&error.to_string()),
         };
         let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                self.watch.begins(&queue.terms(*item));
+                let mut terms = queue.terms(*item);
+                terms.timeout = terms.timeout.map(|limit| limit.map(|limit| limit + self.slack));
+                self.watch.begins(&terms);
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
@@ -359,7 +365,7 @@ impl Worker {
             }
             Ok(false) => {
                 let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
-                self.break_off(format!(
+                self.break_off(&format!(
                     "it broke the worker protocol: it began {what} that was not the next of its queue"
                 ));
             }
@@ -368,10 +374,10 @@ impl Worker {
     }
 
     /// The worker is to be killed, and nothing more of what it says is heard.
-    fn break_off(&mut self, cause: String) {
+    fn break_off(&mut self, cause: &str) {
         self.broken = true;
         self.line = Vec::new();
-        self.condemn(cause);
+        self.condemn(format!("{cause}; docs/worker-protocol.md has the rules for workers"));
     }
 
     fn report_death(&self, ending: Ending, tail: &Tail) {

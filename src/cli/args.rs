@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callsheet::exit::ExitCode;
-use callsheet::model::{Dist, Template};
+use callsheet::model::{Dist, Isolation, RunIgnored, SuiteKind, Template};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -16,6 +16,8 @@ Examples:
   callsheet -P ci                        with the profile `ci`
   callsheet -n 4 -- --strict-markers -p no:randomly
                                          everything after `--` goes to pytest
+  callsheet --suite libtest -- --workspace --release
+                                         a Rust project's tests; the rest goes to cargo
   callsheet list tests/unit              show what would be run
   callsheet config show                  show every setting and where it comes from";
 
@@ -130,9 +132,30 @@ pub(super) enum ListFormat {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tests")]
 pub(super) struct SelectionArguments {
-    /// Files, directories and test ids to run
+    /// Files, directories and test ids to run; of a Rust project or commands, parts of the ids of tests
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(super) paths: Vec<String>,
+
+    /// What runs the tests [default: auto, by what stands in the working directory]
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(SuiteKind::ALL.map(SuiteKind::name)))]
+    pub(super) suite: Option<String>,
+
+    /// The manifest of a suite of commands: a TOML file, a file of one command a line, or a
+    /// pattern of executables such as 'tests/*.sh' [default: callsheet-commands.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) manifest: Option<String>,
+
+    /// A worker for another framework, which speaks the worker protocol: 'node worker.mjs'
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    pub(super) worker_command: Option<String>,
+
+    /// What becomes of Rust tests marked `#[ignore]` [default: default, which skips them]
+    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(RunIgnored::ALL.map(RunIgnored::name)))]
+    pub(super) run_ignored: Option<String>,
+
+    /// How many Rust tests share a process [default: adaptive]
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Isolation::ALL.map(Isolation::name)))]
+    pub(super) isolation: Option<String>,
 
     /// Only tests whose names match, as pytest's `-k`: `'login and not slow'`
     #[arg(short = 'k', value_name = "EXPRESSION", allow_hyphen_values = true)]
@@ -167,8 +190,8 @@ pub(super) struct SelectionArguments {
     #[arg(long, value_name = "MODULE")]
     pub(super) preload: Vec<String>,
 
-    /// Options for pytest
-    #[arg(last = true, value_name = "PYTEST OPTION")]
+    /// Options for pytest, arguments for `cargo test`, or those for a worker of your own
+    #[arg(last = true, value_name = "OPTION")]
     pub(super) pytest: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::resolve::Resolved;
 use super::{Config, ConfigError, Environment, Key, Origin, Overrides};
 use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Dist};
+use crate::model::{Deadlines, Dist, SuiteKind};
 use crate::report::TerminalOptions;
 use crate::supervise::RestartLimits;
 
@@ -76,6 +76,35 @@ impl ConfigBuilder {
     pub fn pytest_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
         self.overrides.add_pytest_args(Origin::Program, args);
+        self
+    }
+
+    /// What runs the tests; what stands in the root says so if this is never said.
+    #[must_use]
+    pub fn suite(mut self, kind: SuiteKind) -> Self {
+        self.set(Key::Suite, kind.name());
+        self
+    }
+
+    /// The manifest of a suite of commands: a TOML file, a file of one command a line, or a pattern of executables.
+    #[must_use]
+    pub fn manifest(mut self, manifest: impl Into<String>) -> Self {
+        self.set(Key::CommandManifest, manifest);
+        self
+    }
+
+    /// A worker for another framework, which speaks the worker protocol, as a shell takes its command apart.
+    #[must_use]
+    pub fn worker_command(mut self, command: impl Into<String>) -> Self {
+        self.set(Key::CustomWorkerCommand, command);
+        self
+    }
+
+    /// Arguments for `cargo test`, for the tests of a Rust project.
+    #[must_use]
+    pub fn cargo_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        self.overrides.set_list(Key::LibtestArgs, Origin::Program, args);
         self
     }
 

@@ -9,6 +9,7 @@ pub(super) const PREFIX: &str = "CALLSHEET_";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "config/default.toml says what each key is for")]
 pub enum Key {
+    Suite,
     Workers,
     MaxProcesses,
     Dist,
@@ -57,11 +58,18 @@ pub enum Key {
     PytestProvision,
     PytestArgs,
     PytestPaths,
+    LibtestArgs,
+    LibtestIsolation,
+    LibtestRunIgnored,
+    CommandManifest,
+    CustomWorkerCommand,
+    CustomArgs,
 }
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 55] = [
+        Self::Suite,
         Self::Workers,
         Self::MaxProcesses,
         Self::Dist,
@@ -110,11 +118,18 @@ impl Key {
         Self::PytestProvision,
         Self::PytestArgs,
         Self::PytestPaths,
+        Self::LibtestArgs,
+        Self::LibtestIsolation,
+        Self::LibtestRunIgnored,
+        Self::CommandManifest,
+        Self::CustomWorkerCommand,
+        Self::CustomArgs,
     ];
 
     /// The dotted path of the key in a project's file.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Suite => "suite",
             Self::Workers => "workers",
             Self::MaxProcesses => "max_processes",
             Self::Dist => "dist",
@@ -163,6 +178,12 @@ impl Key {
             Self::PytestProvision => "pytest.provision",
             Self::PytestArgs => "pytest.args",
             Self::PytestPaths => "pytest.paths",
+            Self::LibtestArgs => "libtest.args",
+            Self::LibtestIsolation => "libtest.isolation",
+            Self::LibtestRunIgnored => "libtest.run_ignored",
+            Self::CommandManifest => "command.manifest",
+            Self::CustomWorkerCommand => "custom.worker_command",
+            Self::CustomArgs => "custom.args",
         }
     }
 

@@ -5,6 +5,7 @@
 //! for, the profile `default`, the top of the project's file, and last `config/default.toml`, which is built in.
 
 mod builder;
+mod command;
 mod environment;
 mod error;
 mod key;
@@ -14,6 +15,7 @@ mod overrides;
 mod profile;
 mod project;
 mod resolve;
+mod rust;
 mod settings;
 mod show;
 mod stated;
@@ -45,7 +47,7 @@ use value::{Automatic, Budget, FlakyCounts, HistoryPlace, ImportWhen};
 
 use crate::history::{self, History};
 use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Suite, WorkerSpec};
+use crate::model::{Deadlines, Suite, SuiteKind, WorkerSpec};
 use crate::report::TerminalOptions;
 use crate::schedule::{PolicyOptions, RecycleRules, RetryRules};
 use crate::select::{self, Filter, Partition, Past};
@@ -62,6 +64,9 @@ pub struct Config {
 
     /// What is to be run. Its root is the user's working directory.
     pub suite: Suite,
+
+    /// What people should know of how the configuration came about; told at the beginning of the run.
+    pub notes: Vec<String>,
 
     /// One specification a worker, in the order of their ids; never empty.
     pub workers: Vec<WorkerSpec>,
@@ -189,10 +194,19 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
+        let (kind, note) = command::kind(resolved, overrides, rust::kind(resolved, overrides));
+        let suite = match kind {
+            SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
+            SuiteKind::Command => Suite::Command(command::commands(resolved, overrides)?),
+            SuiteKind::Custom => Suite::Custom(command::custom(resolved, overrides)?),
+            SuiteKind::Auto | SuiteKind::Pytest => Suite::Pytest(suite::pytest(resolved)?),
+        };
+        let notes = note.into_iter().collect();
         let run = Uuid::new_v4();
         Ok(Self {
             project: resolved.project.directory.clone(),
-            suite: Suite::Pytest(suite::pytest(resolved)?),
+            suite,
+            notes,
             workers,
             policy: PolicyOptions {
                 dist: settings.dist.value,

@@ -8,7 +8,7 @@ use super::value::{
     Resources, Size, Span, Value,
 };
 use super::{ConfigError, Key, Origin, WorkerCount};
-use crate::model::{Deadlines, Dist, Template};
+use crate::model::{Deadlines, Dist, Isolation, RunIgnored, SuiteKind, Template};
 
 /// One value and where it was set.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,7 @@ impl<T> Setting<T> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     strength: usize,
+    pub(super) suite: Setting<SuiteKind>,
     pub(super) workers: Setting<WorkerCount>,
     pub(super) max_processes: Setting<Limit>,
     pub(super) dist: Setting<Dist>,
@@ -89,6 +90,12 @@ pub(super) struct Settings {
     pub(super) provision: Setting<String>,
     pub(super) args: Setting<Vec<String>>,
     pub(super) paths: Setting<Vec<String>>,
+    pub(super) libtest_args: Setting<Vec<String>>,
+    pub(super) isolation: Setting<Isolation>,
+    pub(super) run_ignored: Setting<RunIgnored>,
+    pub(super) manifest: Setting<String>,
+    pub(super) worker_command: Setting<String>,
+    pub(super) custom_args: Setting<Vec<String>>,
 }
 
 /// A setting of any type.
@@ -207,6 +214,7 @@ impl Settings {
     /// The setting of a key.
     pub(super) fn slot(&mut self, key: Key) -> &mut dyn Slot {
         match key {
+            Key::Suite => &mut self.suite,
             Key::Workers => &mut self.workers,
             Key::MaxProcesses => &mut self.max_processes,
             Key::Dist => &mut self.dist,
@@ -255,6 +263,12 @@ impl Settings {
             Key::PytestProvision => &mut self.provision,
             Key::PytestArgs => &mut self.args,
             Key::PytestPaths => &mut self.paths,
+            Key::LibtestArgs => &mut self.libtest_args,
+            Key::LibtestIsolation => &mut self.isolation,
+            Key::LibtestRunIgnored => &mut self.run_ignored,
+            Key::CommandManifest => &mut self.manifest,
+            Key::CustomWorkerCommand => &mut self.worker_command,
+            Key::CustomArgs => &mut self.custom_args,
         }
     }
 }

@@ -58,7 +58,7 @@ fn refusal(text: &str) -> String {
 }
 
 fn suite(config: &Config) -> &PytestSuite {
-    let Suite::Pytest(suite) = &config.suite;
+    let Suite::Pytest(suite) = &config.suite else { panic!("{:?}", config.suite) };
     suite
 }
 

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod quantity;
+mod rust;
 #[cfg(test)]
 mod tests;
 

@@ -62,9 +62,14 @@ struct Key {
 impl History {
     /// The history of a suite of the project, in this file, which need not be there.
     pub fn new(file: PathBuf, suite: &Suite, project: &Path) -> Self {
-        let Suite::Pytest(pytest) = suite;
-        let root = pytest.root.strip_prefix(project).unwrap_or(&pytest.root);
-        let key = Key { framework: "pytest", root: root.display().to_string() };
+        let root = suite.root().strip_prefix(project).unwrap_or(suite.root());
+        let framework = match suite {
+            Suite::Pytest(_) => "pytest",
+            Suite::Libtest(_) => "libtest",
+            Suite::Command(_) => "command",
+            Suite::Custom(_) => "custom",
+        };
+        let key = Key { framework, root: root.display().to_string() };
         Self { file, key, closed: false }
     }
 

@@ -1,6 +1,5 @@
 //! The agent of this machine: a child of the controller.
 
-use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -9,13 +8,7 @@ use std::process::Stdio;
 use thiserror::Error;
 use tokio::process::{Child, Command};
 
-/// The variable that asks a program to serve as an agent; its value is `agent`.
-pub const ROLE_VARIABLE: &str = "CALLSHEET_ROLE";
-
-/// Whether this process was started to serve as an agent.
-pub fn is_agent() -> bool {
-    env::var_os(ROLE_VARIABLE).is_some_and(|role| role == "agent")
-}
+use super::role::{ROLE_VARIABLE, Role, own_program};
 
 /// How the agent of this machine is started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,18 +46,14 @@ pub enum LaunchError {
 /// [`LaunchError`], which names the program.
 pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
     let (program, arguments) = match command {
-        AgentCommand::ThisProgram => (
-            // The file of the running process, even if another was installed in its place meanwhile.
-            own_program().map_err(LaunchError::ThisProgram)?,
-            Vec::new(),
-        ),
+        AgentCommand::ThisProgram => (own_program().map_err(LaunchError::ThisProgram)?, Vec::new()),
         AgentCommand::Program(program, arguments) => (program.clone(), arguments.clone()),
     };
     Command::new(&program)
         .args(arguments)
         // What `ps` shows, in place of a link into /proc.
         .arg0("callsheet-agent")
-        .env(ROLE_VARIABLE, "agent")
+        .env(ROLE_VARIABLE, Role::Agent.name())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -72,9 +61,4 @@ pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| LaunchError::Start { program, source })
-}
-
-fn own_program() -> io::Result<PathBuf> {
-    let running = PathBuf::from("/proc/self/exe");
-    if running.exists() { Ok(running) } else { env::current_exe() }
 }

@@ -2,6 +2,8 @@
 
 mod leftovers;
 mod local;
+mod role;
 
 pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
-pub use local::{AgentCommand, LaunchError, ROLE_VARIABLE, is_agent, launch};
+pub use local::{AgentCommand, LaunchError, launch};
+pub use role::{ROLE_VARIABLE, Role, own_program};

@@ -5,22 +5,26 @@
 //! public record of all that happened ([`RunEvent`]). Nothing here reads a clock, a file or a process.
 
 mod collection;
+mod command;
 mod event;
 mod id;
 mod outcome;
 mod report;
+mod rust;
 mod spec;
 mod suite;
 mod terms;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
+pub use command::{CommandSuite, CustomSuite};
 pub use event::{RunEvent, StopReason, Verdict};
 pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};
 pub use report::{
     CollectReport, Durations, PhaseReport, Section, TestEnd, WarningReport, WarningStage,
 };
+pub use rust::{LibtestSuite, RunIgnored, SuiteKind};
 pub use spec::{SpecError, WorkerSpec};
 pub use suite::{
     Deadlines, Dist, Isolation, NamedPython, PytestSuite, Suite, SuiteInfo, Template, WorkerInput,

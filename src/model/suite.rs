@@ -1,17 +1,40 @@
 //! What is to be run, as the controller tells an agent.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::{CommandSuite, CustomSuite, LibtestSuite};
 
 /// What is to be run, with its adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suite {
     /// A suite that pytest runs.
     Pytest(PytestSuite),
+
+    /// The tests of a Rust project, built by cargo.
+    Libtest(LibtestSuite),
+
+    /// Commands.
+    Command(CommandSuite),
+
+    /// What a worker of the user's own runs.
+    Custom(CustomSuite),
+}
+
+impl Suite {
+    /// The directory that the tests are run in or from.
+    pub fn root(&self) -> &Path {
+        match self {
+            Self::Pytest(suite) => &suite.root,
+            Self::Libtest(suite) => &suite.root,
+            Self::Command(suite) => &suite.root,
+            Self::Custom(suite) => &suite.root,
+        }
+    }
 }
 
 /// A suite that pytest runs.

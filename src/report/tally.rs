@@ -280,7 +280,10 @@ impl Tally {
     fn finished(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) -> Option<Outcome> {
         self.progress(worker);
         let running = self.running.remove(&worker).unwrap_or_default();
-        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+        let is_crash = matches!(outcome, Outcome::Crashed | Outcome::TimedOut);
+        // A worker that lives on has told of it by a report.
+        let is_told = running.settled && !self.has_crash(worker, test);
+        if is_crash && !is_told {
             // The seed counts a crash item as one more failure, whatever the test had reported before.
             self.count("failed");
             if !self.has_crash(worker, test) {

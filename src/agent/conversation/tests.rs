@@ -112,7 +112,7 @@ fn what_is_no_line_of_the_protocol_is_quoted() {
         (r#"{"t":"start","i":-1}"#, "-1"),
         (r#"{"t":"start","i":4294967296}"#, "4294967296"),
         (r#"{"t":"start","i":1} {"t":"start","i":2}"#, "trailing characters"),
-        (r#"{"t":"end","i":1,"o":"crashed","d":[0,0,0],"s":0}"#, "unknown variant `crashed`"),
+        (r#"{"t":"end","i":1,"o":"burst","d":[0,0,0],"s":0}"#, "unknown variant `burst`"),
         (r#"{"t":"end","i":1,"o":"passed","d":[0,0],"s":0}"#, "length 2"),
         (r#"{"t":"end","i":1,"o":"passed","d":[0,0,1e999],"s":0}"#, "number out of range"),
         (r#"{"t":"items","items":[["é::x",1]]}"#, "no scope of 1 bytes in `é::x`"),

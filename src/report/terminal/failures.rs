@@ -72,6 +72,9 @@ pub(super) fn passes(page: &mut Page, tally: &Tally, letters: &str) {
 fn worker_line(page: &mut Page, tally: &Tally, entry: &Entry) {
     let Some(worker) = entry.worker else { return };
     if let Some(info) = tally.worker(worker) {
+        if info.runtime.is_empty() {
+            return page.say(format_args!("[{worker}] {} -- {}", info.platform, info.framework));
+        }
         page.say(format_args!(
             "[{worker}] {} -- Python {} {}",
             info.platform, info.runtime, info.executable

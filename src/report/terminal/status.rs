@@ -135,6 +135,13 @@ pub(super) fn tail(text: &str) -> Vec<String> {
 /// What the seed tells with `-v` of a new gateway and of a node that is ready.
 pub(super) fn introduce(page: &mut Page, worker: WorkerId, info: &WorkerInfo) {
     let WorkerInfo { platform, runtime, cwd, framework, .. } = info;
+    if runtime.is_empty() {
+        return page.say(format_args!("[{worker}] {platform} {framework} cwd: {cwd}"));
+    }
+    if runtime.is_empty() {
+        page.say(format_args!("[{worker}] {platform} cwd: {cwd}"));
+        return page.say(format_args!("[{worker}] {framework}"));
+    }
     page.say(format_args!("[{worker}] {platform} Python {runtime} cwd: {cwd}"));
     page.say(format_args!("[{worker}] Python {runtime} -- {framework}"));
 }

@@ -46,6 +46,16 @@ impl Project {
         project
     }
 
+    /// A Rust project with these files.
+    pub(crate) fn cargo(files: &[(&str, &str)]) -> Self {
+        let (directory, events) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let project = Self { directory, events, python: PathBuf::new() };
+        for (name, text) in files {
+            project.write(name, text);
+        }
+        project
+    }
+
     /// A copy of a suite of `tests/suites`, run by pytest 9.2.0 alone.
     pub(crate) fn suite(name: &str) -> Self {
         let project = Self::new(&[]);
@@ -95,6 +105,13 @@ impl Project {
             .args(args)
             .current_dir(self.path())
             .env("CALLSHEET_PYTEST_PYTHON", &self.python)
+            // What Rust projects share is built once; they are told apart by their directories.
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/rust-projects"))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TERM_COLOR", "never")
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("CARGO")
+            .env_remove("RUSTFLAGS")
             .env_remove("VIRTUAL_ENV")
             .env_remove("PYTEST_ADDOPTS")
             .env_remove("CI")

@@ -1,0 +1,106 @@
+//! From what a test has written to its outcome and the sentence that says why.
+
+use std::cmp::Ordering;
+
+use crate::model::Outcome;
+
+/// What came of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+
+    /// What it wrote.
+    pub(super) text: String,
+
+    /// Why, in one line; the reason of a skipped test.
+    pub(super) brief: String,
+}
+
+impl Verdict {
+    /// Adds what the harness says of a failure after the last test: `---- NAME stdout ----` and lines.
+    pub(super) fn add_note(&mut self, notes: &str) {
+        if self.outcome != Outcome::Failed {
+            return;
+        }
+        let Some((_, note)) = notes.rsplit_once(" stdout ----\n") else { return };
+        let note = note.trim_end();
+        if !note.is_empty() && !self.text.contains(note) {
+            let text = self.text.trim_end();
+            self.text = if text.is_empty() { note.to_owned() } else { format!("{text}\n{note}") };
+            if let Some(note) = note.strip_prefix("note: ") {
+                note.lines().next().unwrap_or_default().clone_into(&mut self.brief);
+            }
+        }
+    }
+}
+
+/// Reads what came between the head of a test and that of the next one.
+pub(super) fn verdict(text: &str) -> Verdict {
+    let told = text.trim_end_matches('\n');
+    if let Some(body) = told.strip_suffix("ok") {
+        return Verdict { outcome: Outcome::Passed, text: body.to_owned(), brief: String::new() };
+    }
+    if let Some(body) = told.strip_suffix("FAILED") {
+        return Verdict { outcome: Outcome::Failed, text: body.to_owned(), brief: brief(body) };
+    }
+    let last = told.rsplit('\n').next().unwrap_or(told);
+    if let Some(at) = last.rfind("ignored") {
+        let reason = &last[at + "ignored".len()..];
+        if reason.is_empty() || reason.starts_with(", ") {
+            let brief = reason.strip_prefix(", ").unwrap_or_default().to_owned();
+            return Verdict { outcome: Outcome::Skipped, text: String::new(), brief };
+        }
+    }
+    // Another thread has written in the middle of the harness's own line.
+    let word = |word: &str| told.rfind(word).map_or(0, |at| at + 1);
+    let (passed, failed) = (word("ok"), word("FAILED"));
+    let (outcome, brief) = match passed.cmp(&failed) {
+        Ordering::Greater => (Outcome::Passed, String::new()),
+        Ordering::Less => (Outcome::Failed, brief(told)),
+        Ordering::Equal => (Outcome::Error, "the harness did not say how it ended".to_owned()),
+    };
+    Verdict { outcome, text: told.to_owned(), brief }
+}
+
+/// The message of the panic or of the error that a test returned.
+pub(super) fn brief(text: &str) -> String {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with("thread '") && line.contains(" panicked at ") {
+            // Before Rust 1.73 the message stood in that line.
+            let old =
+                line.split_once(" panicked at '").and_then(|(_, rest)| rest.rsplit_once("', "));
+            let message = old.map(|(message, _place)| message).or_else(|| lines.next());
+            return message.unwrap_or_default().trim().to_owned();
+        }
+    }
+    let error =
+        text.lines().rev().find(|line| line.starts_with("Error: ") || line.starts_with("error"));
+    let last = || text.lines().rev().find(|line| !line.trim().is_empty());
+    error.or_else(last).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_brief_is_the_message() {
+        let text =
+            "out\n\nthread 'b' (7) panicked at src/lib.rs:3:63:\nboo\nstack backtrace:\n  0: x\n";
+        assert_eq!(brief(text), "boo");
+        assert_eq!(brief("thread 'b' panicked at 'old boo', src/lib.rs:3:63\nnote: x"), "old boo");
+        assert_eq!(brief("hello\nError: \"bad\"\n"), "Error: \"bad\"");
+        assert_eq!(brief("hello\n\n"), "hello");
+        assert_eq!(brief(""), "");
+    }
+
+    #[test]
+    fn a_line_that_another_thread_has_written_into_is_read_as_well_as_can_be() {
+        assert_eq!(verdict("oknoise\n").outcome, Outcome::Passed);
+        assert_eq!(verdict("FAILEDnoise\n").outcome, Outcome::Failed);
+        assert_eq!(verdict("noise\n").outcome, Outcome::Error);
+        assert_eq!(verdict("ignored, a reason\n").brief, "a reason");
+        assert_eq!(verdict("ignored\n").outcome, Outcome::Skipped);
+    }
+}
