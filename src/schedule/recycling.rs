@@ -83,16 +83,20 @@ impl Scheduler {
         self.came_back(lane, &back, &[], out);
     }
 
-    /// A worker that made way has no successor although there is something to do: nothing waits for a fresh one any more.
+    /// A worker has no successor. If it made way and there is something to do, nothing waits for a fresh one any more.
     pub(super) fn no_successor(&mut self, worker: WorkerId, lane: usize, out: &mut Vec<Decision>) {
-        if self.phase == Phase::Running && self.was_recycled(worker) && self.wants_more(lane) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if self.was_recycled(worker) && self.wants_more(lane) {
             self.without_fresh = true;
             for track in &mut self.tracks {
                 if let Some(force) = &mut track.force {
                     force.keeper.forget_fresh();
                 }
             }
-            self.settle(lane, out);
         }
+        // Something may have waited for what would come.
+        self.settle(lane, out);
     }
 }

@@ -1,10 +1,12 @@
 //! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
 //! under way for long.
 
+mod checks;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::model::{Collection, Item, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
+use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
 use crate::schedule::{Decision, Lanes, Policy, Rules, Scheduler};
 
 use super::peer::{Command, Entry, Event, Stage, Worker};
@@ -310,58 +312,6 @@ impl World {
         true
     }
 
-    /// A worker that made way gets its successor. `false` if there is none to get.
-    pub(super) fn succeed(&mut self, granted: bool) -> bool {
-        let Some(old) = self.successions.pop() else {
-            return false;
-        };
-        let decisions = if granted {
-            let Worker { spec, collection, .. } = &self.workers[&old];
-            let (spec, collection) = (spec.clone(), collection.clone());
-            let new = self.spawn(spec.clone(), collection);
-            self.scheduler.worker_expected(new, &spec, Some(old))
-        } else {
-            self.scheduler.worker_abandoned(old, "given up")
-        };
-        self.carry_out(decisions);
-        true
-    }
-
-    /// A wait before an attempt is over. `false` if there is none.
-    pub(super) fn wait_ends(&mut self) -> bool {
-        let Some((lane, index)) = self.waits.pop() else {
-            return false;
-        };
-        let decisions = self.scheduler.retry_due(lane, index);
-        self.carry_out(decisions);
-        true
-    }
-
-    /// A worker is to make way.
-    pub(super) fn recycle(&mut self, id: WorkerId) {
-        let decisions = self.scheduler.recycle(id, "told to");
-        self.carry_out(decisions);
-    }
-
-    /// At no time do tests together have more than there is, or run beside one that is to be alone.
-    fn check_resources(&self) {
-        let alive = self.workers.values().filter(|worker| worker.stage != Stage::Dead);
-        let running: Vec<&Item> =
-            alive.filter_map(|worker| Some(&worker.items[worker.running? as usize])).collect();
-        let alone = |item: &&Item| item.tags.iter().any(|tag| &**tag == "exclusive");
-        assert!(running.len() < 2 || !running.iter().any(alone), "an exclusive test has company");
-        for (name, capacity) in &self.rules.resources {
-            let of_tag = |tag: &Arc<str>| {
-                let wanted = tag.strip_prefix("resource:").unwrap_or_default();
-                let (of, count) = wanted.split_once('=').unwrap_or((wanted, "1"));
-                if of == name { count.parse::<u32>().unwrap() } else { 0 }
-            };
-            let used = running.iter().filter_map(|item| item.tags.iter().map(of_tag).max());
-            assert!(used.sum::<u32>() <= *capacity, "too many use {name}");
-        }
-        assert!(self.scheduler.ledger.in_use().iter().all(|(used, all)| used <= all));
-    }
-
     pub(super) fn one_more(&mut self, spec: &WorkerSpec, collection: Collection) {
         let new = self.spawn(spec.clone(), collection);
         let decisions = self.scheduler.worker_expected(new, spec, None);
@@ -449,52 +399,12 @@ impl World {
     }
 
     /// Everything that is under way arrives.
-    fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self) {
         let ids = |world: &Self| world.workers.keys().copied().collect::<Vec<_>>();
         let mut steps = 0;
         while ids(self).into_iter().any(|id| self.event(id) || self.command(id)) {
             steps += 1;
             assert!(steps < 10_000, "messages go to and fro for ever: {:#?}", self.workers);
-        }
-    }
-
-    /// Once all is delivered, nobody sits idle beside work that it could take.
-    pub(super) fn check_nobody_idles_beside_work(&mut self) {
-        self.deliver();
-        if self.scheduled.is_none() || self.stopped {
-            return;
-        }
-        let account = |lane: Lane| {
-            let track = &self.scheduler.tracks[lane.0 as usize];
-            track.force.as_ref().map(|force| &force.account)
-        };
-        for (id, worker) in &self.workers {
-            let idle = worker.running.is_none() || worker.ran;
-            let takes = worker.stage == Stage::Up && !self.rejected.contains(id);
-            if !takes
-                || !idle
-                || worker.taken.is_some()
-                || worker.making.is_some()
-                || !worker.queue.is_empty()
-                || worker.finish
-            {
-                continue;
-            }
-            let lane = self.scheduler.roster.get(*id).unwrap().lane.unwrap();
-            let files = self.scheduler.tracks[lane].force.as_ref().unwrap().tests.files();
-            let account = account(Lane(u32::try_from(lane).unwrap())).unwrap();
-            assert_eq!(account.waiting_len(), 0, "{id} idles while tests wait");
-            let waiting = files.map_or(0, |files| files.waiting().count());
-            assert_eq!(waiting, 0, "{id} idles while files wait");
-            let open = files.map_or(0, super::super::files::Files::open);
-            let force = self.scheduler.tracks[lane].force.as_ref().unwrap();
-            let more = account.unbegun() + open > 0 || self.scheduler.may_come_back(force);
-            assert!(more, "{id} was not told that all is begun");
-            if self.steals {
-                let (load, victim) = account.busiest().unwrap();
-                let kept = u32::from(self.scheduler.ledger.is_promised(victim));
-                assert!(load - kept < 2, "{id} idles while {victim} has {load} tests");
-            }
         }
     }
 
