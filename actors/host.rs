@@ -50,6 +50,8 @@ pub(super) struct HostActor {
     greeted: bool,
     silent: Duration,
     lost: bool,
+    /// Whether the agent has ended its session by itself, after all that was below it.
+    ended_well: bool,
     last_words: Rc<RefCell<String>>,
 }
 
@@ -85,6 +87,7 @@ impl HostActor {
             greeted: false,
             silent: Duration::ZERO,
             lost: false,
+            ended_well: false,
             last_words: Rc::default(),
         }
     }
@@ -119,8 +122,8 @@ impl HostActor {
         if let Some(stderr) = &self.stderr {
             stderr.abort();
         }
-        // Its workers have died with it; what their tests had started may have not.
-        if let Some(pid) = self.pid {
+        // Its workers have died with it; what their tests had started may have not, unless it has seen to that itself.
+        if let Some(pid) = self.pid.filter(|_| !self.ended_well) {
             kill_leftovers(pid);
         }
         self.supervisor.do_send(HostNews::Lost(why));
@@ -143,14 +146,16 @@ impl HostActor {
                 stderr.abort();
             }
             match (problem, ended) {
-                (Some(problem), _) => problem.to_string(),
-                (None, Ok(Ok(status))) => format!("its agent ended: {status}"),
-                (None, Ok(Err(problem))) => format!("its agent ended: {problem}"),
-                (None, Err(_)) => "its agent closed the link".to_owned(),
+                (Some(problem), _) => (false, problem.to_string()),
+                (None, Ok(Ok(status))) => (status.success(), format!("its agent ended: {status}")),
+                (None, Ok(Err(problem))) => (false, format!("its agent ended: {problem}")),
+                (None, Err(_)) => (false, "its agent closed the link".to_owned()),
             }
         };
-        let lose =
-            |why: String, actor: &mut Self, context: &mut Context<Self>| actor.lose(&why, context);
+        let lose = |(well, why): (bool, String), actor: &mut Self, context: &mut Context<Self>| {
+            actor.ended_well = well;
+            actor.lose(&why, context);
+        };
         context.wait(wrap_future(parted).map(lose));
     }
 

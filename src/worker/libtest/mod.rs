@@ -66,11 +66,11 @@ pub(super) async fn serve(
         halts: setup.halt_on_failure,
         timeout: setup.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok()),
     };
-    let slow = |program: &Program| program.kind == ProgramKind::Doc;
+    let pace = |program: &Program| Pace::new(program.kind == ProgramKind::Doc, program.tests.len());
     let mut session = Session {
         channel,
         items: Vec::new(),
-        paces: shared.plan.programs.iter().map(|program| Pace::new(slow(program))).collect(),
+        paces: shared.plan.programs.iter().map(pace).collect(),
         shared: &shared,
         troublesome: HashSet::new(),
         doctests: HashMap::new(),
@@ -104,13 +104,12 @@ impl Session<'_> {
 
     /// Tells of all programs, whose tests are told when they are asked for.
     fn list(&mut self) -> Result<(), ChannelError> {
-        // By its size in bytes a file's weight is guessed.
-        let files: Vec<(&str, u64)> = self
-            .shared
-            .plan
-            .programs
-            .iter()
-            .map(|program| (program.id.as_str(), 100 * program.tests.len() as u64))
+        let programs = self.shared.plan.programs.iter();
+        let files: Vec<(&str, u64, bool)> = programs
+            .map(|program| {
+                let size = bytes_a_test(program.kind) * program.tests.len() as u64;
+                (program.id.as_str(), size, program.kind == ProgramKind::Doc)
+            })
             .collect();
         for files in files.chunks(PART) {
             self.channel.say(&Event::Files { files: files.to_vec() });
@@ -322,6 +321,16 @@ impl Session<'_> {
                 }
             }
         }
+    }
+}
+
+/// By a file's size in bytes its weight is guessed where nobody has seen it, at a millisecond for each hundred. rustdoc compiles
+/// each test first; what is a test as a whole is rarely a small one.
+fn bytes_a_test(kind: ProgramKind) -> u64 {
+    match kind {
+        ProgramKind::Libtest => 100,
+        ProgramKind::Custom => 1000,
+        ProgramKind::Whole | ProgramKind::Doc => 10_000,
     }
 }
 
