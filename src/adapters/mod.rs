@@ -4,17 +4,22 @@
 //! worker protocol, is the agent's.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::model::{Deadlines, Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 
+pub mod command;
+pub mod custom;
 pub mod libtest;
 pub mod pytest;
 mod tie;
 
+use command::{CommandError, Commands};
+use custom::{Custom, CustomError};
 use libtest::{Libtest, LibtestError};
 use pytest::{Idle, Imports, Pytest, PytestError};
 
@@ -29,6 +34,9 @@ pub struct WorkerCommand {
     /// Whether it is this very program in the role of a worker, whatever `program` says. Such a worker runs each test in a
     /// process and keeps the deadline of a test by itself.
     pub native: bool,
+
+    /// The longest a test may take by the word of the suite itself, where some say so.
+    pub longest_test: Option<Duration>,
 
     /// Its arguments.
     pub args: Vec<OsString>,
@@ -71,6 +79,12 @@ pub enum Adapter {
 
     /// By binaries that cargo has built.
     Libtest(Libtest),
+
+    /// Commands.
+    Command(Commands),
+
+    /// By a worker of the user's own.
+    Custom(Custom),
 }
 
 /// Why a suite can not be run.
@@ -84,6 +98,14 @@ pub enum AdapterError {
     #[error(transparent)]
     Libtest(#[from] LibtestError),
 
+    /// Commands.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+
+    /// By a worker of the user's own.
+    #[error(transparent)]
+    Custom(#[from] CustomError),
+
     /// Something that another framework has no use for.
     #[error("{0} is for suites that pytest runs; this one is run by {1}")]
     PytestOnly(&'static str, &'static str),
@@ -95,7 +117,7 @@ impl AdapterError {
         match self {
             Self::Pytest(error) => error.is_usage(),
             Self::Libtest(error) => error.is_usage(),
-            Self::PytestOnly(..) => true,
+            Self::Command(_) | Self::Custom(_) | Self::PytestOnly(..) => true,
         }
     }
 }
@@ -119,6 +141,14 @@ impl Adapter {
                 let (libtest, info) = Libtest::prepare(suite, care, &progress).await?;
                 Ok((Self::Libtest(libtest), info))
             }
+            Suite::Command(suite) => {
+                let (commands, info) = Commands::prepare(suite, &care)?;
+                Ok((Self::Command(commands), info))
+            }
+            Suite::Custom(suite) => {
+                let (custom, info) = Custom::prepare(suite)?;
+                Ok((Self::Custom(custom), info))
+            }
         }
     }
 
@@ -135,6 +165,8 @@ impl Adapter {
         match self {
             Self::Pytest(pytest) => Ok(pytest.command(worker, spec, input).await?),
             Self::Libtest(libtest) => Ok(libtest.command(worker, spec, input)?),
+            Self::Command(commands) => Ok(commands.command(worker, spec, input)?),
+            Self::Custom(custom) => Ok(custom.command(worker, spec, input)?),
         }
     }
 
@@ -142,7 +174,7 @@ impl Adapter {
     pub fn take_idle(&self) -> Option<Idle> {
         match self {
             Self::Pytest(pytest) => pytest.take_idle(),
-            Self::Libtest(_) => None,
+            Self::Libtest(_) | Self::Command(_) | Self::Custom(_) => None,
         }
     }
 
@@ -154,6 +186,10 @@ impl Adapter {
         match self {
             Self::Pytest(pytest) => Ok(pytest.imports().await?),
             Self::Libtest(_) => Err(AdapterError::PytestOnly("`callsheet preload`", "cargo")),
+            Self::Command(_) => Err(AdapterError::PytestOnly("`callsheet preload`", "commands")),
+            Self::Custom(_) => {
+                Err(AdapterError::PytestOnly("`callsheet preload`", "a worker of its own"))
+            }
         }
     }
 
@@ -171,7 +207,31 @@ impl Adapter {
         match self {
             Self::Pytest(pytest) => Ok(pytest.conclude(requests, input).await?),
             // Its workers ask for none.
-            Self::Libtest(_) => Ok((String::new(), None)),
+            Self::Libtest(_) | Self::Command(_) | Self::Custom(_) => Ok((String::new(), None)),
         }
     }
+}
+
+/// The setup of the worker protocol for a worker that needs no more than what every worker is told.
+fn setup_of(worker: WorkerId, root: &Path, args: &[String], input: &WorkerInput) -> Value {
+    json!({
+        "protocol": 1,
+        "worker": worker.to_string(),
+        "worker_count": input.worker_count,
+        "run_id": input.run_id,
+        "dist": input.dist,
+        "argv": input.argv,
+        "args": args,
+        "root": root,
+        "basetemp": null,
+        "color": input.color,
+        "columns": input.columns,
+        "verbosity": input.verbosity,
+        "live_output": input.live_output,
+        "stream": input.stream,
+        "lazy_import": input.lazy_import,
+        "collect_only": input.collect_only,
+        "halt_on_failure": input.halt_on_failure,
+        "seed": input.seed,
+    })
 }

@@ -106,12 +106,17 @@ pub(super) struct Ready {
     maxfail: u32,
     #[serde(default)]
     continue_on_collection_errors: bool,
-    #[serde(default)]
+    #[serde(default = "failures_alone")]
     summary_letters: String,
     #[serde(default)]
     unserved: Vec<String>,
     #[serde(default)]
     cache_dir: Option<String>,
+}
+
+/// What the summary lists where a worker does not say it.
+fn failures_alone() -> String {
+    "fE".to_owned()
 }
 
 impl From<Ready> for WorkerInfo {

@@ -15,6 +15,7 @@ mod line;
 mod link;
 mod memory;
 mod output;
+mod patience;
 mod process;
 mod queue;
 mod sampler;

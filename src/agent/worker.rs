@@ -13,6 +13,7 @@ use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
 use super::link::Sender;
 use super::output::{Output, Tail};
+use super::patience;
 use super::process::Process;
 use super::queue::Close;
 use super::sampler::Sampler;
@@ -36,9 +37,6 @@ const ENDING: Duration = Duration::from_secs(60);
 
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
-
-/// How much later than a worker that keeps the deadlines of its tests by itself the agent ends it.
-const SELF_KEPT: Duration = Duration::from_secs(30);
 
 /// What a worker is told to do.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ pub(super) async fn serve(
     let mut stderr = Output::new(id, Stream::Stderr, tail.clone(), live);
     let mut worker = Worker {
         id,
-        watch: Watch::new(deadlines_of(command, limits.deadlines), Instant::now()),
+        watch: Watch::new(patience::deadlines(command, limits.deadlines), Instant::now()),
         sampler: Sampler::new(pid, limits.memory, limits.deadlines.silence),
         process,
         conversation: Conversation::new(input.stream),
@@ -108,6 +106,7 @@ pub(super) async fn serve(
         condemned: None,
         interrupted: false,
         silent_until: None,
+        slack: patience::slack(command),
     };
 
     let follow = async {
@@ -160,6 +159,8 @@ struct Worker {
     /// It was told by signal to stop what it did before any test.
     interrupted: bool,
     silent_until: Option<Instant>,
+    /// How much longer than it may take a test is waited for.
+    slack: Duration,
 }
 
 impl Worker {
@@ -323,7 +324,7 @@ impl Worker {
             }
         }
         if self.line.len() + bytes.len() > LONGEST_LINE {
-            self.break_off(ProtocolError::TooLong.to_string());
+            self.break_off(&ProtocolError::TooLong.to_string());
         }
         if !self.broken {
             self.line.extend_from_slice(bytes);
@@ -334,13 +335,14 @@ impl Worker {
         let mut event = match self.conversation.accept(line) {
             Ok(Some(event)) => event,
             Ok(None) => return,
-            Err(error) => return self.break_off(error.to_string()),
+            Err(error) => return self.break_off(&error.to_string()),
         };
         let made = self.choice.sift(&mut event);
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                self.watch.begins(queue.terms(*item).timeout);
+                let own = queue.terms(*item).timeout;
+                self.watch.begins(own.map(|limit| limit.map(|limit| limit + self.slack)));
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
@@ -362,7 +364,7 @@ impl Worker {
             }
             Ok(false) => {
                 let what = if self.conversation.making().is_some() { "a file" } else { "an item" };
-                self.break_off(format!(
+                self.break_off(&format!(
                     "it broke the worker protocol: it began {what} that was not the next of its queue"
                 ));
             }
@@ -371,10 +373,10 @@ impl Worker {
     }
 
     /// The worker is to be killed, and nothing more of what it says is heard.
-    fn break_off(&mut self, cause: String) {
+    fn break_off(&mut self, cause: &str) {
         self.broken = true;
         self.line = Vec::new();
-        self.condemn(cause);
+        self.condemn(format!("{cause}; docs/worker-protocol.md has the rules for workers"));
     }
 
     fn report_death(&self, ending: Ending, tail: &Tail) {
@@ -412,13 +414,6 @@ impl Worker {
         };
         self.sender.worker(self.id, WorkerEvent::Exited(death));
     }
-}
-
-fn deadlines_of(command: &WorkerCommand, deadlines: Deadlines) -> Deadlines {
-    let test = deadlines
-        .test
-        .map(|limit| if command.native { limit.saturating_add(SELF_KEPT) } else { limit });
-    Deadlines { test, ..deadlines }
 }
 
 fn gone() -> Until {

@@ -132,13 +132,22 @@ pub(super) enum ListFormat {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tests")]
 pub(super) struct SelectionArguments {
-    /// Files, directories and test ids to run; of a Rust project, parts of the ids of tests
+    /// Files, directories and test ids to run; of a Rust project or commands, parts of the ids of tests
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(super) paths: Vec<String>,
 
     /// What runs the tests [default: auto, by what stands in the working directory]
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(SuiteKind::ALL.map(SuiteKind::name)))]
     pub(super) suite: Option<String>,
+
+    /// The manifest of a suite of commands: a TOML file, a file of one command a line, or a
+    /// pattern of executables such as 'tests/*.sh' [default: callsheet-commands.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) manifest: Option<String>,
+
+    /// A worker for another framework, which speaks the worker protocol: 'node worker.mjs'
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    pub(super) worker_command: Option<String>,
 
     /// What becomes of Rust tests marked `#[ignore]` [default: default, which skips them]
     #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(RunIgnored::ALL.map(RunIgnored::name)))]
@@ -181,7 +190,7 @@ pub(super) struct SelectionArguments {
     #[arg(long, value_name = "MODULE")]
     pub(super) preload: Vec<String>,
 
-    /// Options for pytest, or arguments for `cargo test`
+    /// Options for pytest, arguments for `cargo test`, or those for a worker of your own
     #[arg(last = true, value_name = "OPTION")]
     pub(super) pytest: Vec<String>,
 }

@@ -48,6 +48,8 @@ impl SelectionArguments {
         set(overrides, Key::Suite, "--suite", self.suite.as_ref());
         set(overrides, Key::LibtestRunIgnored, "--run-ignored", self.run_ignored.as_ref());
         set(overrides, Key::LibtestIsolation, "--isolation", self.isolation.as_ref());
+        set(overrides, Key::CommandManifest, "--manifest", self.manifest.as_ref());
+        set(overrides, Key::CustomWorkerCommand, "--worker-command", self.worker_command.as_ref());
         set(overrides, Key::Filter, "--filter", self.filter.as_ref());
         set(overrides, Key::Partition, "--partition", self.partition.as_ref());
         set(overrides, Key::PytestPython, "--python", self.python.as_ref());

@@ -86,6 +86,20 @@ impl ConfigBuilder {
         self
     }
 
+    /// The manifest of a suite of commands: a TOML file, a file of one command a line, or a pattern of executables.
+    #[must_use]
+    pub fn manifest(mut self, manifest: impl Into<String>) -> Self {
+        self.set(Key::CommandManifest, manifest);
+        self
+    }
+
+    /// A worker for another framework, which speaks the worker protocol, as a shell takes its command apart.
+    #[must_use]
+    pub fn worker_command(mut self, command: impl Into<String>) -> Self {
+        self.set(Key::CustomWorkerCommand, command);
+        self
+    }
+
     /// Arguments for `cargo test`, for the tests of a Rust project.
     #[must_use]
     pub fn cargo_args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {

@@ -126,6 +126,21 @@ pub enum ConfigError {
         way_out: &'static str,
     },
 
+    /// A setting that commands have no use for.
+    #[error("{origin}: this is for pytest, and the tests here are commands; {way_out}")]
+    NotForCommands {
+        /// Where it was set.
+        origin: Origin,
+        /// What to do instead.
+        way_out: &'static str,
+    },
+
+    /// A custom suite without its worker.
+    #[error(
+        "{0}: a custom suite needs the program that speaks the worker protocol: `--worker-command 'node worker.mjs'`, or the key `custom.worker_command`"
+    )]
+    NoWorkerCommand(Origin),
+
     /// The working directory cannot be found out or does not exist.
     #[error("failed to find the directory to run in, `{}`", path.display())]
     Directory {

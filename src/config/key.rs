@@ -49,11 +49,14 @@ pub enum Key {
     LibtestArgs,
     LibtestIsolation,
     LibtestRunIgnored,
+    CommandManifest,
+    CustomWorkerCommand,
+    CustomArgs,
 }
 
 impl Key {
     /// All keys in the order they are shown; those of one table stand together.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::Suite,
         Self::Workers,
         Self::MaxProcesses,
@@ -94,6 +97,9 @@ impl Key {
         Self::LibtestArgs,
         Self::LibtestIsolation,
         Self::LibtestRunIgnored,
+        Self::CommandManifest,
+        Self::CustomWorkerCommand,
+        Self::CustomArgs,
     ];
 
     /// The dotted path of the key in a project's file.
@@ -139,6 +145,9 @@ impl Key {
             Self::LibtestArgs => "libtest.args",
             Self::LibtestIsolation => "libtest.isolation",
             Self::LibtestRunIgnored => "libtest.run_ignored",
+            Self::CommandManifest => "command.manifest",
+            Self::CustomWorkerCommand => "custom.worker_command",
+            Self::CustomArgs => "custom.args",
         }
     }
 

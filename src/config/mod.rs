@@ -5,6 +5,7 @@
 //! for, the profile `default`, the top of the project's file, and last `config/default.toml`, which is built in.
 
 mod builder;
+mod command;
 mod environment;
 mod error;
 mod key;
@@ -178,9 +179,11 @@ impl Config {
                 .ok()
                 .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
         };
-        let (kind, note) = rust::kind(resolved, overrides);
+        let (kind, note) = command::kind(resolved, overrides, rust::kind(resolved, overrides));
         let suite = match kind {
             SuiteKind::Libtest => Suite::Libtest(rust::suite(resolved, overrides)?),
+            SuiteKind::Command => Suite::Command(command::commands(resolved, overrides)?),
+            SuiteKind::Custom => Suite::Custom(command::custom(resolved, overrides)?),
             SuiteKind::Auto | SuiteKind::Pytest => Suite::Pytest(suite::pytest(resolved)?),
         };
         let notes = note.into_iter().collect();

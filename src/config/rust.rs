@@ -20,21 +20,12 @@ const PYTEST_FILES: [&str; 7] = [
 
 /// What runs the tests in a directory when nobody says it, and a note if that may be a surprise.
 pub(super) fn kind(resolved: &Resolved, overrides: &Overrides) -> (SuiteKind, Option<String>) {
-    let settings = &resolved.settings;
-    let asked = settings.suite.value;
+    let asked = resolved.settings.suite.value;
     let cwd = &resolved.cwd;
     if asked != SuiteKind::Auto {
         return (asked, None);
     }
-    // What is said of pytest alone says enough.
-    let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_) | Origin::Program);
-    let is_for_pytest = !settings.provision.value.is_empty()
-        || settings.python.origins.iter().any(is_flag)
-        || overrides.pytest_args.iter().any(|(origin, _)| *origin == Origin::Program)
-        || settings.paths.value.iter().any(|path| {
-            path.contains(".py") || has_pytest(&resolved.base(&settings.paths.origin()).join(path))
-        });
-    if !cwd.join("Cargo.toml").is_file() || is_for_pytest {
+    if !cwd.join("Cargo.toml").is_file() || is_for_pytest(resolved, overrides) {
         return (SuiteKind::Pytest, None);
     }
     if !has_pytest(cwd) {
@@ -45,8 +36,20 @@ pub(super) fn kind(resolved: &Resolved, overrides: &Overrides) -> (SuiteKind, Op
     (SuiteKind::Pytest, Some(note.to_owned()))
 }
 
+/// Whether something is said that is for pytest alone, which says enough.
+pub(super) fn is_for_pytest(resolved: &Resolved, overrides: &Overrides) -> bool {
+    let settings = &resolved.settings;
+    let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_) | Origin::Program);
+    !settings.provision.value.is_empty()
+        || settings.python.origins.iter().any(is_flag)
+        || overrides.pytest_args.iter().any(|(origin, _)| *origin == Origin::Program)
+        || settings.paths.value.iter().any(|path| {
+            path.contains(".py") || has_pytest(&resolved.base(&settings.paths.origin()).join(path))
+        })
+}
+
 /// Whether pytest has something to do with a directory.
-fn has_pytest(directory: &Path) -> bool {
+pub(super) fn has_pytest(directory: &Path) -> bool {
     PYTEST_FILES.iter().any(|file| directory.join(file).is_file())
         || has_test_modules(directory)
         || ["tests", "test"].iter().any(|name| {

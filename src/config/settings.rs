@@ -81,6 +81,9 @@ pub(super) struct Settings {
     pub(super) libtest_args: Setting<Vec<String>>,
     pub(super) isolation: Setting<Isolation>,
     pub(super) run_ignored: Setting<RunIgnored>,
+    pub(super) manifest: Setting<String>,
+    pub(super) worker_command: Setting<String>,
+    pub(super) custom_args: Setting<Vec<String>>,
 }
 
 /// A setting of any type.
@@ -237,6 +240,9 @@ impl Settings {
             Key::LibtestArgs => &mut self.libtest_args,
             Key::LibtestIsolation => &mut self.isolation,
             Key::LibtestRunIgnored => &mut self.run_ignored,
+            Key::CommandManifest => &mut self.manifest,
+            Key::CustomWorkerCommand => &mut self.worker_command,
+            Key::CustomArgs => &mut self.custom_args,
         }
     }
 }

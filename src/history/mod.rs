@@ -66,6 +66,8 @@ impl History {
         let framework = match suite {
             Suite::Pytest(_) => "pytest",
             Suite::Libtest(_) => "libtest",
+            Suite::Command(_) => "command",
+            Suite::Custom(_) => "custom",
         };
         let key = Key { framework, root: root.display().to_string() };
         Self { file, key, closed: false }

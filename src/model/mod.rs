@@ -5,6 +5,7 @@
 //! public record of all that happened ([`RunEvent`]). Nothing here reads a clock, a file or a process.
 
 mod collection;
+mod command;
 mod event;
 mod id;
 mod outcome;
@@ -16,6 +17,7 @@ mod terms;
 mod worker;
 
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
+pub use command::{CommandSuite, CustomSuite};
 pub use event::{RunEvent, StopReason, Verdict};
 pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};

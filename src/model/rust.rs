@@ -65,11 +65,16 @@ pub enum SuiteKind {
     Pytest,
     /// Binaries that cargo builds.
     Libtest,
+    /// Commands, named by a manifest.
+    Command,
+    /// A worker of the user's own.
+    Custom,
 }
 
 impl SuiteKind {
     /// All of them, in the order they are listed to people.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Pytest, Self::Libtest];
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::Pytest, Self::Libtest, Self::Command, Self::Custom];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -77,6 +82,8 @@ impl SuiteKind {
             Self::Auto => "auto",
             Self::Pytest => "pytest",
             Self::Libtest => "libtest",
+            Self::Command => "command",
+            Self::Custom => "custom",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::LibtestSuite;
+use super::{CommandSuite, CustomSuite, LibtestSuite};
 
 /// What is to be run, with its adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,12 @@ pub enum Suite {
 
     /// The tests of a Rust project, built by cargo.
     Libtest(LibtestSuite),
+
+    /// Commands.
+    Command(CommandSuite),
+
+    /// What a worker of the user's own runs.
+    Custom(CustomSuite),
 }
 
 impl Suite {
@@ -25,6 +31,8 @@ impl Suite {
         match self {
             Self::Pytest(suite) => &suite.root,
             Self::Libtest(suite) => &suite.root,
+            Self::Command(suite) => &suite.root,
+            Self::Custom(suite) => &suite.root,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -19,6 +20,9 @@ use crate::model::Phase;
 /// The variables of the protocol that name descriptors: what a worker starts must not see them.
 pub const DESCRIPTORS: [&str; 4] =
     ["CALLSHEET_SETUP_FD", "CALLSHEET_QUEUE_FD", "CALLSHEET_EVENTS_FD", "CALLSHEET_MARK_FD"];
+
+/// How long what the agent is about to take back is left alone.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Longer than any message of the queue.
 const LONGEST: usize = 64 * 1024;
@@ -132,6 +136,24 @@ impl Channel {
             self.news().await?;
         }
         Ok(())
+    }
+
+    /// Waits after a `halted` for the word to go on, which it takes, or for the end, which it leaves where it is. What else stands in
+    /// the queue is the agent's until then.
+    ///
+    /// # Errors
+    /// [`ChannelError`]
+    pub async fn resumed(&mut self) -> Result<(), ChannelError> {
+        loop {
+            match self.peek().await? {
+                Message::Resume => {
+                    self.try_take()?;
+                    return Ok(());
+                }
+                Message::Finish | Message::Interrupt => return Ok(()),
+                Message::Run(_) | Message::Make(_) => tokio::time::sleep(GLANCE).await,
+            }
+        }
     }
 
     async fn look(&mut self, flags: MsgFlags) -> Result<Message, ChannelError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::channel::ChannelError;
 
@@ -38,6 +39,16 @@ pub struct Job {
 
     /// How long it may take, where that is not what holds for all.
     pub timeout: Option<Duration>,
+
+    /// Whether it may take as long as it likes, whatever holds for all.
+    pub unlimited: bool,
+}
+
+impl Job {
+    /// How long it may take, where this holds for all.
+    pub fn limit(&self, all: Option<Duration>) -> Option<Duration> {
+        if self.unlimited { None } else { self.timeout.or(all) }
+    }
 }
 
 /// The keys of a message as they are written.
@@ -52,7 +63,13 @@ struct Keys {
     #[serde(default)]
     alone: bool,
     attempt: Option<u32>,
-    timeout: Option<f64>,
+    #[serde(default = "unsaid")]
+    timeout: Value,
+}
+
+/// Stands for a key that is not there, where `null` is a value.
+fn unsaid() -> Value {
+    Value::Bool(false)
 }
 
 impl Message {
@@ -67,9 +84,11 @@ impl Message {
         })?;
         Ok(match keys {
             Keys { run: Some(item), estimate, alone, attempt, timeout, .. } => {
+                let unlimited = timeout.is_null();
+                let timeout = timeout.as_f64();
                 let timeout = timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok());
                 let attempt = attempt.unwrap_or(1);
-                Some(Self::Run(Job { item, estimate, alone, attempt, timeout }))
+                Some(Self::Run(Job { item, estimate, alone, attempt, timeout, unlimited }))
             }
             Keys { make: Some(file), .. } => Some(Self::Make(file)),
             Keys { resume: Some(_), .. } => Some(Self::Resume),
@@ -98,9 +117,12 @@ mod tests {
             alone: true,
             attempt: 2,
             timeout: Some(Duration::from_secs(30)),
+            unlimited: false,
         };
         let text = r#"{"run":7,"estimate":0.25,"alone":true,"attempt":2,"timeout":30.0,"more":[]}"#;
         assert_eq!(read(text), Some(Message::Run(job)));
+        let job = Job { item: 1, attempt: 1, unlimited: true, ..Job::default() };
+        assert_eq!(read(r#"{"run":1,"timeout":null}"#), Some(Message::Run(job)));
         assert_eq!(read(r#"{"interrupt":"SIGINT"}"#), Some(Message::Interrupt));
         assert_eq!(read(r#"{"finish":true}"#), Some(Message::Finish));
     }

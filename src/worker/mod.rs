@@ -6,11 +6,13 @@
 
 mod captured;
 mod channel;
+mod command;
 mod event;
 mod libtest;
 mod message;
 mod process;
 mod setup;
+mod tap;
 
 use std::io::{self, Write};
 
@@ -78,6 +80,10 @@ async fn session() -> Result<(), WorkerError> {
         Native::Libtest { version, plan } => {
             let (version, plan) = (std::mem::take(version), std::mem::take(plan));
             libtest::serve(&mut channel, &setup, &version, plan).await?;
+        }
+        Native::Command { plan } => {
+            let plan = std::mem::take(plan);
+            command::serve(&mut channel, &setup, plan).await?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -28,7 +29,7 @@ const REST: Duration = Duration::from_millis(1);
 /// How long a killed process may take to be gone.
 const ENDING: Duration = Duration::from_secs(30);
 
-/// A process of tests. Both its output streams are one pipe, so that what it writes is read in the order it was written.
+/// A process of tests.
 #[derive(Debug)]
 pub struct TestProcess {
     child: Child,
@@ -46,6 +47,13 @@ pub struct TestOutput {
 }
 
 impl TestOutput {
+    /// A pipe, and the end that is to be written to.
+    fn pipe() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        let pipe = Receiver::from_owned_fd(ours)?;
+        Ok((Self { pipe, rests_until: None, is_open: true }, theirs))
+    }
+
     /// Waits until there is output; for ever after its end. Reads are a moment apart: a harness writes little and often, and each
     /// read takes a processor that a test could use.
     ///
@@ -60,6 +68,11 @@ impl TestOutput {
             sleep_until(until).await;
         }
         Ok(())
+    }
+
+    /// Whether more may come.
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Takes output that is there into the buffer; `None` if there is none now.
@@ -93,7 +106,8 @@ pub struct Leftover {
 }
 
 impl TestProcess {
-    /// Starts a program. It dies with this worker.
+    /// Starts a program. It dies with this worker. Both its output streams are one pipe, so that what it writes is read in the
+    /// order it was written.
     ///
     /// # Errors
     /// What the system says.
@@ -103,7 +117,35 @@ impl TestProcess {
         env: impl IntoIterator<Item = (S, S)>,
         cwd: &Path,
     ) -> io::Result<(Self, TestOutput)> {
-        let (ours, theirs) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        let (output, theirs) = TestOutput::pipe()?;
+        let process = Self::spawn(program, args, env, cwd, theirs.try_clone()?, theirs)?;
+        Ok((process, output))
+    }
+
+    /// Starts a program as [`start`](Self::start) does, and reads its output and its errors apart.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start_apart<S: AsRef<OsStr>>(
+        program: &Path,
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (S, S)>,
+        cwd: &Path,
+    ) -> io::Result<(Self, TestOutput, TestOutput)> {
+        let (stdout, their_stdout) = TestOutput::pipe()?;
+        let (stderr, their_stderr) = TestOutput::pipe()?;
+        let process = Self::spawn(program, args, env, cwd, their_stdout, their_stderr)?;
+        Ok((process, stdout, stderr))
+    }
+
+    fn spawn<S: AsRef<OsStr>>(
+        program: &Path,
+        args: impl IntoIterator<Item = S>,
+        env: impl IntoIterator<Item = (S, S)>,
+        cwd: &Path,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
             .args(args)
@@ -111,8 +153,8 @@ impl TestProcess {
             .env_remove(ROLE_VARIABLE)
             .current_dir(cwd)
             .stdin(Stdio::null())
-            .stdout(theirs.try_clone()?)
-            .stderr(theirs)
+            .stdout(stdout)
+            .stderr(stderr)
             .process_group(0)
             .kill_on_drop(true);
         for descriptor in DESCRIPTORS {
@@ -122,10 +164,7 @@ impl TestProcess {
         let child = command.spawn()?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
         let group = pid.expect("a process that was not waited for has an id");
-        let process = Self { child, group, is_gone: false };
-        let output =
-            TestOutput { pipe: Receiver::from_owned_fd(ours)?, rests_until: None, is_open: true };
-        Ok((process, output))
+        Ok(Self { child, group, is_gone: false })
     }
 
     /// Waits for its end; may be cancelled and called again.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::adapters::command;
 use crate::adapters::libtest::Plan;
 
 /// What a worker is told before anything else.
@@ -36,5 +37,10 @@ pub enum Native {
         version: String,
         /// What is to be run.
         plan: Plan,
+    },
+    /// For commands.
+    Command {
+        /// What is to be run.
+        plan: command::Plan,
     },
 }

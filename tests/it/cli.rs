@@ -173,52 +173,59 @@ fn config_show_tells_where_each_value_comes_from() {
     insta::assert_snapshot!(shown.replace(&path, "DIR"), @r#"
     # file: DIR/callsheet.toml
     # profile: mine (--profile)
-    suite = "auto"                 # default
-    workers = 4                    # --workers
-    max_processes = "unlimited"    # default
-    dist = "loadfile"              # profile mine in callsheet.toml
-    tx = []                        # default
-    max_sched_chunk = "unlimited"  # default
-    loadscope_reorder = true       # default
-    import = "first"               # default
-    maxfail = 10                   # callsheet.toml
-    max_worker_restart = "auto"    # default
-    max_restarts = "unlimited"     # default
-    restart_window = "1m"          # default
-    restart_backoff = "500ms"      # default
-    restart_backoff_max = "30s"    # default
-    worker_memory = "2048MiB"      # CALLSHEET_WORKER_MEMORY
-    filter = ""                    # default
-    partition = ""                 # default
-    history = "auto"               # default
-    template = "pytest"            # default
-    preload = []                   # default
-    junit = ""                     # default
-    events = ""                    # default
-    durations = 10                 # profile ci (built in)
-    color = "auto"                 # default
-    verbosity = 0                  # default
-    live_output = false            # default
+    suite = "auto"                        # default
+    workers = 4                           # --workers
+    max_processes = "unlimited"           # default
+    dist = "loadfile"                     # profile mine in callsheet.toml
+    tx = []                               # default
+    max_sched_chunk = "unlimited"         # default
+    loadscope_reorder = true              # default
+    import = "first"                      # default
+    maxfail = 10                          # callsheet.toml
+    max_worker_restart = "auto"           # default
+    max_restarts = "unlimited"            # default
+    restart_window = "1m"                 # default
+    restart_backoff = "500ms"             # default
+    restart_backoff_max = "30s"           # default
+    worker_memory = "2048MiB"             # CALLSHEET_WORKER_MEMORY
+    filter = ""                           # default
+    partition = ""                        # default
+    history = "auto"                      # default
+    template = "pytest"                   # default
+    preload = []                          # default
+    junit = ""                            # default
+    events = ""                           # default
+    durations = 10                        # profile ci (built in)
+    color = "auto"                        # default
+    verbosity = 0                         # default
+    live_output = false                   # default
 
     [deadlines]
-    agent = "1m"                   # default
-    startup = "3m"                 # profile ci (built in)
-    collect = "10m"                # profile ci (built in)
-    begin = "1m"                   # default
-    test = "10m"                   # profile ci (built in)
-    shutdown = "2m"                # profile ci (built in)
-    silence = "30s"                # default
+    agent = "1m"                          # default
+    startup = "3m"                        # profile ci (built in)
+    collect = "10m"                       # profile ci (built in)
+    begin = "1m"                          # default
+    test = "10m"                          # profile ci (built in)
+    shutdown = "2m"                       # profile ci (built in)
+    silence = "30s"                       # default
 
     [pytest]
-    python = ""                    # default
-    provision = ""                 # default
+    python = ""                           # default
+    provision = ""                        # default
     args = ["-p", "no:randomly", "-k", "a or b", "--lf"]  # callsheet.toml, -k, --
-    paths = []                     # default
+    paths = []                            # default
 
     [libtest]
-    args = []                      # default
-    isolation = "adaptive"         # default
-    run_ignored = "default"        # default
+    args = []                             # default
+    isolation = "adaptive"                # default
+    run_ignored = "default"               # default
+
+    [command]
+    manifest = "callsheet-commands.toml"  # default
+
+    [custom]
+    worker_command = ""                   # default
+    args = []                             # default
     "#);
 }
 

@@ -146,6 +146,7 @@ impl Libtest {
         Ok(WorkerCommand {
             program: "callsheet".into(),
             native: true,
+            longest_test: None,
             args: Vec::new(),
             env,
             cwd: self.root.clone(),

@@ -260,6 +260,7 @@ impl Pytest {
         let common = WorkerCommand {
             program,
             native: false,
+            longest_test: None,
             args: files::arguments(&self.files, "main").into(),
             env: env.clone(),
             cwd,

@@ -83,6 +83,7 @@ fn play_within(script: &str, orders: Vec<Order>, limits: Limits) -> Told {
 fn command(script: &str) -> WorkerCommand {
     WorkerCommand {
         native: false,
+        longest_test: None,
         program: "python3".into(),
         args: vec!["-SEc".into(), format!("{PRELUDE}\n{script}").into()],
         env: vec![],
@@ -245,7 +246,8 @@ forever()"#;
 #[test]
 fn a_line_without_end_is_not_kept() {
     let told = play("ready()\nfor _ in range(100): write(b'x' * (1 << 20))\nforever()", vec![]);
-    assert_eq!(told.cause(), "it broke the worker protocol: a line of more than 67108864 bytes");
+    let cause = "it broke the worker protocol: a line of more than 67108864 bytes; docs/worker-protocol.md has the rules for workers";
+    assert_eq!(told.cause(), cause);
 }
 
 #[test]
@@ -379,6 +381,7 @@ fn an_order_to_kill_needs_no_answer() {
 fn a_program_that_does_not_start_is_told_with_the_way_to_it() {
     let command = WorkerCommand {
         native: false,
+        longest_test: None,
         program: "/nowhere/python".into(),
         args: vec![],
         env: vec![],

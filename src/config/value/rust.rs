@@ -4,7 +4,7 @@ use super::{Value, text};
 use crate::model::{RunIgnored, SuiteKind};
 
 impl Value for SuiteKind {
-    const EXPECTED: &'static str = "\"auto\", \"pytest\" or \"libtest\"";
+    const EXPECTED: &'static str = "\"auto\", \"pytest\", \"libtest\", \"command\" or \"custom\"";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == text)

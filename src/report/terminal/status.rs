@@ -138,6 +138,10 @@ pub(super) fn introduce(page: &mut Page, worker: WorkerId, info: &WorkerInfo) {
     if runtime.is_empty() {
         return page.say(format_args!("[{worker}] {platform} {framework} cwd: {cwd}"));
     }
+    if runtime.is_empty() {
+        page.say(format_args!("[{worker}] {platform} cwd: {cwd}"));
+        return page.say(format_args!("[{worker}] {framework}"));
+    }
     page.say(format_args!("[{worker}] {platform} Python {runtime} cwd: {cwd}"));
     page.say(format_args!("[{worker}] Python {runtime} -- {framework}"));
 }

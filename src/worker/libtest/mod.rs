@@ -264,7 +264,7 @@ impl Session<'_> {
                 item: job.item,
                 id: program.id_of(name),
                 name: name.clone(),
-                limit: job.timeout.or(self.shared.timeout),
+                limit: job.limit(self.shared.timeout),
                 began: None,
                 done: ignored,
             });
@@ -302,25 +302,9 @@ impl Session<'_> {
             .iter()
             .any(|entry| entry.done.as_ref().is_some_and(|done| done.verdict.outcome.is_bad()));
         if halted && !interrupted {
-            interrupted = self.wait_for_resume().await?;
+            self.channel.resumed().await?;
         }
         Ok(interrupted)
-    }
-
-    /// After a failure: what stands in the queue is the agent's until it says how to go on.
-    async fn wait_for_resume(&mut self) -> Result<bool, ChannelError> {
-        loop {
-            match self.channel.peek().await? {
-                Message::Resume => {
-                    self.channel.try_take()?;
-                    return Ok(false);
-                }
-                Message::Finish | Message::Interrupt => return Ok(false),
-                Message::Run(_) | Message::Make(_) => {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            }
-        }
     }
 }
 
