@@ -24,6 +24,9 @@ use verdict::Verdict;
 /// How many items or files one line holds.
 const PART: usize = 1000;
 
+/// How long is waited for more tests of the process that the first of them is about to have.
+const GLANCE: Duration = Duration::from_millis(1);
+
 /// The most doctests that are taken at once: all that stand in the queue.
 const ALL: usize = 1024;
 
@@ -174,7 +177,7 @@ impl Session<'_> {
             match message {
                 Message::Run(job) => {
                     let (place, _) = self.item(job.item)?;
-                    let jobs = self.gather(place, job, &mut carried)?;
+                    let jobs = self.gather(place, job, &mut carried).await?;
                     if self.run(place, jobs).await? {
                         return Ok(());
                     }
@@ -192,7 +195,7 @@ impl Session<'_> {
     }
 
     /// Takes those of the following items that share a process with this one. What was taken and is no such item is carried on.
-    fn gather(
+    async fn gather(
         &mut self,
         place: usize,
         first: Job,
@@ -208,6 +211,10 @@ impl Session<'_> {
                 && !self.is_alone(&first));
         let mut share = self.paces[place].share(first.estimate);
         let mut jobs = vec![first];
+        // What is given at once comes message by message, and a process for the first alone costs more than this.
+        if shares && share.has_room(None) && self.channel.try_peek()?.is_none() {
+            tokio::time::sleep(GLANCE).await;
+        }
         while shares && jobs.len() < ALL {
             let fits = match self.channel.try_peek()? {
                 Some(Message::Run(next)) => self.fits(place, &next, is_doc, &share)?,
