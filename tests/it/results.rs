@@ -149,10 +149,11 @@ fn junit_is_whole_under_every_mode_and_after_an_interrupt() {
          while not pathlib.Path('go').exists(): time.sleep(0.01)\ndef test_never(): pass\n",
     );
     fs::remove_file(project.path().join("junit.xml")).unwrap();
-    let running =
+    let mut running =
         Running::start(project.command(&["-n1", "--junit", "junit.xml", "sub/test_a.py"]));
     running.wait_for(&project.path().join("begun"));
     running.signal(Signal::SIGINT);
+    running.wait_for_stdout("SIGINT");
     project.write("go", "");
     let told = running.end();
     assert_eq!(told.code, Some(2), "{told}");

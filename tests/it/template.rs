@@ -70,13 +70,15 @@ def test_portrait(pytestconfig):
 "#;
 
 /// What differs from run to run, whoever starts the workers.
-const OF_THE_RUN: [&str; 6] = [
+const OF_THE_RUN: [&str; 7] = [
     "CALLSHEET_AGENT_PID",
     "CALLSHEET_RUN_ID",
     "CALLSHEET_TESTS_MARK",
     "PYTEST_XDIST_TESTRUNUID",
     "PYTHONHASHSEED",
     "REPORT",
+    // Where these tests have every run write its events.
+    "CALLSHEET_EVENTS",
 ];
 
 /// What a worker of this project sees of itself.
