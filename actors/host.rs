@@ -49,6 +49,8 @@ pub(super) struct HostActor {
     /// The last question and when it was asked, until it is answered.
     asked: (u64, Option<Instant>),
     lost: bool,
+    /// Whether the agent has ended its session by itself, after all that was below it.
+    ended_well: bool,
 }
 
 /// What an agent is.
@@ -98,6 +100,7 @@ impl HostActor {
             arrived: Arrived::default(),
             asked: (0, None),
             lost: false,
+            ended_well: false,
         }
     }
 
@@ -132,8 +135,9 @@ impl HostActor {
             // It may be gone already.
             let _gone = child.start_kill();
         }
-        // Its workers have died with it; what their tests had started may have not.
-        if let Some(pid) = self.pid.filter(|_| self.kind != Kind::Remote) {
+        // Its workers have died with it; what their tests had started may have not, unless it has seen to that itself.
+        let is_here = self.kind != Kind::Remote;
+        if let Some(pid) = self.pid.filter(|_| is_here && !self.ended_well) {
             kill_leftovers(pid);
         }
         self.tell(HostReport::Lost { why, for_good });
@@ -159,18 +163,20 @@ impl HostActor {
                 problem,
                 Some(WireError::OtherBuild { .. } | WireError::NoPreamble { .. })
             );
+            let well = problem.is_none() && matches!(&ended, Ok(Ok(status)) if status.success());
             let why = match (problem, ended) {
                 (Some(problem), _) => problem.to_string(),
                 (None, Ok(Ok(status))) => format!("its agent ended: {status}"),
                 (None, Ok(Err(problem))) => format!("its agent ended: {problem}"),
                 (None, Err(_)) => "its agent closed the link".to_owned(),
             };
-            (why, for_good, words)
+            (why, for_good, well, words)
         };
-        let lose = |(why, for_good, words): (String, bool, _),
+        let lose = |(why, for_good, well, words): (String, bool, bool, _),
                     actor: &mut Self,
                     context: &mut Context<Self>| {
             actor.words = words;
+            actor.ended_well = well;
             actor.lose(&why, for_good, context);
         };
         context.wait(wrap_future(parted).map(lose));

@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
 /// The files of a collection.
 fn files(collection: &Collection) -> Vec<TestFile> {
     let first = collection.items().iter().step_by(TESTS_PER_FILE as usize);
-    first.map(|item| TestFile { id: item.file().into(), size: 0 }).collect()
+    first.map(|item| TestFile { id: item.file().into(), size: 0, at_once: false }).collect()
 }
 
 /// Nanoseconds of CPU that this thread has used, which others on the machine do not change much.

@@ -77,7 +77,10 @@ impl Plan {
             match files.iter_mut().rfind(|(file, _)| *file.id == *item.file()) {
                 Some((_, tests)) => tests.push(place),
                 None => {
-                    files.push((TestFile { id: item.file().into(), size: 0 }, vec![place]));
+                    files.push((
+                        TestFile { id: item.file().into(), size: 0, at_once: false },
+                        vec![place],
+                    ));
                 }
             }
         }

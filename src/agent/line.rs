@@ -188,13 +188,21 @@ impl<'de> Deserialize<'de> for ItemLine {
     }
 }
 
-/// `[id, size]`.
+/// `[id, size]`, or `[id, size, at once]`.
 #[derive(Debug, Deserialize)]
-pub(super) struct FileLine(Arc<str>, u64);
+#[serde(untagged)]
+pub(super) enum FileLine {
+    Plain(Arc<str>, u64),
+    Told(Arc<str>, u64, bool),
+}
 
 impl From<FileLine> for TestFile {
-    fn from(FileLine(id, size): FileLine) -> Self {
-        Self { id, size }
+    fn from(line: FileLine) -> Self {
+        let (id, size, at_once) = match line {
+            FileLine::Plain(id, size) => (id, size, false),
+            FileLine::Told(id, size, at_once) => (id, size, at_once),
+        };
+        Self { id, size, at_once }
     }
 }
 

@@ -18,8 +18,9 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 use crate::model::{Batch, Terms};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
-/// worker gets through while the agent is busy or rests: 64 of the quickest tests are some 5 ms.
-const WINDOW: usize = 128;
+/// worker gets through while the agent is busy or rests: 128 of the quickest tests are some 10 ms, and as many as a worker that runs
+/// several in one process takes at once. The kernel's own limit is some 270.
+const WINDOW: usize = 256;
 
 /// At how many messages the socket is filled up again, several in one go.
 const LOW: usize = WINDOW / 2;

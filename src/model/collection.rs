@@ -66,6 +66,9 @@ pub struct TestFile {
 
     /// Its size in bytes, a first guess at how long its tests take; 0 if unknown.
     pub size: u64,
+
+    /// Whether its tests are run all at once by whoever runs one of them, so that they are best given to one worker.
+    pub at_once: bool,
 }
 
 /// The name of a test that is right in every collection: its id, and which of the equal ids it is.

@@ -24,6 +24,8 @@ pub struct JunitReport {
     last: Option<SystemTime>,
     run_id: String,
     lanes: bool,
+    /// Whether the types of what went wrong are those of pytest.
+    is_pytest: bool,
     suites: BTreeMap<(Lane, String), TestSuite>,
 }
 
@@ -42,6 +44,7 @@ impl JunitReport {
             last: None,
             run_id: String::new(),
             lanes: false,
+            is_pytest: true,
             suites: BTreeMap::new(),
         })
     }
@@ -61,7 +64,7 @@ impl JunitReport {
 
     fn add(&mut self, result: &TestResult) {
         let (file, classname, name) = address(&result.test.id);
-        let mut case = TestCase::new(name, status(result));
+        let mut case = TestCase::new(name, status(result, self.is_pytest));
         case.set_classname(classname);
         case.add_property(Property::new("id", &*result.test.id));
         if let Some(worker) = result.worker {
@@ -133,6 +136,7 @@ impl Report for JunitReport {
                 self.run_id.clone_from(run_id);
                 self.lanes = *dist == Dist::Each;
             }
+            RunEvent::SuiteReady(info) => self.is_pytest = info.framework.starts_with("pytest"),
             RunEvent::CollectReported { report, .. } => self.add_collector(report),
             event => {
                 if let Some(result) = self.results.event(event) {
@@ -150,7 +154,7 @@ impl Report for JunitReport {
     }
 }
 
-fn status(result: &TestResult) -> TestCaseStatus {
+fn status(result: &TestResult, is_pytest: bool) -> TestCaseStatus {
     let mut status = match result.outcome {
         Outcome::Passed | Outcome::XPassed => TestCaseStatus::success(),
         Outcome::Skipped | Outcome::XFailed => TestCaseStatus::skipped(),
@@ -177,7 +181,7 @@ fn status(result: &TestResult) -> TestCaseStatus {
             .map(|story| &*story.text)
             .filter(|text| !text.trim().is_empty())
             .collect();
-        status.set_type(kind(result, &message));
+        status.set_type(kind(result, &message, is_pytest));
         if !texts.is_empty() {
             status.set_description(texts.join("\n\n"));
         }
@@ -189,9 +193,10 @@ fn status(result: &TestResult) -> TestCaseStatus {
     status
 }
 
-/// The type of what went wrong: the exception if it is named, else the outcome.
-fn kind(result: &TestResult, message: &str) -> String {
+/// The type of what went wrong: the outcome, or, of pytest, the exception if it is named.
+fn kind(result: &TestResult, message: &str, is_pytest: bool) -> String {
     match result.outcome {
+        outcome if !is_pytest => outcome.word().to_owned(),
         Outcome::Skipped => "pytest.skip".to_owned(),
         Outcome::XFailed => "pytest.xfail".to_owned(),
         Outcome::Failed | Outcome::Error => exception(message).to_owned(),

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use crate::model::{Batch, Collection, CollectionDiff, StopReason, Terms, TestIndex, WorkerId};
+use crate::model::{Batch, Collection, CollectionDiff, StopReason, TestIndex, WorkerId};
 
 use super::account::State;
 use super::files::Files;
-use super::keeper::{Care, Keeper};
+use super::keeper::terms_of;
 use super::lane::{Catalog, Force, Tests};
 use super::places::Places;
 use super::roster::{Recall, Stage};
 use super::scheduler::Phase;
-use super::{Decision, Estimates, Lanes, Move, ScheduleError, Scheduler};
+use super::{Decision, Lanes, Move, ScheduleError, Scheduler};
 
 impl Scheduler {
     /// Begins the distribution when the last collection that was awaited is in, or will not come.
@@ -428,23 +428,6 @@ impl Scheduler {
             self.finish(worker, out);
         }
     }
-}
-
-/// What is to be told of a test beside its place, if anything.
-pub(super) fn terms_of(
-    keeper: &Keeper,
-    tests: &Tests,
-    estimates: Option<&Estimates>,
-    test: u32,
-) -> Option<Terms> {
-    let care = keeper.care(test);
-    if care.is_none() && estimates.is_none() {
-        return None;
-    }
-    let mut terms = care.map(Care::terms).unwrap_or_default();
-    let known = estimates.and_then(|known| known.test(&tests.name(test)?.id));
-    terms.estimate = known.map(|durations| durations.total());
-    (!terms.is_default()).then_some(terms)
 }
 
 fn refused(policy: &str, worker: WorkerId, test: TestIndex) -> Decision {

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::Estimates;
+use super::lane::Tests;
 use super::needs::Needs;
 use crate::model::{Outcome, Terms, WorkerId};
 
@@ -59,6 +61,23 @@ impl Care {
         let alone = self.first_terms.alone || self.fresh;
         Terms { alone, attempt: self.attempt, ..self.first_terms }
     }
+}
+
+/// What is to be told of a test beside its place, if anything.
+pub(super) fn terms_of(
+    keeper: &Keeper,
+    tests: &Tests,
+    estimates: Option<&Estimates>,
+    test: u32,
+) -> Option<Terms> {
+    let care = keeper.care(test);
+    if care.is_none() && estimates.is_none() {
+        return None;
+    }
+    let mut terms = care.map(Care::terms).unwrap_or_default();
+    let known = estimates.and_then(|known| known.test(&tests.name(test)?.id));
+    terms.estimate = known.map(|durations| durations.total());
+    (!terms.is_default()).then_some(terms)
 }
 
 /// Tests with equal needs, in the order they are to be given. Each has its turn among all.

@@ -3,8 +3,8 @@
 use crate::model::{Batch, Collection, Item, TestFile, TestIndex, WorkerId};
 
 use super::account::{Account, State};
-use super::dispatch::terms_of;
 use super::files::Files;
+use super::keeper::terms_of;
 use super::lane::Force;
 use super::places::Places;
 use super::roster::{Recall, Stage};

@@ -38,10 +38,10 @@ pub enum Event<'a> {
         /// How many were left out by the user's selection.
         deselected: u32,
     },
-    /// A part of the listing of files: ids and sizes.
+    /// A part of the listing of files.
     Files {
-        /// The files.
-        files: Vec<(&'a str, u64)>,
+        /// The files: id, size in bytes, and whether their tests are run all at once.
+        files: Vec<(&'a str, u64, bool)>,
     },
     /// The listing is complete.
     Listed {

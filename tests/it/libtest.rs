@@ -3,6 +3,8 @@
 mod broken;
 mod outcomes;
 mod places;
+mod registry;
+mod results;
 mod selection;
 
 use crate::support::Project;

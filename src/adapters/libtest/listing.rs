@@ -26,7 +26,9 @@ pub(super) async fn list(
     limit: Duration,
     env: &[(OsString, Option<OsString>)],
 ) -> Result<Vec<Program>, LibtestError> {
-    let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    // A listing is over as soon as it is begun: while one is read, the next is started.
+    let cpus = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    let at_once = 2 * cpus;
     let ask = |mut program: Program| async move {
         let asked = Asked { program: &program, place: &places[program.place], limit, env };
         let (kind, tests, ignored) = asked.all(run_ignored).await?;

@@ -31,7 +31,7 @@ fn asked_for_files(lines: &[&str]) -> (Conversation, Vec<WorkerEvent>) {
 /// A worker that has listed two files.
 fn listed() -> Conversation {
     asked_for_files(&[
-        r#"{"t":"files","files":[["a.py",10],["b.py",0]]}"#,
+        r#"{"t":"files","files":[["a.py",10],["b.py",0,true]]}"#,
         r#"{"t":"listed","count":2}"#,
     ])
     .0
@@ -220,7 +220,7 @@ fn a_worker_that_ends_before_it_is_ready_may_say_why() {
 fn a_worker_that_lists_files_makes_their_items_when_it_is_told_to() {
     let (conversation, events) = asked_for_files(&[
         r#"{"t":"files","files":[["a.py",10]]}"#,
-        r#"{"t":"files","files":[["b.py",0]]}"#,
+        r#"{"t":"files","files":[["b.py",0,true]]}"#,
         r#"{"t":"listed","count":2}"#,
         r#"{"t":"making","f":1}"#,
         r#"{"t":"made","f":1,"items":[["b.py::x",4],["b.py::y",4,"g"]],"last":false}"#,
@@ -239,8 +239,8 @@ fn a_worker_that_lists_files_makes_their_items_when_it_is_told_to() {
         tags: if id == "b.py::z" { ["db", "slow"].map(Arc::from).into() } else { Arc::default() },
     };
     let expected = [
-        WorkerEvent::Files(vec![TestFile { id: "a.py".into(), size: 10 }]),
-        WorkerEvent::Files(vec![TestFile { id: "b.py".into(), size: 0 }]),
+        WorkerEvent::Files(vec![TestFile { id: "a.py".into(), size: 10, at_once: false }]),
+        WorkerEvent::Files(vec![TestFile { id: "b.py".into(), size: 0, at_once: true }]),
         WorkerEvent::Listed { count: 2 },
         WorkerEvent::Making { file: 1 },
         WorkerEvent::Made {

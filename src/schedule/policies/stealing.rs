@@ -9,7 +9,7 @@ const LOOKED_AT: usize = 8;
 /// A file that the heaviest of the others has not begun, else about half of what it has ahead: the end of its queue, cut
 /// between two scopes if there is such a place near the middle.
 ///
-/// While each worker without work will get something of what is on its way back, nothing more is asked for.
+/// Tests that are run at once with those that the worker has begun stay where they are. While each worker without work will get something of what is on its way back, nothing more is asked for.
 pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
     if view.coming_back_len() >= view.idle_len().max(1) {
         return Vec::new();
@@ -31,6 +31,11 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
     Vec::new()
 }
 
+/// Whether whoever runs this test runs all of its file.
+pub(super) fn is_run_at_once(test: TestIndex, view: &View<'_>) -> bool {
+    view.file_of(test).is_some_and(|file| view.files()[file as usize].at_once)
+}
+
 /// The end of a worker's queue that weighs about half of all it has.
 fn half(victim: WorkerId, view: &View<'_>) -> Vec<TestIndex> {
     let weight = view.weight(victim);
@@ -41,6 +46,9 @@ fn half(victim: WorkerId, view: &View<'_>) -> Vec<TestIndex> {
     while let Some(test) = queue.next() {
         // A worker that is in no test is about to begin its first.
         if queue.peek().is_none() && !view.is_in_test(victim) {
+            break;
+        }
+        if is_run_at_once(test, view) {
             break;
         }
         sum += u64::from(view.test_weight(test));

@@ -196,7 +196,7 @@ impl Stream {
             return None;
         }
         let idle = u64::try_from(view.idle_len().max(1)).unwrap_or(u64::MAX);
-        if idle > 1 && self.units.is_empty() {
+        if idle > 1 && self.units.is_empty() && !stealing::is_run_at_once(tests[0], view) {
             let fair = weight_of(&tests, view).div_ceil(idle);
             let mut sum = 0;
             let count = tests.iter().take_while(|test| {
@@ -281,7 +281,8 @@ impl Policy for Stream {
         for (file, listed) in (0..).zip(view.files()) {
             let alone = self.worth_splitting(listed, bound);
             let all = self.estimates.file(&listed.id).map_or(0.0, |known| known.seconds);
-            if self.workers == 1 || alone.is_empty() && all <= bound {
+            let whole = listed.at_once || alone.is_empty() && all <= bound;
+            if self.workers == 1 || whole {
                 self.queue_file(file, view);
                 continue;
             }

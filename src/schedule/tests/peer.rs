@@ -76,7 +76,7 @@ impl Worker {
         let mut listing: Vec<TestFile> = Vec::new();
         for item in collection.items() {
             if !listing.iter().any(|file| *file.id == *item.file()) {
-                listing.push(TestFile { id: item.file().into(), size: 0 });
+                listing.push(TestFile { id: item.file().into(), size: 0, at_once: false });
             }
         }
         Self {

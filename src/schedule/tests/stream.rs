@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Dist, Durations, Item, TestFile, WorkerId, WorkerSpec};
+use crate::model::{Dist, Durations, Item, Outcome, TestFile, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, MadeFile, Scheduler, policy};
 
 use super::script::{lines, options};
@@ -24,7 +24,11 @@ impl Stream {
     }
 
     fn lists(&mut self, worker: u32) -> Vec<String> {
-        let files = |(id, size): &(&str, u64)| TestFile { id: (*id).into(), size: *size };
+        let files = |(id, size): &(&str, u64)| TestFile {
+            id: (*id).into(),
+            size: *size,
+            at_once: id.ends_with("/doc"),
+        };
         let listing = self.files.iter().map(files).collect();
         self.scheduler.worker_ready(WorkerId(worker));
         lines(self.scheduler.listed(WorkerId(worker), listing))
@@ -110,6 +114,19 @@ fn who_has_nothing_left_takes_the_end_of_the_longest_queue_between_two_classes()
     // The thief has still to make them; it gets them then.
     assert_eq!(run.withdrawn(0, &[4, 5, 6, 7, 8], &[]), ["make gw1 [0]"]);
     assert_eq!(run.makes(1, 0, 0, 9, false), ["run gw1 [4, 5, 6, 7, 8]"]);
+}
+
+#[test]
+fn what_is_run_at_once_stays_with_one_worker() {
+    let known = [("a/doc::A::t0", 30.0), ("a/doc::B::t1", 0.5), ("b.py::A::t0", 0.5)];
+    let mut run = Stream::new(2, &[("a/doc", 10), ("b.py", 10)], &known);
+    assert_eq!(run.lists(0), ["scheduling 2 files on 2", "make and run gw0 [0]"]);
+    assert_eq!(run.lists(1), ["make and run gw1 [1]"]);
+    assert_eq!(run.makes(0, 0, 0, 2, true), ["a/doc has 2 by gw0, 1 left"]);
+    run.begins(0, 0);
+    assert_eq!(run.makes(1, 1, 0, 0, true), ["b.py has 0 by gw1, 0 left"], "nothing is stolen");
+    let said = lines(run.scheduler.worker_down(WorkerId(0), Some(0), None, Outcome::Crashed));
+    assert!(said.iter().any(|line| line == "make gw1 [0]"), "{said:?}");
 }
 
 #[test]

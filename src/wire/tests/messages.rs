@@ -89,7 +89,11 @@ fn event() -> BoxedStrategy<WorkerEvent> {
     let item = any::<u32>;
     let collected = (any::<u32>(), any::<u32>(), option::of(text()))
         .prop_map(|(count, deselected, whole)| WorkerEvent::Collected { count, deselected, whole });
-    let file = (text(), any::<u64>()).prop_map(|(id, size)| TestFile { id: id.into(), size });
+    let file = (text(), any::<u64>(), any::<bool>()).prop_map(|(id, size, at_once)| TestFile {
+        id: id.into(),
+        size,
+        at_once,
+    });
     let made = (item(), item(), vec(collected_item(), 0..5), any::<u32>()).prop_map(
         |(file, first, items, deselected)| WorkerEvent::Made {
             file,

@@ -82,8 +82,9 @@ impl Session<'_> {
     }
 
     fn list(&mut self) -> Result<(), ChannelError> {
-        let files: Vec<(&str, u64)> =
-            self.files.iter().map(|(id, tests)| (*id, BYTES_A_TEST * tests.len() as u64)).collect();
+        let files = self.files.iter();
+        let files: Vec<(&str, u64, bool)> =
+            files.map(|(id, tests)| (*id, BYTES_A_TEST * tests.len() as u64, false)).collect();
         for files in files.chunks(PART) {
             self.channel.say(&Event::Files { files: files.to_vec() });
         }

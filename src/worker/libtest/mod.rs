@@ -24,6 +24,9 @@ use verdict::Verdict;
 /// How many items or files one line holds.
 const PART: usize = 1000;
 
+/// How long is waited for more tests of the process that the first of them is about to have.
+const GLANCE: Duration = Duration::from_millis(1);
+
 /// The most doctests that are taken at once: all that stand in the queue.
 const ALL: usize = 1024;
 
@@ -66,11 +69,11 @@ pub(super) async fn serve(
         halts: setup.halt_on_failure,
         timeout: setup.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok()),
     };
-    let slow = |program: &Program| program.kind == ProgramKind::Doc;
+    let pace = |program: &Program| Pace::new(program.kind == ProgramKind::Doc, program.tests.len());
     let mut session = Session {
         channel,
         items: Vec::new(),
-        paces: shared.plan.programs.iter().map(|program| Pace::new(slow(program))).collect(),
+        paces: shared.plan.programs.iter().map(pace).collect(),
         shared: &shared,
         troublesome: HashSet::new(),
         doctests: HashMap::new(),
@@ -104,13 +107,12 @@ impl Session<'_> {
 
     /// Tells of all programs, whose tests are told when they are asked for.
     fn list(&mut self) -> Result<(), ChannelError> {
-        // By its size in bytes a file's weight is guessed.
-        let files: Vec<(&str, u64)> = self
-            .shared
-            .plan
-            .programs
-            .iter()
-            .map(|program| (program.id.as_str(), 100 * program.tests.len() as u64))
+        let programs = self.shared.plan.programs.iter();
+        let files: Vec<(&str, u64, bool)> = programs
+            .map(|program| {
+                let size = bytes_a_test(program.kind) * program.tests.len() as u64;
+                (program.id.as_str(), size, program.kind == ProgramKind::Doc)
+            })
             .collect();
         for files in files.chunks(PART) {
             self.channel.say(&Event::Files { files: files.to_vec() });
@@ -175,7 +177,7 @@ impl Session<'_> {
             match message {
                 Message::Run(job) => {
                     let (place, _) = self.item(job.item)?;
-                    let jobs = self.gather(place, job, &mut carried)?;
+                    let jobs = self.gather(place, job, &mut carried).await?;
                     if self.run(place, jobs).await? {
                         return Ok(());
                     }
@@ -193,7 +195,7 @@ impl Session<'_> {
     }
 
     /// Takes those of the following items that share a process with this one. What was taken and is no such item is carried on.
-    fn gather(
+    async fn gather(
         &mut self,
         place: usize,
         first: Job,
@@ -209,6 +211,10 @@ impl Session<'_> {
                 && !self.is_alone(&first));
         let mut share = self.paces[place].share(first.estimate);
         let mut jobs = vec![first];
+        // What is given at once comes message by message, and a process for the first alone costs more than this.
+        if shares && share.has_room(None) && self.channel.try_peek()?.is_none() {
+            tokio::time::sleep(GLANCE).await;
+        }
         while shares && jobs.len() < ALL {
             let fits = match self.channel.try_peek()? {
                 Some(Message::Run(next)) => self.fits(place, &next, is_doc, &share)?,
@@ -306,6 +312,16 @@ impl Session<'_> {
             self.channel.resumed().await?;
         }
         Ok(interrupted)
+    }
+}
+
+/// By a file's size in bytes its weight is guessed where nobody has seen it, at a millisecond for each hundred. rustdoc compiles
+/// each test first; what is a test as a whole is rarely a small one.
+fn bytes_a_test(kind: ProgramKind) -> u64 {
+    match kind {
+        ProgramKind::Libtest => 100,
+        ProgramKind::Custom => 1000,
+        ProgramKind::Whole | ProgramKind::Doc => 10_000,
     }
 }
 

@@ -8,8 +8,12 @@ const GOAL: f64 = 0.08;
 /// How many times the time that it takes to start a process its work is, where that is more.
 const STARTS: f64 = 10.0;
 
-/// How many tests nobody knows anything of share a process.
+/// How many tests nobody knows anything of share the first process at least: what it holds nobody else can run.
 const FIRST: usize = 4;
+
+/// The most that it is, and the part of a program's tests: so many processes are as many as nobody notices, and slow tests are
+/// still dealt out evenly.
+const FIRST_MOST: usize = 32;
 
 /// The same where each start is slow, as with rustdoc.
 const FIRST_SLOW: usize = 16;
@@ -35,8 +39,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(slow_start: bool) -> Self {
-        let most = if slow_start { FIRST_SLOW } else { FIRST };
+    /// For a program with so many tests.
+    pub(super) fn new(slow_start: bool, tests: usize) -> Self {
+        let first = if slow_start { FIRST_SLOW } else { FIRST };
+        let most = (tests / FIRST_MOST).min(FIRST_MOST).max(first);
         Self { mean: None, start: 0.0, most }
     }
 
@@ -103,7 +109,8 @@ mod tests {
 
     #[test]
     fn unknown_tests_come_in_small_numbers_first_and_quick_ones_in_large_ones_then() {
-        let mut pace = Pace::new(false);
+        assert_eq!(count(&Pace::new(false, 1_000_000), None), FIRST_MOST);
+        let mut pace = Pace::new(false, 40);
         assert_eq!(count(&pace, None), FIRST);
         pace.saw(Duration::from_millis(2), &[0.0001; 4]);
         assert_eq!(count(&pace, None), 32);
@@ -114,7 +121,7 @@ mod tests {
 
     #[test]
     fn slow_tests_have_a_process_of_their_own() {
-        let mut pace = Pace::new(false);
+        let mut pace = Pace::new(false, 1000);
         pace.saw(Duration::from_millis(2), &[0.5, 0.7]);
         assert_eq!(count(&pace, None), 1);
         assert_eq!(count(&pace, Some(1.0)), 1);
@@ -122,13 +129,13 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_test_counts() {
-        let pace = Pace::new(false);
+        let pace = Pace::new(false, 40);
         assert_eq!(count(&pace, Some(0.015)), 5);
     }
 
     #[test]
     fn where_a_start_is_slow_a_process_has_more_to_do() {
-        let mut pace = Pace::new(true);
+        let mut pace = Pace::new(true, 40);
         assert_eq!(count(&pace, None), FIRST_SLOW);
         pace.saw(Duration::from_secs(1), &[0.3; 16]);
         assert_eq!(count(&pace, None), 33);

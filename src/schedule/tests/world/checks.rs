@@ -2,13 +2,67 @@
 
 use std::sync::Arc;
 
-use crate::model::{Item, Lane, WorkerId};
+use crate::model::{Collection, Item, Lane, WorkerId};
 
-use super::World;
+use super::{Verdict, World};
 use crate::schedule::files::Files;
 use crate::schedule::tests::peer::{Stage, Worker};
+use crate::schedule::{Decision, Lanes};
 
 impl World {
+    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the
+    /// sums must add up.
+    pub(in crate::schedule::tests) fn finish(mut self) {
+        while self.supervise(Verdict::Abandon, Collection::default()) {}
+        let (mut steps, mut successions) = (0_usize, 0);
+        loop {
+            let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
+            let mut moved = false;
+            for id in ids {
+                moved |= self.event(id) | self.command(id) | self.act(id, steps.is_multiple_of(3));
+                steps += 1;
+            }
+            moved |= self.supervise(Verdict::Abandon, Collection::default());
+            if self.succeed(true) {
+                moved = true;
+                successions += 1;
+            }
+            assert!(successions < 1000, "workers make way for ever");
+            if !moved && !self.wait_ends() {
+                break;
+            }
+            self.check_nobody_idles_beside_work();
+        }
+        for (id, worker) in &self.workers {
+            assert!(worker.stage == Stage::Dead, "{id} waits for ever: {worker:?}");
+        }
+        let is_lost = |end: &&Decision| matches!(end, Decision::NotRun { .. });
+        let before = self.terminal.values().filter(is_lost).count();
+        let decisions = self.scheduler.close("nobody left".into());
+        self.carry_out(decisions);
+        assert!(self.scheduler.is_complete());
+        assert_eq!(self.scheduler.remaining(), 0);
+        assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
+        assert_eq!(self.files_ended.len(), self.files.unwrap_or(0) as usize);
+        if self.ended_well > 0 && self.losses == 0 && self.scheduler.lanes == Lanes::Shared {
+            let lost = self.terminal.values().filter(is_lost).count();
+            assert_eq!(lost, before, "tests are lost though a worker ended for want of work");
+            let is_lost_file =
+                |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
+            assert!(!self.files_ended.values().any(is_lost_file), "files are lost all the same");
+        }
+        for decision in self.terminal.values() {
+            if let Decision::NotRun { lane, test, lost, .. } = decision {
+                let key = (*lane, test.clone());
+                assert!(!self.begun.contains_key(&key), "{test} did begin");
+                assert!(*lost || self.stopped, "{test} is left out without a stop");
+            }
+        }
+        assert!(!self.aborted || self.begun.is_empty());
+        let tests = self.terminal.len().max(self.scheduled.unwrap_or(0) as usize);
+        assert!(self.retried <= self.rules.retry.budget(tests), "over the budget");
+    }
+
     /// At no time do tests together have more than there is, or run beside one that is to be alone.
     pub(super) fn check_resources(&self) {
         let alive = self.workers.values().filter(|worker| worker.stage != Stage::Dead);

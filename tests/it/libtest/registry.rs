@@ -1,0 +1,105 @@
+//! Crates as they are published: the same tests with the same outcomes as under `cargo test`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Project, lines};
+
+/// Crates without dependencies that this project depends on itself, so that cargo has their sources, tests included.
+const CRATES: [&str; 3] = ["strsim", "shlex", "unicode-width"];
+
+/// Where cargo keeps the source of one of our own dependencies.
+fn source(name: &str) -> PathBuf {
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == name).unwrap();
+    Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned()
+}
+
+/// A copy of the crate, a workspace of its own.
+fn copy(name: &str) -> Project {
+    let project = Project::cargo(&[]);
+    let root = source(name);
+    let mut directories = vec![root.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "rs" || extension == "md")
+            {
+                let place = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                project.write(place, &fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    project.write("Cargo.toml", &format!("{manifest}\n[workspace]\n"));
+    project
+}
+
+/// What `cargo test` says of each test, by name; how many binaries have one of this name does not matter here.
+fn of_cargo(project: &Project) -> BTreeMap<String, String> {
+    let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/rust-projects");
+    let output = Command::new("cargo")
+        .args(["test", "--no-fail-fast", "--offline"])
+        .current_dir(project.path())
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TERM_COLOR", "never")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut outcomes = BTreeMap::new();
+    for line in text.lines() {
+        let test = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
+        let Some((name, word)) = test else { continue };
+        let name = [" - should panic", " - compile fail", " - compile"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name);
+        let outcome = match word {
+            "ok" => "passed",
+            "FAILED" => "failed",
+            _ => "skipped",
+        };
+        let before = outcomes.insert(name.to_owned(), outcome.to_owned());
+        assert_eq!(before, None, "{name} is there twice");
+    }
+    outcomes
+}
+
+#[test]
+fn published_crates_have_the_outcomes_of_cargo_test() {
+    for name in CRATES {
+        let project = copy(name);
+        let events = project.path().join("events.jsonl");
+        let told =
+            project.run_with(&[("CALLSHEET_EVENTS", events.to_str().unwrap())], &["-n", "2"]);
+        let ends: Vec<(String, String)> = lines(&project.read("events.jsonl"))
+            .into_iter()
+            .filter(|line| line["event"] == "test-finished")
+            .map(|line| {
+                let (_, test) = line["id"].as_str().unwrap().split_once("::").unwrap();
+                (test.to_owned(), line["outcome"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let count = ends.len();
+        let ours: BTreeMap<String, String> = ends.into_iter().collect();
+        assert_eq!(ours.len(), count, "{name}: a test came to an end twice\n{told}");
+        let theirs = of_cargo(&project);
+        assert!(theirs.len() > 5, "{name}: {theirs:?}");
+        assert_eq!(ours, theirs, "{name}\n{told}");
+        assert_eq!(told.code, Some(0), "{name}\n{told}");
+    }
+}
