@@ -10,15 +10,21 @@ use serde_json::Value;
 use crate::support::{Project, lines};
 
 /// Crates without dependencies that this project depends on itself, so that cargo has their sources, tests included.
-const CRATES: [&str; 3] = ["strsim", "shlex", "unicode-width"];
+const CRATES: [&str; 2] = ["strsim", "shlex"];
 
 /// Where cargo keeps the source of one of our own dependencies.
 fn source(name: &str) -> PathBuf {
+    let about = Command::new("rustc").arg("-vV").output().unwrap();
+    let about = String::from_utf8(about.stdout).unwrap();
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    // What is for other platforms alone may not be there.
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["--filter-platform", host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"] == name).unwrap();
