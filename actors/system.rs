@@ -334,6 +334,7 @@ fn rules(config: &Config) -> Rules {
         TestRules {
             retries: terms.retries,
             timeout: terms.timeout,
+            slow: terms.slow,
             resources: terms.resources,
             exclusive: terms.exclusive,
             alone: terms.isolation == Some(Isolation::Process),
@@ -343,6 +344,7 @@ fn rules(config: &Config) -> Rules {
         retry: config.retry,
         resources: config.resources.clone(),
         recycle: config.recycle,
+        slow: config.deadlines.slow,
         of_test: (!config.overrides.is_empty()).then_some(of_test),
         estimates: None,
     }
