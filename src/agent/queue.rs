@@ -74,7 +74,7 @@ impl Entry {
 }
 
 /// Writes what there is to say, each with a comma before it.
-fn write_terms(left: &mut &mut [u8], terms: &Terms) -> io::Result<()> {
+fn write_terms(left: &mut impl Write, terms: &Terms) -> io::Result<()> {
     let Terms { estimate, alone, attempt, timeout } = *terms;
     if let Some(estimate) = estimate {
         write!(left, r#","estimate":{:.6}"#, estimate.clamp(0.0, LONGEST_SECONDS))?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::conversation::Stage;
 use super::queue::{Close, Work};
-use crate::model::Deadlines;
+use crate::model::{Deadlines, Terms};
 
 /// A point in time after which the worker is ended, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl Watch {
         now.saturating_duration_since(self.stage_since)
     }
 
-    /// A test begins; `own` is its limit, if it has one in place of that of all.
-    pub(super) fn begins(&mut self, own: Option<Option<Duration>>) {
-        self.test_limit = own.unwrap_or(self.deadlines.test);
+    /// A test begins, with its own limit if it has one in place of that of all.
+    pub(super) fn begins(&mut self, terms: &Terms) {
+        self.test_limit = terms.timeout.unwrap_or(self.deadlines.test);
     }
 
     /// Takes note of how things are now: the worker's stage, what it is to begin next, and how it was told to end,

@@ -341,8 +341,9 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                let own = queue.terms(*item).timeout;
-                self.watch.begins(own.map(|limit| limit.map(|limit| limit + self.slack)));
+                let mut terms = queue.terms(*item);
+                terms.timeout = terms.timeout.map(|limit| limit.map(|limit| limit + self.slack));
+                self.watch.begins(&terms);
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
