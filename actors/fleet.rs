@@ -6,7 +6,7 @@ use std::time::Instant;
 use actix::Addr;
 
 use super::worker::WorkerActor;
-use crate::model::{WorkerId, WorkerSpec};
+use crate::model::{HostId, WorkerId, WorkerSpec};
 
 /// How far a worker has come.
 #[derive(Debug)]
@@ -27,6 +27,17 @@ pub(super) struct Member {
 }
 
 impl Member {
+    fn is_started(&self) -> bool {
+        matches!(self.stage, Stage::Started { .. })
+    }
+
+    fn actor(&self) -> Option<&Addr<WorkerActor>> {
+        match &self.stage {
+            Stage::Announced | Stage::Waiting => None,
+            Stage::Started { actor, .. } => Some(actor),
+        }
+    }
+
     /// When it was started; now, if it was not.
     pub(super) fn since(&self) -> Instant {
         match self.stage {
@@ -85,26 +96,46 @@ impl Fleet {
         self.members.remove(&worker)
     }
 
-    /// The workers that wait for their host, the oldest first.
-    pub(super) fn waiting(&self) -> Vec<WorkerId> {
-        self.at(|stage| matches!(stage, Stage::Waiting))
+    /// The workers that wait for this host, the oldest first.
+    pub(super) fn waiting_on(&self, host: HostId) -> Vec<WorkerId> {
+        self.at(|member| member.spec.host == host && matches!(member.stage, Stage::Waiting))
+    }
+
+    /// The workers of this host without an actor, the oldest first.
+    pub(super) fn unstarted_on(&self, host: HostId) -> Vec<WorkerId> {
+        self.at(|member| member.spec.host == host && !member.is_started())
+    }
+
+    /// The workers of this host with an actor, the oldest first.
+    pub(super) fn started_on(&self, host: HostId) -> Vec<WorkerId> {
+        self.at(|member| member.spec.host == host && member.is_started())
+    }
+
+    /// Whether anybody runs on this host or is to.
+    pub(super) fn has_any_on(&self, host: HostId) -> bool {
+        self.members.values().any(|member| member.spec.host == host)
     }
 
     /// The workers without an actor, the oldest first.
     pub(super) fn unstarted(&self) -> Vec<WorkerId> {
-        self.at(|stage| !matches!(stage, Stage::Started { .. }))
+        self.at(|member| !member.is_started())
     }
 
-    fn at(&self, is_meant: impl Fn(&Stage) -> bool) -> Vec<WorkerId> {
-        let meant = self.members.iter().filter(|(_, member)| is_meant(&member.stage));
+    fn at(&self, is_meant: impl Fn(&Member) -> bool) -> Vec<WorkerId> {
+        let meant = self.members.iter().filter(|(_, member)| is_meant(member));
         meant.map(|(worker, _)| *worker).collect()
     }
 
     /// The actors of all workers that have one.
     pub(super) fn actors(&self) -> impl Iterator<Item = &Addr<WorkerActor>> {
-        self.members.values().filter_map(|member| match &member.stage {
-            Stage::Announced | Stage::Waiting => None,
-            Stage::Started { actor, .. } => Some(actor),
-        })
+        self.members.values().filter_map(Member::actor)
+    }
+
+    /// The actors of the workers of this host.
+    pub(super) fn actors_on(&self, host: HostId) -> impl Iterator<Item = &Addr<WorkerActor>> {
+        self.members
+            .values()
+            .filter(move |member| member.spec.host == host)
+            .filter_map(Member::actor)
     }
 }

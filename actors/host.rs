@@ -1,35 +1,30 @@
 //! One agent: its process, its link, its heartbeat. Frames in and out; it decides nothing.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::fut::wrap_future;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, StreamHandler,
 };
 use log::{debug, warn};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
-use super::messages::{Attach, FromHost, HostNews, ToHost};
-use crate::launch::kill_leftovers;
-use crate::model::WorkerId;
-use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
+use super::messages::{Attach, FromHost, HostReport, OfHost, ToHost};
+use crate::launch::{LastWords, Link, kill_leftovers};
+use crate::model::{HostId, WorkerId};
+use crate::wire::{Arrived, FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
 
 /// How many heartbeats go into the time of silence after which an agent is taken for lost.
-const BEATS: u32 = 6;
+/// Ten, so that the lease of an agent, which is three quarters of it, outlasts a link that is cut for half of it.
+const BEATS: u32 = 10;
 
 /// How long an agent may take to end after its link is closed: it kills its workers first.
 const ENDING: Duration = Duration::from_secs(30);
-
-/// How long an agent that has ended may take to be read to the end of its stderr, which a process it started may still hold.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to look at when this program, started as its own agent, does not become one.
 const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::agent::serve_if_asked()` first in its `main`";
@@ -37,22 +32,36 @@ const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::a
 /// One agent and its link.
 #[derive(Debug)]
 pub(super) struct HostActor {
+    id: HostId,
+    kind: Kind,
     child: Option<Child>,
     pid: Option<u32>,
+    words: Option<LastWords>,
     outbox: Outbox,
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
-    stderr: Option<JoinHandle<()>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
-    supervisor: Recipient<HostNews>,
-    own_program: bool,
+    supervisor: Recipient<OfHost>,
     patience: Patience,
     greeted: bool,
     silent: Duration,
+    arrived: Arrived,
+    /// The last question and when it was asked, until it is answered.
+    asked: (u64, Option<Instant>),
     lost: bool,
     /// Whether the agent has ended its session by itself, after all that was below it.
     ended_well: bool,
-    last_words: Rc<RefCell<String>>,
+}
+
+/// What an agent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// This very program, asked to be one.
+    OwnProgram,
+    /// Another program on this machine.
+    Local,
+    /// On another machine, or as good as there: its link may break while it goes on.
+    Remote,
 }
 
 /// The time limits of a host's link.
@@ -65,31 +74,38 @@ pub(super) struct Patience {
 }
 
 impl HostActor {
-    /// `own_program`: the agent is this very program, asked to be one.
     pub(super) fn new(
-        child: Child,
-        own_program: bool,
+        id: HostId,
+        kind: Kind,
+        link: Link,
         patience: Patience,
-        supervisor: Recipient<HostNews>,
+        supervisor: Recipient<OfHost>,
     ) -> Self {
         let (to_agent, inbox) = mpsc::unbounded_channel();
+        let Link { child, words } = link;
         Self {
+            id,
+            kind,
             pid: child.id(),
             child: Some(child),
+            words: Some(words),
             outbox: Outbox::default(),
             to_agent,
             inbox: Some(inbox),
-            stderr: None,
             workers: HashMap::new(),
             supervisor,
-            own_program,
             patience,
             greeted: false,
             silent: Duration::ZERO,
+            arrived: Arrived::default(),
+            asked: (0, None),
             lost: false,
             ended_well: false,
-            last_words: Rc::default(),
         }
+    }
+
+    fn tell(&self, report: HostReport) {
+        self.supervisor.do_send(OfHost { host: self.id, report });
     }
 
     fn send(&mut self, message: &ToAgent, context: &mut Context<Self>) {
@@ -97,21 +113,21 @@ impl HostActor {
             // A closed channel means that the agent is gone, which the read side tells.
             Ok(()) => drop(self.to_agent.send(self.outbox.take())),
             // Whoever waits for the answer would wait for ever.
-            Err(problem) => self.lose(&problem.to_string(), context),
+            Err(problem) => self.lose(&problem.to_string(), false, context),
         }
     }
 
     /// The agent is gone or as good as gone, and its workers with it.
-    fn lose(&mut self, why: &str, context: &mut Context<Self>) {
+    fn lose(&mut self, why: &str, for_good: bool, context: &mut Context<Self>) {
         if std::mem::replace(&mut self.lost, true) {
             return;
         }
-        let last_words = self.last_words.take();
+        let last_words = self.words.take().map(|words| words.last()).unwrap_or_default();
         let mut why = why.to_owned();
         if !last_words.is_empty() {
             why = format!("{why}; it said: {last_words}");
         }
-        if self.own_program && !self.greeted {
+        if self.kind == Kind::OwnProgram && !self.greeted {
             why.push_str(SERVE_FIRST);
         }
         debug!("agent lost: {why}");
@@ -119,42 +135,49 @@ impl HostActor {
             // It may be gone already.
             let _gone = child.start_kill();
         }
-        if let Some(stderr) = &self.stderr {
-            stderr.abort();
-        }
         // Its workers have died with it; what their tests had started may have not, unless it has seen to that itself.
-        if let Some(pid) = self.pid.filter(|_| !self.ended_well) {
+        let is_here = self.kind != Kind::Remote;
+        if let Some(pid) = self.pid.filter(|_| is_here && !self.ended_well) {
             kill_leftovers(pid);
         }
-        self.supervisor.do_send(HostNews::Lost(why));
+        self.tell(HostReport::Lost { why, for_good });
         context.stop();
     }
 
     /// Loses the agent once its process has ended, after a problem with its link by force, and its last words are read.
     fn part(&mut self, problem: Option<WireError>, context: &mut Context<Self>) {
         let Some(mut child) = self.child.take() else { return };
-        let stderr = self.stderr.take();
+        let words = self.words.take();
         let parted = async move {
             if problem.is_some() {
                 // It may be gone already.
                 let _gone = child.start_kill();
             }
             let ended = timeout(ENDING, child.wait()).await;
-            if let Some(mut stderr) = stderr
-                && timeout(LAST_WORDS, &mut stderr).await.is_err()
-            {
-                stderr.abort();
+            let mut words = words;
+            if let Some(words) = &mut words {
+                words.end().await;
             }
-            match (problem, ended) {
-                (Some(problem), _) => (false, problem.to_string()),
-                (None, Ok(Ok(status))) => (status.success(), format!("its agent ended: {status}")),
-                (None, Ok(Err(problem))) => (false, format!("its agent ended: {problem}")),
-                (None, Err(_)) => (false, "its agent closed the link".to_owned()),
-            }
+            // One of another build stays one.
+            let for_good = matches!(
+                problem,
+                Some(WireError::OtherBuild { .. } | WireError::NoPreamble { .. })
+            );
+            let well = problem.is_none() && matches!(&ended, Ok(Ok(status)) if status.success());
+            let why = match (problem, ended) {
+                (Some(problem), _) => problem.to_string(),
+                (None, Ok(Ok(status))) => format!("its agent ended: {status}"),
+                (None, Ok(Err(problem))) => format!("its agent ended: {problem}"),
+                (None, Err(_)) => "its agent closed the link".to_owned(),
+            };
+            (why, for_good, well, words)
         };
-        let lose = |(well, why): (bool, String), actor: &mut Self, context: &mut Context<Self>| {
+        let lose = |(why, for_good, well, words): (String, bool, bool, _),
+                    actor: &mut Self,
+                    context: &mut Context<Self>| {
+            actor.words = words;
             actor.ended_well = well;
-            actor.lose(&why, context);
+            actor.lose(&why, for_good, context);
         };
         context.wait(wrap_future(parted).map(lose));
     }
@@ -163,9 +186,17 @@ impl HostActor {
         self.patience.silence / BEATS
     }
 
+    fn ask(&mut self, context: &mut Context<Self>) {
+        if self.asked.1.is_none() {
+            self.asked = (self.asked.0 + 1, Some(Instant::now()));
+        }
+        self.send(&ToAgent::Arrived(self.arrived.bytes()), context);
+        self.send(&ToAgent::Ping(self.asked.0), context);
+    }
+
     fn beat(&mut self, context: &mut Context<Self>) {
         if !self.supervisor.connected() {
-            return self.lose("its supervisor is gone", context);
+            return self.lose("its supervisor is gone", false, context);
         }
         // Counted in beats, not by the clock: if this process was suspended, the agent is not to blame.
         self.silent += self.interval();
@@ -175,9 +206,9 @@ impl HostActor {
             (self.patience.greeting, "did not answer")
         };
         if self.silent > limit {
-            self.lose(&format!("its agent {what} for {} s", limit.as_secs()), context);
+            self.lose(&format!("its agent {what} for {} s", limit.as_secs()), false, context);
         } else {
-            self.send(&ToAgent::Ping(0), context);
+            self.ask(context);
             // Set anew each time: those of an interval that this process slept through would all come at once.
             context.run_later(self.interval(), Self::beat);
         }
@@ -191,25 +222,29 @@ impl Actor for HostActor {
         let child = self.child.as_mut().expect("the agent is taken only when the actor stops");
         let stdin = child.stdin.take().expect("agents are launched with stdin piped");
         let stdout = child.stdout.take().expect("agents are launched with stdout piped");
-        let stderr = child.stderr.take().expect("agents are launched with stderr piped");
         let inbox = self.inbox.take().expect("an actor is started once");
-        context.add_stream(FramedRead::with_capacity(stdout, FrameCodec::default(), 256 * 1024));
+        let codec = FrameCodec::default();
+        self.arrived = codec.arrived();
+        context.add_stream(FramedRead::with_capacity(stdout, codec, 256 * 1024));
         context.spawn(wrap_future(write_frames(stdin, inbox)));
-        // Not of this actor: it is heard while the actor waits for the agent's end.
-        self.stderr = Some(spawn_local(log_stderr(stderr, self.last_words.clone())));
         context.run_later(self.interval(), Self::beat);
     }
 
     /// Only a panic ends the actor before it has lost its agent.
     fn stopped(&mut self, context: &mut Context<Self>) {
-        self.lose("its actor failed", context);
+        self.lose("its actor failed", false, context);
     }
 }
 
 impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
     fn handle(&mut self, frame: Result<FromAgent, WireError>, context: &mut Context<Self>) {
         self.silent = Duration::ZERO;
-        self.greeted |= frame.is_ok();
+        let first = !self.greeted && frame.is_ok();
+        self.greeted |= first;
+        if first && self.kind == Kind::Remote {
+            // The way there and back is known before the first tests go out.
+            self.ask(context);
+        }
         match frame {
             Ok(FromAgent::Worker(id, event)) => {
                 let last = matches!(event, WorkerEvent::Exited(_));
@@ -221,14 +256,20 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
                     self.workers.remove(&id);
                 }
             }
-            Ok(FromAgent::Progress(step)) => self.supervisor.do_send(HostNews::Progress(step)),
-            Ok(FromAgent::Notice(text)) => self.supervisor.do_send(HostNews::Notice(text)),
-            Ok(FromAgent::Prepared(info)) => self.supervisor.do_send(HostNews::Prepared(info)),
-            Ok(FromAgent::Refused(refusal)) => self.supervisor.do_send(HostNews::Refused(refusal)),
+            Ok(FromAgent::Progress(step)) => self.tell(HostReport::Progress(step)),
+            Ok(FromAgent::Notice(text)) => self.tell(HostReport::Notice(text)),
+            Ok(FromAgent::Prepared(info)) => self.tell(HostReport::Prepared(info)),
+            Ok(FromAgent::Refused(refusal)) => self.tell(HostReport::Refused(refusal)),
             Ok(FromAgent::Concluded { text, failure }) => {
-                self.supervisor.do_send(HostNews::Concluded { text, failure });
+                self.tell(HostReport::Concluded { text, failure });
             }
-            Ok(FromAgent::Pong(_)) => {}
+            Ok(FromAgent::Pong(number)) => {
+                if number == self.asked.0
+                    && let Some(since) = self.asked.1.take()
+                {
+                    self.tell(HostReport::RoundTrip(since.elapsed()));
+                }
+            }
             Err(problem) => self.part(Some(problem), context),
         }
     }
@@ -264,17 +305,6 @@ async fn write_frames(mut stdin: ChildStdin, mut inbox: mpsc::UnboundedReceiver<
         if let Err(problem) = stdin.write_all(&bytes).await {
             debug!("the agent no longer listens: {problem}");
             return;
-        }
-    }
-}
-
-/// An agent says nothing on stderr but its log and a panic.
-async fn log_stderr(stderr: ChildStderr, last_words: Rc<RefCell<String>>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        warn!(target: "callsheet::agent", "{line}");
-        if !line.trim().is_empty() {
-            *last_words.borrow_mut() = line;
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Every message of the actor system, with who sends it to whom.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Message, Recipient};
 
 use crate::model::{
-    Batch, CollectReport, Collection, Death, PhaseReport, RunEvent, StopReason, Stream, SuiteInfo,
-    TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    Batch, CollectReport, Collection, Death, HostId, PhaseReport, RunEvent, StopReason, Stream,
+    SuiteInfo, TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::schedule::MadeFile;
 use crate::supervise::Life;
@@ -37,7 +38,7 @@ pub struct Publish(pub RunEvent);
 #[rtype(result = "Option<String>")]
 pub struct KeepHistory;
 
-/// Session → supervisor: start the host and its workers.
+/// Session → supervisor: start the hosts and their workers.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct StartFleet;
@@ -100,6 +101,23 @@ pub struct Enlist {
     pub worker: WorkerId,
     /// Where its orders go.
     pub orders: Recipient<WorkerOrder>,
+    /// Whether its host may be lost while it goes on: what a test there reports counts only with its end.
+    pub remote: bool,
+}
+
+/// Supervisor → scheduler: the hosts of these workers are out of reach for now: nobody waits for them at the start.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct DelayWorkers(pub Vec<WorkerId>);
+
+/// Supervisor → scheduler: how long an order to these workers and its answer take on their way.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RoundTrip {
+    /// The workers.
+    pub workers: Vec<WorkerId>,
+    /// There and back.
+    pub time: Duration,
 }
 
 /// Supervisor → scheduler: this dead worker is not replaced.
@@ -135,7 +153,16 @@ pub struct FromHost(pub WorkerEvent);
 /// Host → supervisor: something of the host itself.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub enum HostNews {
+pub struct OfHost {
+    /// The host.
+    pub host: HostId,
+    /// What.
+    pub report: HostReport,
+}
+
+/// What a host tells the supervisor of itself.
+#[derive(Debug)]
+pub enum HostReport {
     /// A step that takes time.
     Progress(String),
     /// Something is not as the user may believe.
@@ -151,8 +178,15 @@ pub enum HostNews {
         /// Why it fails the run.
         failure: Option<String>,
     },
-    /// The agent is gone or silent, and all its workers with it. The last of a host.
-    Lost(String),
+    /// A message to its agent and the answer took this long.
+    RoundTrip(Duration),
+    /// The agent is gone or silent, and all its workers with it. The last of an agent.
+    Lost {
+        /// Why.
+        why: String,
+        /// Whether another agent there would be no better.
+        for_good: bool,
+    },
 }
 
 /// Supervisor → worker: end before your time.
@@ -251,6 +285,14 @@ pub struct WorkerGone {
     pub expected: bool,
     /// Whether there may be work for a replacement.
     pub wanted: bool,
+    /// Whether its host was lost, which it is not to blame for.
+    pub lost: bool,
+    /// Whether tests wait that nobody who is there will run, which a worker on any host may.
+    pub stranded: bool,
+    /// Whether every test has its terminal state, so that nobody who is still on the way is waited for.
+    pub complete: bool,
+    /// Whether it made way for a fresh one.
+    pub recycled: bool,
     /// How far it came.
     pub life: Life,
     /// Whether it died while it collected a file: one that comes after it is not to import that file before its turn.

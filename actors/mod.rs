@@ -6,15 +6,16 @@
 //!
 //! | from → to | message | meaning |
 //! |---|---|---|
-//! | session → supervisor | [`StartFleet`](messages::StartFleet) | start the host and its workers |
+//! | session → supervisor | [`StartFleet`](messages::StartFleet) | start the hosts and their workers |
 //! | session → supervisor | [`StandDown`](messages::StandDown), [`KillFleet`](messages::KillFleet) | clone no more; kill |
 //! | session → supervisor | [`RunConclusion`](messages::RunConclusion) | have the adapter's conclusion run |
 //! | session → supervisor | [`Dismiss`](messages::Dismiss) | let the agents end |
 //! | session → scheduler | [`StopRun`](messages::StopRun), [`CloseRun`](messages::CloseRun), [`ResumeWorker`](messages::ResumeWorker) | stop, close the account, go on |
-//! | supervisor → scheduler | [`ExpectWorker`](messages::ExpectWorker), [`AbandonWorker`](messages::AbandonWorker) | a worker is on its way; none will come |
+//! | supervisor → scheduler | [`ExpectWorker`](messages::ExpectWorker), [`DelayWorkers`](messages::DelayWorkers), [`AbandonWorker`](messages::AbandonWorker) | a worker is on its way; not so soon; none will come |
+//! | supervisor → scheduler | [`RoundTrip`](messages::RoundTrip) | how far away workers are |
 //! | supervisor → host | [`ToHost`](messages::ToHost), [`Attach`](messages::Attach) | a frame to be sent; whom to tell of a worker |
 //! | supervisor → worker | [`StopWorker`](messages::StopWorker), [`FromHost`](messages::FromHost) | end before your time; its host is lost |
-//! | host → supervisor | [`HostNews`](messages::HostNews) | the suite is ready, refused, the link is lost |
+//! | host → supervisor | [`OfHost`](messages::OfHost) | the suite is ready, refused, the link is lost |
 //! | host → worker | [`FromHost`](messages::FromHost) | something of its process |
 //! | worker → host | [`ToHost`](messages::ToHost) | a frame to be sent |
 //! | worker → scheduler | [`WorkerNews`](messages::WorkerNews) | ready, collected, test events, its death notice |
@@ -46,9 +47,11 @@ mod file;
 mod fleet;
 mod history;
 mod host;
+mod hosts;
 pub mod messages;
 mod outputs;
 mod policy;
+mod reach;
 mod record;
 mod reporter;
 mod scheduler;

@@ -1,21 +1,24 @@
 //! Hosts the pure scheduler: worker news in, orders and the public record out. The one place that fixes the order of events.
 
+mod news;
+mod roster;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, ActorContext, Context, Handler, Recipient};
-use log::{debug, error};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use log::error;
 
 use super::messages::{
-    AbandonWorker, CloseRun, Enlist, Event, ExpectWorker, News, Publish, ResumeWorker, Retire,
-    SessionNote, StopRun, WorkerCameUp, WorkerGone, WorkerNews, WorkerOrder,
+    CloseRun, Event, Publish, ResumeWorker, Retire, SessionNote, StopRun, WorkerCameUp, WorkerGone,
+    WorkerNews, WorkerOrder,
 };
-use super::record;
+use super::record::{self, Held, LastEnds};
 use crate::model::{
-    CollectReport, Collection, Death, Outcome, RunEvent, StopReason, TestEnd, TestFile, WorkerId,
+    CollectReport, Collection, Lane, RunEvent, StopReason, TestEnd, TestFile, TestIndex, WorkerId,
 };
 use crate::schedule::{Decision, Scheduler};
-use crate::supervise::Life;
 
 /// Where messages go.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ struct Worker {
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
     collect_reports: HashMap<String, u32>,
+    /// What its running test has reported, on a host that may be lost.
+    held: Held,
 }
 
 /// The scheduler and the record.
@@ -50,11 +55,21 @@ pub(super) struct SchedulerActor {
     told_whole: bool,
     stopping: bool,
     killed: HashSet<WorkerId>,
+    last_ends: LastEnds,
+    /// Tests whose wait before their next attempt is to begin.
+    waits: Vec<(Duration, Lane, TestIndex)>,
+    /// The memory above which a worker makes way for a fresh one.
+    recycle_memory: Option<u64>,
     neighbours: Neighbours,
 }
 
 impl SchedulerActor {
-    pub(super) fn new(core: Scheduler, collect_only: bool, neighbours: Neighbours) -> Self {
+    pub(super) fn new(
+        core: Scheduler,
+        collect_only: bool,
+        recycle_memory: Option<u64>,
+        neighbours: Neighbours,
+    ) -> Self {
         Self {
             core,
             workers: HashMap::new(),
@@ -65,6 +80,9 @@ impl SchedulerActor {
             told_whole: false,
             stopping: false,
             killed: HashSet::new(),
+            last_ends: LastEnds::new(),
+            waits: Vec::new(),
+            recycle_memory,
             neighbours,
         }
     }
@@ -74,6 +92,10 @@ impl SchedulerActor {
         for subscriber in &self.neighbours.subscribers {
             subscriber.do_send(Event(event.clone()));
         }
+    }
+
+    fn publish_all(&self, events: impl IntoIterator<Item = RunEvent>) {
+        events.into_iter().for_each(|event| self.publish(event));
     }
 
     fn order(&self, worker: WorkerId, order: WorkerOrder) {
@@ -119,17 +141,27 @@ impl SchedulerActor {
                     error!("{fault}");
                     self.neighbours.session.do_send(SessionNote::Broken(fault.to_string()));
                 }
+                Decision::Retried { lane, index, attempt, outcome, delay, .. } => {
+                    let told = record::entry(decision, end, &self.killed, &self.last_ends);
+                    let end = end.unwrap_or_else(|| record::without_times(outcome));
+                    self.last_ends.insert((lane, index), (attempt, end));
+                    if !delay.is_zero() {
+                        self.waits.push((delay, lane, index));
+                    }
+                    self.publish_all(told);
+                }
                 told @ (Decision::Started { .. }
+                | Decision::BudgetSpent { .. }
+                | Decision::Recycled { .. }
                 | Decision::Finished { .. }
                 | Decision::Crashed { .. }
+                | Decision::Lost { .. }
                 | Decision::NotRun { .. }
                 | Decision::FileCollected { .. }
                 | Decision::FileNotRun { .. }
                 | Decision::Differs(_)
                 | Decision::Rejected { .. }) => {
-                    if let Some(event) = record::entry(told, end, &self.killed) {
-                        self.publish(event);
-                    }
+                    self.publish_all(record::entry(told, end, &self.killed, &self.last_ends));
                 }
             }
         }
@@ -209,73 +241,6 @@ impl SchedulerActor {
             self.publish(RunEvent::Notice(text));
         }
     }
-
-    /// A worker died while it made the tests of a file.
-    fn file_crashed(&self, worker: WorkerId, file: &Arc<str>, death: &Death) {
-        let over = if death.on_request {
-            Some("its tests were being collected when the run was killed")
-        } else {
-            death
-                .finished
-                .then_some("its tests were being collected when the worker's session ended")
-        };
-        if let Some(reason) = over {
-            let (file, lost) = (file.clone(), !self.stopping);
-            return self.publish(RunEvent::FileNotRun { file, reason: reason.into(), lost });
-        }
-        let brief = format!("worker '{worker}' died while it collected this file: {death}");
-        let report = CollectReport {
-            id: file.to_string(),
-            failed: true,
-            text: format!("{brief}\n{}", death.tail),
-            brief,
-            location: String::new(),
-        };
-        self.publish(RunEvent::CollectReported { worker, report });
-    }
-
-    fn down(&mut self, worker: WorkerId, death: Death) {
-        let known = self.workers.remove(&worker).unwrap_or_default();
-        let running = death.running.map(|(item, _phase)| item);
-        let announced = known.told_to_finish || known.leaves_by_itself || self.stopping;
-        if death.on_request {
-            self.killed.insert(worker);
-        }
-        let expected = death.on_request || (announced && death.is_clean());
-        let verdict = if death.timed_out { Outcome::TimedOut } else { Outcome::Crashed };
-        debug!("{worker} down: {death}");
-        let died_in_a_file = death.making.is_some();
-        let decisions = self.core.worker_down(worker, running, death.making, verdict);
-        for decision in &decisions {
-            if let Decision::FileCrashed { file, .. } = decision {
-                self.file_crashed(worker, file, &death);
-            }
-        }
-        // The crash item is what the account says it is, not what the worker said last.
-        let crashed = decisions.iter().find_map(|decision| match decision {
-            Decision::Crashed { test, .. } if !death.on_request => Some(test.clone()),
-            _ => None,
-        });
-        self.publish(RunEvent::WorkerDown { worker, death, crashed, expected, retried: false });
-        let wanted = if self.collect_only {
-            !known.collected
-        } else {
-            self.core.has_use_for_replacement_of(worker)
-        };
-        self.carry_out(decisions, None);
-        let life = match known {
-            Worker { collected: false, .. } => Life::Collecting,
-            Worker { worked: false, .. } => Life::Idle,
-            _ => Life::Useful,
-        };
-        self.neighbours.supervisor.do_send(WorkerGone {
-            worker,
-            expected,
-            wanted,
-            life,
-            died_in_a_file,
-        });
-    }
 }
 
 impl Actor for SchedulerActor {
@@ -291,102 +256,14 @@ impl Actor for SchedulerActor {
 impl Handler<WorkerNews> for SchedulerActor {
     type Result = ();
 
-    fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, _context: &mut Context<Self>) {
-        match news {
-            News::Spawned(pid) => self.publish(RunEvent::WorkerSpawned { worker, pid }),
-            News::Ready(info) => {
-                self.workers.entry(worker).or_default().runs_despite_collection_errors =
-                    info.continue_on_collection_errors;
-                self.publish(RunEvent::WorkerReady { worker, info });
-                let decisions = self.core.worker_ready(worker);
-                self.carry_out(decisions, None);
-            }
-            News::CollectReport(report) => self.collect_report(worker, report),
-            News::Collected(collection, deselected, whole) => {
-                self.tell_whole(whole);
-                self.collected(worker, collection, deselected);
-            }
-            News::Listed(files) => self.listed(worker, files),
-            News::Making(file) => {
-                let decisions = self.core.file_making(worker, file);
-                self.carry_out(decisions, None);
-            }
-            News::Made(made) => {
-                let decisions = self.core.file_made(worker, &made);
-                self.carry_out(decisions, None);
-            }
-            News::Started(item) => {
-                self.workers.entry(worker).or_default().worked = true;
-                let decisions = self.core.test_started(worker, item);
-                self.carry_out(decisions, None);
-            }
-            News::Report(item, report) => {
-                if let Some((_, _, test)) = self.core.name(worker, item) {
-                    self.publish(RunEvent::TestReported { worker, test, report });
-                }
-            }
-            News::Ran(item, duration) => {
-                let decisions = self.core.test_ran(worker, item, duration);
-                self.carry_out(decisions, None);
-            }
-            News::Usage(usage) => self.publish(RunEvent::WorkerUsage { worker, usage }),
-            News::Halted => self.neighbours.session.do_send(SessionNote::Halted(worker)),
-            News::Ended(item, end) => {
-                let decisions =
-                    self.core.test_ended(worker, item, end.outcome, end.durations.total());
-                self.carry_out(decisions, Some(end));
-            }
-            News::Warning(warning) => self.publish(RunEvent::Warned { worker, warning }),
-            News::Output(stream, text) => self.publish(RunEvent::Output { worker, stream, text }),
-            News::Withdrawn(items, files) => {
-                let decisions = self.core.withdrawn(worker, &items, &files);
-                self.carry_out(decisions, None);
-            }
-            News::Stopping { reason, exit_code, kind } => {
-                self.workers.entry(worker).or_default().leaves_by_itself = true;
-                let note = SessionNote::WorkerStops { worker, reason, exit_code, kind };
-                self.neighbours.session.do_send(note);
-            }
-            News::Finished(exit_code, conclusion) => {
-                self.neighbours.session.do_send(SessionNote::WorkerFinished { worker, exit_code });
-                if let Some(conclusion) = conclusion {
-                    self.neighbours.session.do_send(SessionNote::Conclusion(conclusion));
-                }
-            }
-            News::Down(death) => self.down(worker, death),
+    fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, context: &mut Context<Self>) {
+        self.news(worker, news);
+        for (delay, lane, index) in std::mem::take(&mut self.waits) {
+            context.run_later(delay, move |actor, _context| {
+                let decisions = actor.core.retry_due(lane, index);
+                actor.carry_out(decisions, None);
+            });
         }
-    }
-}
-
-impl Handler<ExpectWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker { worker, spec, replaces } = expect;
-        self.publish(RunEvent::WorkerStarting { worker, replaces });
-        let decisions = self.core.worker_expected(worker, &spec, replaces);
-        self.carry_out(decisions, None);
-    }
-}
-
-impl Handler<Enlist> for SchedulerActor {
-    type Result = ();
-
-    fn handle(&mut self, Enlist { worker, orders }: Enlist, _context: &mut Context<Self>) {
-        self.workers.entry(worker).or_default().orders = Some(orders);
-    }
-}
-
-impl Handler<AbandonWorker> for SchedulerActor {
-    type Result = ();
-
-    fn handle(
-        &mut self,
-        AbandonWorker { worker, reason }: AbandonWorker,
-        _context: &mut Context<Self>,
-    ) {
-        let decisions = self.core.worker_abandoned(worker, &reason);
-        self.carry_out(decisions, None);
     }
 }
 

@@ -15,7 +15,7 @@ use super::messages::{
     ResumeWorker, Retire, RunConclusion, SessionNote, StandDown, StartFleet, StopRun,
 };
 use crate::exit::ExitCode;
-use crate::model::{RunEvent, Verdict};
+use crate::model::{Deadlines, RunEvent, Verdict};
 use crate::session::{Phase, Session, Step};
 use crate::wire::StopKind;
 
@@ -51,6 +51,7 @@ pub(super) struct Begin {
 #[derive(Debug)]
 pub(super) struct SessionActor {
     core: Session,
+    limits: Deadlines,
     neighbours: Option<Neighbours>,
     answer: Option<oneshot::Sender<Result<Verdict, RunError>>>,
     asked: bool,
@@ -71,9 +72,14 @@ enum Keeping {
 }
 
 impl SessionActor {
-    pub(super) fn new(core: Session, answer: oneshot::Sender<Result<Verdict, RunError>>) -> Self {
+    pub(super) fn new(
+        core: Session,
+        limits: Deadlines,
+        answer: oneshot::Sender<Result<Verdict, RunError>>,
+    ) -> Self {
         Self {
             core,
+            limits,
             neighbours: None,
             answer: Some(answer),
             asked: false,
@@ -249,11 +255,22 @@ impl Actor for SessionActor {
 impl Handler<Begin> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Begin { neighbours, first }: Begin, _context: &mut Context<Self>) {
+    fn handle(&mut self, Begin { neighbours, first }: Begin, context: &mut Context<Self>) {
         for event in first {
             neighbours.publish.do_send(Publish(event));
         }
         neighbours.start_fleet.do_send(StartFleet);
+        if let Some(limit) = self.limits.run {
+            context.run_later(limit, move |actor, context| {
+                let steps = actor.core.overdue(limit);
+                actor.carry_out(steps);
+                // Tests that run are finished first, but not for ever.
+                context.run_later(actor.limits.shutdown, |actor, _| {
+                    let steps = actor.core.killed("the deadline of the run".to_owned());
+                    actor.carry_out(steps);
+                });
+            });
+        }
         self.neighbours = Some(neighbours);
     }
 }

@@ -1,41 +1,41 @@
-//! Which workers should exist: starts the host and its workers, clones the dead by the restart policy, tells when none is left.
+//! Which workers should exist: starts them on their hosts, clones the dead by the restart policy, tells when none is left. `reach` is
+//! the part of it that cares for hosts.
 //!
 //! Seed: start of nodes, `_clone_node`, `slave_errordown`'s restart limit. It knows nothing of tests.
 
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Recipient};
-use log::info;
 
 use super::fleet::Fleet;
-use super::host::{HostActor, Patience};
+use super::host::HostActor;
+use super::hosts::{Host, Hosts, Stage};
 use super::messages::{
-    AbandonWorker, Attach, Dismiss, Enlist, ExpectWorker, FleetNews, FromHost, HostNews, KillFleet,
-    Publish, Retire, RunConclusion, StandDown, StartFleet, StopWorker, ToHost, WorkerCameUp,
-    WorkerGone, WorkerNews,
+    AbandonWorker, Attach, DelayWorkers, Dismiss, Enlist, ExpectWorker, FleetNews, KillFleet,
+    Publish, Retire, RoundTrip, RunConclusion, StandDown, StartFleet, StopWorker, ToHost,
+    WorkerCameUp, WorkerGone, WorkerNews,
 };
+use super::reach::Doors;
 use super::worker::WorkerActor;
 use crate::config::Config;
-use crate::launch::{AgentCommand, launch};
-use crate::model::{Deadlines, Death, Ending, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
+use crate::launch::{AgentCommand, Ways};
+use crate::model::{Deadlines, Dist, RunEvent, Suite, WorkerId, WorkerInput, WorkerSpec};
 use crate::select::Selection;
 use crate::supervise::{Restart, RestartPolicy};
-use crate::wire::{StopMode, ToAgent, WorkerEvent};
-
-/// How often the agent of a host is started anew. An agent runs no code of the project, so a second loss in a
-/// run is a fault of the machine.
-const HOST_RESTARTS: u32 = 2;
+use crate::wire::{StopMode, ToAgent};
 
 /// What the supervisor needs to know of the run.
 #[derive(Debug, Clone)]
-struct Plan {
-    suite: Suite,
+pub(super) struct Plan {
+    pub(super) suite: Suite,
     specs: Vec<WorkerSpec>,
+    own_lanes: bool,
     input: WorkerInput,
-    deadlines: Deadlines,
-    worker_memory: Option<u64>,
-    agent: AgentCommand,
-    selection: Vec<Selection>,
+    pub(super) deadlines: Deadlines,
+    pub(super) worker_memory: Option<u64>,
+    pub(super) agent: AgentCommand,
+    pub(super) ways: Ways,
+    pub(super) selection: Vec<Selection>,
 }
 
 /// Where messages go.
@@ -44,35 +44,26 @@ pub(super) struct Neighbours {
     pub(super) news: Recipient<WorkerNews>,
     pub(super) expect: Recipient<ExpectWorker>,
     pub(super) enlist: Recipient<Enlist>,
+    pub(super) delay: Recipient<DelayWorkers>,
+    pub(super) round_trip: Recipient<RoundTrip>,
     pub(super) abandon: Recipient<AbandonWorker>,
     pub(super) publish: Recipient<Publish>,
     pub(super) session: Recipient<FleetNews>,
 }
 
-/// The host's agent.
-#[derive(Debug)]
-enum Host {
-    None,
-    Preparing(Addr<HostActor>),
-    Ready(Addr<HostActor>),
-    /// It can not run the suite, for this reason.
-    Refused(Addr<HostActor>, String),
-    /// It runs the conclusion.
-    Concluding(Addr<HostActor>),
-}
-
 /// The supervisor of all workers.
 pub(super) struct SupervisorActor {
-    plan: Plan,
+    pub(super) plan: Plan,
     policy: RestartPolicy,
-    begun: Instant,
-    fleet: Fleet,
-    host: Host,
-    host_starts: u32,
-    standing_down: bool,
-    dismissed: bool,
+    pub(super) begun: Instant,
+    pub(super) fleet: Fleet,
+    pub(super) hosts: Hosts,
+    pub(super) doors: Doors,
+    pub(super) suite_told: bool,
+    pub(super) standing_down: bool,
+    pub(super) dismissed: bool,
     last_words: String,
-    neighbours: Neighbours,
+    pub(super) neighbours: Neighbours,
 }
 
 impl SupervisorActor {
@@ -85,10 +76,12 @@ impl SupervisorActor {
         let plan = Plan {
             suite: config.suite.clone(),
             specs: config.workers.clone(),
+            own_lanes: config.policy.dist == Dist::Each,
             input: config.worker_input(stream),
             deadlines: config.deadlines,
             worker_memory: config.worker_memory,
             agent: config.agent.clone(),
+            ways: config.ways.clone(),
             selection: selection.into_parts(),
         };
         Self {
@@ -96,8 +89,9 @@ impl SupervisorActor {
             policy: RestartPolicy::new(config.restart),
             begun: Instant::now(),
             fleet: Fleet::default(),
-            host: Host::None,
-            host_starts: 0,
+            hosts: Hosts::new(&config.hosts, config.deadlines.host),
+            doors: Doors::default(),
+            suite_told: false,
             standing_down: false,
             dismissed: false,
             last_words: "all workers have ended".to_owned(),
@@ -105,31 +99,32 @@ impl SupervisorActor {
         }
     }
 
-    fn publish(&self, event: RunEvent) {
+    pub(super) fn publish(&self, event: RunEvent) {
         self.neighbours.publish.do_send(Publish(event));
     }
 
     /// Starts a worker if its host is up, else has the host started first.
     fn start_worker(&mut self, worker: WorkerId, context: &mut Context<Self>) {
-        match &self.host {
-            Host::Ready(host) | Host::Concluding(host) => {
-                let host = host.clone();
-                self.spawn_worker(worker, &host);
+        let Some(id) = self.fleet.spec(worker).map(|spec| spec.host) else { return };
+        match self.hosts.get(id).map(|host| &host.stage) {
+            Some(Stage::Ready(agent) | Stage::Concluding(agent)) => {
+                let agent = agent.clone();
+                self.spawn_worker(worker, &agent);
             }
-            Host::Preparing(_) => self.fleet.wait(worker),
-            Host::Refused(_, reason) => {
+            Some(Stage::Preparing(_) | Stage::OnItsWay(_)) => self.fleet.wait(worker),
+            Some(Stage::Refused(_, reason) | Stage::GivenUp(reason)) => {
                 let reason = reason.clone();
                 self.abandon(worker, &reason);
                 self.tell_if_empty();
             }
-            Host::None => {
+            Some(Stage::None) | None => {
                 self.fleet.wait(worker);
-                self.start_host(context);
+                self.start_host(id, context);
             }
         }
     }
 
-    fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
+    pub(super) fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
         let Some(spec) = self.fleet.spec(worker).cloned() else {
             return;
         };
@@ -137,52 +132,38 @@ impl SupervisorActor {
             WorkerActor::new(worker, host.clone().recipient(), self.neighbours.news.clone())
                 .start();
         host.do_send(Attach { worker, recipient: actor.clone().recipient() });
-        self.neighbours.enlist.do_send(Enlist { worker, orders: actor.clone().recipient() });
+        let (remote, round_trip) = self
+            .hosts
+            .get(spec.host)
+            .map_or((false, None), |host| (!host.spec.is_local(), host.round_trip));
+        self.neighbours.enlist.do_send(Enlist {
+            worker,
+            orders: actor.clone().recipient(),
+            remote,
+        });
+        if let Some(time) = round_trip {
+            self.neighbours.round_trip.do_send(RoundTrip { workers: vec![worker], time });
+        }
         let input = self.plan.input.clone();
         host.do_send(ToHost(ToAgent::Start { worker, spec, input }));
         self.fleet.started(worker, actor);
     }
 
-    fn start_host(&mut self, context: &mut Context<Self>) {
-        if self.host_starts > HOST_RESTARTS {
-            let reason =
-                format!("the agent was lost {} times and is not started again", self.host_starts);
-            return self.give_up(&reason);
-        }
-        self.host_starts += 1;
-        let child = match launch(&self.plan.agent) {
-            Ok(child) => child,
-            Err(problem) => return self.give_up(&problem.to_string()),
-        };
-        info!("agent started, process {:?}", child.id());
-        let patience =
-            Patience { greeting: self.plan.deadlines.agent, silence: self.plan.deadlines.silence };
-        let own_program = matches!(self.plan.agent, AgentCommand::ThisProgram);
-        let supervisor = context.address().recipient();
-        let host = HostActor::new(child, own_program, patience, supervisor).start();
-        for part in &self.plan.selection {
-            host.do_send(ToHost(ToAgent::Select(part.clone())));
-        }
-        host.do_send(ToHost(ToAgent::Prepare {
-            suite: self.plan.suite.clone(),
-            deadlines: self.plan.deadlines,
-            worker_memory: self.plan.worker_memory,
-        }));
-        self.host = Host::Preparing(host);
-    }
-
-    /// No worker that waits for a host will come.
-    fn give_up(&mut self, reason: &str) {
-        for worker in self.fleet.waiting() {
-            self.abandon(worker, reason);
-        }
-        self.tell_if_empty();
-    }
-
     /// A worker is lost to the run, for this reason, which is also told for tests that nobody else can run.
-    fn abandon(&mut self, worker: WorkerId, reason: &str) {
+    pub(super) fn abandon(&mut self, worker: WorkerId, reason: &str) {
         reason.clone_into(&mut self.last_words);
         self.dismiss(worker, reason);
+    }
+
+    /// How a worker of a host that is up is to run. Where every worker runs everything on a host of its own, none is as good
+    /// as another.
+    fn spec_on_ready_host(&self) -> Option<WorkerSpec> {
+        let shared = !self.plan.own_lanes;
+        let is_up = |spec: &&WorkerSpec| {
+            let stage = self.hosts.get(spec.host).map(|host| &host.stage);
+            matches!(stage, Some(Stage::Ready(_)))
+        };
+        self.plan.specs.iter().filter(|_| shared).find(is_up).cloned()
     }
 
     /// No replacement comes for a worker.
@@ -191,7 +172,7 @@ impl SupervisorActor {
         self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
     }
 
-    fn tell_if_empty(&self) {
+    pub(super) fn tell_if_empty(&self) {
         if self.fleet.is_empty() && !self.dismissed {
             self.neighbours.session.do_send(FleetNews::Empty(self.last_words.clone()));
         }
@@ -204,31 +185,14 @@ impl SupervisorActor {
     }
 
     /// Workers whose process was not started yet never will be.
-    fn drop_unstarted(&mut self) {
+    pub(super) fn drop_unstarted(&mut self) {
         for worker in self.fleet.unstarted() {
             self.abandon(worker, "the run was stopped before it was started");
         }
         self.tell_if_empty();
     }
 
-    /// The agent is gone, and with it all workers that were started on it, also those that it had not heard of yet.
-    fn host_lost(&mut self, why: &str) {
-        let before = std::mem::replace(&mut self.host, Host::None);
-        for actor in self.fleet.actors() {
-            let death = Death::early(Ending::AgentLost(why.to_owned()));
-            actor.do_send(FromHost(WorkerEvent::Exited(death)));
-        }
-        if self.dismissed {
-            return self.neighbours.session.do_send(FleetNews::Dismissed);
-        }
-        match before {
-            Host::Preparing(_) => self.give_up(why),
-            Host::Concluding(_) => self.not_concluded(why),
-            Host::None | Host::Ready(_) | Host::Refused(..) => {}
-        }
-    }
-
-    fn not_concluded(&self, why: &str) {
+    pub(super) fn not_concluded(&self, why: &str) {
         let failure = Some(format!("the conclusion was not run: {why}"));
         let concluded = FleetNews::Concluded { text: String::new(), failure };
         self.neighbours.session.do_send(concluded);
@@ -243,6 +207,18 @@ impl SupervisorActor {
     ) {
         let new = self.fleet.recruit(spec.clone());
         self.publish(RunEvent::WorkerReplaced { old, new });
+        self.succeed(old, new, spec, delay, context);
+    }
+
+    /// Starts a worker in place of one that is gone.
+    fn succeed(
+        &mut self,
+        old: WorkerId,
+        new: WorkerId,
+        spec: WorkerSpec,
+        delay: Duration,
+        context: &mut Context<Self>,
+    ) {
         self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
         if delay.is_zero() {
             self.start_worker(new, context);
@@ -277,7 +253,9 @@ impl Handler<StartFleet> for SupervisorActor {
             self.publish(RunEvent::WorkerStarting { worker, replaces: None });
             self.fleet.wait(worker);
         }
-        self.start_host(context);
+        for host in self.hosts.ids() {
+            self.start_host(host, context);
+        }
     }
 }
 
@@ -285,13 +263,34 @@ impl Handler<WorkerGone> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, gone: WorkerGone, context: &mut Context<Self>) {
-        let WorkerGone { worker, expected, wanted, life, died_in_a_file } = gone;
+        let WorkerGone {
+            worker,
+            expected,
+            wanted,
+            lost,
+            stranded,
+            complete,
+            recycled,
+            life,
+            died_in_a_file,
+        } = gone;
         self.plan.input.lazy_import |= died_in_a_file;
         let Some(member) = self.fleet.remove(worker) else {
             return;
         };
-        if expected || self.standing_down {
+        if recycled && wanted && !self.standing_down {
+            // No death that counts: it ended well, so that a fresh one takes its place.
+            let new = self.fleet.recruit(member.spec.clone());
+            self.succeed(worker, new, member.spec, Duration::ZERO, context);
+        } else if expected || self.standing_down {
             self.dismiss(worker, "it was told to end");
+        } else if lost && wanted {
+            // No budget is spent: whether the host is good is another rule's to say.
+            let elsewhere = || self.spec_on_ready_host().filter(|_| stranded);
+            let spec = elsewhere().unwrap_or(member.spec);
+            self.replace(worker, spec, Duration::ZERO, context);
+        } else if lost {
+            self.dismiss(worker, "nothing is left for a replacement to do");
         } else {
             let now = self.begun.elapsed();
             match self.policy.died(now, member.since().elapsed(), life) {
@@ -307,6 +306,11 @@ impl Handler<WorkerGone> for SupervisorActor {
                 }
             }
         }
+        if complete {
+            for worker in self.fleet.unstarted() {
+                self.dismiss(worker, "nothing is left to do for it");
+            }
+        }
         self.tell_if_empty();
     }
 }
@@ -316,45 +320,6 @@ impl Handler<WorkerCameUp> for SupervisorActor {
 
     fn handle(&mut self, _: WorkerCameUp, _context: &mut Context<Self>) {
         self.policy.came_up();
-    }
-}
-
-impl Handler<HostNews> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, news: HostNews, _context: &mut Context<Self>) {
-        match news {
-            HostNews::Progress(step) => self.publish(RunEvent::Progress(step)),
-            HostNews::Notice(text) => self.publish(RunEvent::Notice(text)),
-            HostNews::Prepared(info) => {
-                let Host::Preparing(host) = &self.host else {
-                    return;
-                };
-                let host = host.clone();
-                self.host = Host::Ready(host.clone());
-                if self.host_starts == 1 {
-                    self.publish(RunEvent::SuiteReady(info));
-                }
-                for worker in self.fleet.waiting() {
-                    self.spawn_worker(worker, &host);
-                }
-            }
-            HostNews::Refused(refusal) => {
-                let reason = refusal.message.clone();
-                if let Host::Preparing(host) = &self.host {
-                    self.host = Host::Refused(host.clone(), reason.clone());
-                }
-                self.neighbours.session.do_send(FleetNews::Refused(refusal));
-                self.give_up(&reason);
-            }
-            HostNews::Concluded { text, failure } => {
-                if let Host::Concluding(host) = &self.host {
-                    self.host = Host::Ready(host.clone());
-                    self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
-                }
-            }
-            HostNews::Lost(why) => self.host_lost(&why),
-        }
     }
 }
 
@@ -384,10 +349,10 @@ impl Handler<RunConclusion> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, RunConclusion(requests): RunConclusion, _context: &mut Context<Self>) {
-        if let Host::Ready(host) = &self.host {
+        if let Some((id, agent)) = self.hosts.for_conclusion() {
             let input = self.plan.input.clone();
-            host.do_send(ToHost(ToAgent::Conclude { requests, input }));
-            self.host = Host::Concluding(host.clone());
+            agent.do_send(ToHost(ToAgent::Conclude { requests, input }));
+            self.hosts.enter(id, Stage::Concluding(agent));
         } else {
             self.not_concluded("its agent is gone");
         }
@@ -397,15 +362,13 @@ impl Handler<RunConclusion> for SupervisorActor {
 impl Handler<Dismiss> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, _: Dismiss, _context: &mut Context<Self>) {
+    fn handle(&mut self, _: Dismiss, context: &mut Context<Self>) {
         self.dismissed = true;
-        match &self.host {
-            Host::Preparing(host)
-            | Host::Ready(host)
-            | Host::Refused(host, _)
-            | Host::Concluding(host) => host.do_send(ToHost(ToAgent::Shutdown)),
-            Host::None => self.neighbours.session.do_send(FleetNews::Dismissed),
+        self.call_off(context);
+        for agent in self.hosts.iter().filter_map(Host::agent) {
+            agent.do_send(ToHost(ToAgent::Shutdown));
         }
+        self.tell_if_dismissed();
     }
 }
 

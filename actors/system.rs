@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::error::RunError;
 use super::file::FileReporter;
 use super::history::HistoryActor;
-use super::messages::{Event, Halt};
+use super::messages::{Event, FleetNews, Halt};
 use super::outputs;
 use super::policy::ForeignPolicy;
 use super::reporter::{ReporterActor, Subscriber};
@@ -21,9 +21,9 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch::Role;
-use crate::model::{RunEvent, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, Policy, Scheduler, policy};
-use crate::select::Selection;
+use crate::model::{HostSpec, Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
+use crate::select::{Facts, Past, Selection};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -169,7 +169,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let Parts { policy: own_policy, subscribers, mut recipients, terminal, terminal_size, .. } =
         parts;
     let (sender, answer) = oneshot::channel();
-    let session = SessionActor::new(Session::new(config.max_fail), sender).start();
+    let session = SessionActor::new(
+        Session::new(config.max_fail).counting_flaky(config.flaky_fails),
+        config.deadlines,
+        sender,
+    )
+    .start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
         let reporter = TerminalReporter::new(config.terminal.clone(), out, terminal_size).start();
@@ -199,7 +204,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
     };
-    let core = Scheduler::new(policy, &expected);
+    let core = core(config, policy, &expected);
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -212,20 +217,15 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
             came_up: context.address().recipient(),
             subscribers: recipients,
         };
-        let address = SchedulerActor::new(core, config.collect_only, neighbours).start();
+        let address =
+            SchedulerActor::new(core, config.collect_only, config.recycle_memory, neighbours)
+                .start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
             config,
             stream,
             selection,
-            supervisor::Neighbours {
-                news: address.clone().recipient(),
-                expect: address.clone().recipient(),
-                enlist: address.clone().recipient(),
-                abandon: address.clone().recipient(),
-                publish: address.recipient(),
-                session: session.clone().recipient(),
-            },
+            around_supervisor(&address, session.clone().recipient()),
         )
     });
     let scheduler = scheduler.expect("an actor is made before `create` returns");
@@ -233,7 +233,10 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let mut first = vec![RunEvent::RunStarted {
         run_id: config.run_id.clone(),
         dist: config.policy.dist,
-        workers: expected.into_iter().map(|(worker, spec)| (worker, spec.to_string())).collect(),
+        workers: expected
+            .into_iter()
+            .map(|(worker, spec)| (worker, shown(config, &spec)))
+            .collect(),
     }];
     first.extend(config.notes.iter().cloned().chain(problem).map(RunEvent::Notice));
     let mut retire = vec![scheduler.clone().recipient(), supervisor.clone().recipient()];
@@ -256,6 +259,44 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         first,
     });
     Ok(SessionHandle { session, answer })
+}
+
+/// Where the supervisor's messages go: all to the scheduler but what is of the fleet as a whole.
+fn around_supervisor(
+    scheduler: &Addr<SchedulerActor>,
+    session: Recipient<FleetNews>,
+) -> supervisor::Neighbours {
+    supervisor::Neighbours {
+        news: scheduler.clone().recipient(),
+        expect: scheduler.clone().recipient(),
+        enlist: scheduler.clone().recipient(),
+        delay: scheduler.clone().recipient(),
+        round_trip: scheduler.clone().recipient(),
+        abandon: scheduler.clone().recipient(),
+        publish: scheduler.clone().recipient(),
+        session,
+    }
+}
+
+/// The specification of a worker as people are shown it.
+fn shown(config: &Config, spec: &WorkerSpec) -> String {
+    match config.hosts.get(spec.host.0 as usize).filter(|host| !host.is_local()) {
+        Some(host) => HostSpec { env: spec.env.clone(), ..host.clone() }.to_string(),
+        None => spec.to_string(),
+    }
+}
+
+/// The scheduler of these workers as the configuration has it.
+fn core(
+    config: &Config,
+    policy: Box<dyn Policy>,
+    expected: &[(WorkerId, WorkerSpec)],
+) -> Scheduler {
+    let mut core = Scheduler::new(policy, expected).with_rules(rules(config));
+    if let Some(workers) = config.min_workers {
+        core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
+    }
+    core
 }
 
 /// What is known of past runs, and where what comes is kept.
@@ -283,6 +324,28 @@ fn selection(config: &Config, history: Option<&History>) -> Selection {
         .map(History::past)
         .unwrap_or_default();
     Selection::new(filter.as_ref(), *partition, overrides, &past)
+}
+
+/// What the configuration says of tests beside how they are shared out.
+fn rules(config: &Config) -> Rules {
+    let overrides = config.overrides.clone();
+    let of_test: RulesOfTest = Arc::new(move |item| {
+        let terms = overrides.terms(&Facts::of(item, &Past::default()));
+        TestRules {
+            retries: terms.retries,
+            timeout: terms.timeout,
+            resources: terms.resources,
+            exclusive: terms.exclusive,
+            alone: terms.isolation == Some(Isolation::Process),
+        }
+    });
+    Rules {
+        retry: config.retry,
+        resources: config.resources.clone(),
+        recycle: config.recycle,
+        of_test: (!config.overrides.is_empty()).then_some(of_test),
+        estimates: None,
+    }
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

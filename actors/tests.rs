@@ -16,7 +16,7 @@ use super::messages::{
 use super::scheduler::{self, SchedulerActor};
 use super::session::{self, Begin, SessionActor};
 use crate::exit::ExitCode;
-use crate::model::{Collection, RunEvent, Verdict, WorkerId, WorkerInfo, WorkerSpec};
+use crate::model::{Collection, Deadlines, RunEvent, Verdict, WorkerId, WorkerInfo, WorkerSpec};
 use crate::schedule::{Move, Policy, Scheduler, View};
 use crate::session::Session;
 
@@ -95,7 +95,7 @@ fn begun() -> (Addr<SessionActor>, Notes, Answer) {
 fn begun_with(history: Option<Recipient<KeepHistory>>) -> (Addr<SessionActor>, Notes, Answer) {
     let (all, notes) = noted();
     let (sender, answer) = oneshot::channel();
-    let session = SessionActor::new(Session::new(None), sender).start();
+    let session = SessionActor::new(Session::new(None), Deadlines::default(), sender).start();
     let neighbours = session::Neighbours {
         stop: all.clone().recipient(),
         close: all.clone().recipient(),
@@ -189,8 +189,8 @@ async fn a_scheduler_that_panics_says_so() {
         came_up: all.clone().recipient(),
         subscribers: Vec::new(),
     };
-    let scheduler = SchedulerActor::new(core, false, neighbours).start();
-    scheduler.do_send(Enlist { worker, orders: all.recipient() });
+    let scheduler = SchedulerActor::new(core, false, None, neighbours).start();
+    scheduler.do_send(Enlist { worker, orders: all.recipient(), remote: false });
     for news in [
         News::Ready(WorkerInfo::default()),
         News::Collected(Collection::from_ids(["test_it.py::test_it"]), 0, None),

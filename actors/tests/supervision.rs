@@ -6,12 +6,14 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 
 use super::{Noted, Notes, noted, until};
-use crate::actors::host::{HostActor, Patience};
-use crate::actors::messages::{Dismiss, HostNews, RunConclusion, StartFleet, ToHost, WorkerGone};
+use crate::actors::host::{HostActor, Kind, Patience};
+use crate::actors::messages::{
+    Dismiss, HostReport, OfHost, RunConclusion, StartFleet, ToHost, WorkerGone,
+};
 use crate::actors::supervisor::{Neighbours, SupervisorActor};
 use crate::config::Config;
-use crate::launch::AgentCommand;
-use crate::model::{SuiteInfo, WorkerId, WorkerInput};
+use crate::launch::{AgentCommand, LastWords, Link};
+use crate::model::{HostId, SuiteInfo, WorkerId, WorkerInput};
 use crate::select::Selection;
 use crate::supervise::Life;
 use crate::wire::{PrepareRefusal, ToAgent};
@@ -27,6 +29,8 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
     let neighbours = Neighbours {
         news: all.clone().recipient(),
         expect: all.clone().recipient(),
+        delay: all.clone().recipient(),
+        round_trip: all.clone().recipient(),
         enlist: all.clone().recipient(),
         abandon: all.clone().recipient(),
         publish: all.clone().recipient(),
@@ -35,8 +39,16 @@ fn running(workers: u16) -> (Addr<SupervisorActor>, Notes) {
     let supervisor =
         SupervisorActor::new(&config(workers), false, Selection::default(), neighbours).start();
     supervisor.do_send(StartFleet);
-    supervisor.do_send(HostNews::Prepared(SuiteInfo::default()));
+    supervisor.do_send(report(HostReport::Prepared(SuiteInfo::default())));
     (supervisor, notes)
+}
+
+fn report(report: HostReport) -> OfHost {
+    OfHost { host: HostId(0), report }
+}
+
+fn lost() -> HostReport {
+    HostReport::Lost { why: "it died".to_owned(), for_good: false }
 }
 
 fn gone(worker: u32, expected: bool) -> WorkerGone {
@@ -44,6 +56,10 @@ fn gone(worker: u32, expected: bool) -> WorkerGone {
         worker: WorkerId(worker),
         expected,
         wanted: true,
+        lost: false,
+        stranded: false,
+        complete: false,
+        recycled: false,
         life: Life::Collecting,
         died_in_a_file: false,
     }
@@ -52,7 +68,7 @@ fn gone(worker: u32, expected: bool) -> WorkerGone {
 #[actix::test]
 async fn a_worker_that_its_agent_had_not_heard_of_is_lost_with_it() {
     let (supervisor, mut notes) = running(1);
-    supervisor.do_send(HostNews::Lost("it died".to_owned()));
+    supervisor.do_send(report(lost()));
     let news = until(&mut notes, "WorkerNews").await;
     assert!(news.contains("worker: WorkerId(0), news: Down("), "{news}");
     assert!(news.contains("AgentLost(\"it died\")"), "{news}");
@@ -61,12 +77,12 @@ async fn a_worker_that_its_agent_had_not_heard_of_is_lost_with_it() {
 #[actix::test]
 async fn a_replacement_that_comes_after_the_refusal_of_the_new_host_is_given_up() {
     let (supervisor, mut notes) = running(2);
-    supervisor.do_send(HostNews::Lost("it died".to_owned()));
+    supervisor.do_send(report(lost()));
     // The second that died young waits before it is replaced, and finds the host refused.
     supervisor.do_send(gone(0, false));
     supervisor.do_send(gone(1, false));
     let refusal = PrepareRefusal { message: "no pytest".to_owned(), usage: false };
-    supervisor.do_send(HostNews::Refused(refusal));
+    supervisor.do_send(report(HostReport::Refused(refusal)));
     until(&mut notes, "AbandonWorker { worker: WorkerId(2), reason: \"no pytest\" }").await;
     until(&mut notes, "AbandonWorker { worker: WorkerId(3), reason: \"no pytest\" }").await;
     until(&mut notes, "Empty(\"no pytest\")").await;
@@ -76,7 +92,7 @@ async fn a_replacement_that_comes_after_the_refusal_of_the_new_host_is_given_up(
 async fn the_conclusion_is_told_of_once_when_asked_for_and_not_before() {
     let (supervisor, mut notes) = running(1);
     supervisor.do_send(gone(0, true));
-    supervisor.do_send(HostNews::Lost("it died".to_owned()));
+    supervisor.do_send(report(lost()));
     supervisor.do_send(RunConclusion(Vec::new()));
     supervisor.do_send(Dismiss);
     let mut concluded = 0;
@@ -92,11 +108,13 @@ async fn the_conclusion_is_told_of_once_when_asked_for_and_not_before() {
 
 fn host(stdio: fn() -> Stdio, supervisor: &Addr<Noted>) -> Addr<HostActor> {
     let mut command = tokio::process::Command::new("sleep");
-    command.arg("1000").stdin(stdio()).stdout(stdio()).stderr(stdio()).kill_on_drop(true);
+    command.arg("1000").stdin(stdio()).stdout(stdio()).stderr(Stdio::piped()).kill_on_drop(true);
     let long = Duration::from_secs(1000);
     let patience = Patience { greeting: long, silence: long };
-    let child = command.spawn().unwrap();
-    HostActor::new(child, false, patience, supervisor.clone().recipient()).start()
+    let mut child = command.spawn().unwrap();
+    let words = LastWords::listen(child.stderr.take().unwrap());
+    let link = Link { child, words };
+    HostActor::new(HostId(0), Kind::Local, link, patience, supervisor.clone().recipient()).start()
 }
 
 #[actix::test]
@@ -104,7 +122,7 @@ async fn a_host_that_panics_is_lost() {
     let (supervisor, mut notes) = noted();
     // It panics at its start: there is nothing to hear its agent by.
     let _host = host(Stdio::null, &supervisor);
-    until(&mut notes, "Lost(\"its actor failed\")").await;
+    until(&mut notes, "OfHost { host: HostId(0), report: Lost { why: \"its actor failed\"").await;
 }
 
 #[actix::test]
@@ -113,5 +131,9 @@ async fn a_host_that_can_not_send_an_order_is_lost() {
     let host = host(Stdio::piped, &supervisor);
     let input = WorkerInput { argv: vec!["x".repeat(70_000_000)], ..config(1).worker_input(false) };
     host.do_send(ToHost(ToAgent::Conclude { requests: Vec::new(), input }));
-    until(&mut notes, "Lost(\"a message does not fit a frame").await;
+    until(
+        &mut notes,
+        "OfHost { host: HostId(0), report: Lost { why: \"a message does not fit a frame",
+    )
+    .await;
 }

@@ -46,6 +46,13 @@ pub enum AgentError {
     /// The link broke.
     #[error(transparent)]
     Link(#[from] WireError),
+
+    /// Nothing said that the controller still hears.
+    #[error(
+        "nothing that was said arrived within {} s, so that the controller may have given the tests to others; the workers were ended",
+        .0.as_secs_f64()
+    )]
+    Unheard(Duration),
 }
 
 /// Whether this process was started to serve as an agent.
@@ -114,6 +121,10 @@ async fn converse() -> Result<(), AgentError> {
     tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
+        limit = sender.lease().run_out() => {
+            host.end().await;
+            return Err(AgentError::Unheard(limit));
+        }
         // The controller no longer listens or can not be told everything.
         written = &mut writing => {
             host.end().await;
@@ -130,7 +141,8 @@ async fn converse() -> Result<(), AgentError> {
 }
 
 fn streams() -> io::Result<(Descriptor, Descriptor)> {
-    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+    // Slurm's unbuffered output goes through a terminal without any processing; whoever asks for the role knows.
+    if io::stdin().is_terminal() || io::stdout().is_terminal() && !is_asked() {
         return Err(io::Error::other("a terminal speaks no frames"));
     }
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
@@ -169,7 +181,8 @@ impl Host {
     fn take(&mut self, message: ToAgent) {
         match message {
             ToAgent::Select(part) => self.state.borrow_mut().selection.add(part),
-            ToAgent::Prepare { suite, deadlines, worker_memory } => {
+            ToAgent::Prepare { suite, deadlines, worker_memory, lease } => {
+                self.sender.lease().begin(lease);
                 let mut state = self.state.borrow_mut();
                 state.limits = Limits { deadlines, memory: worker_memory };
                 match Selector::new(std::mem::take(&mut state.selection)) {
@@ -218,6 +231,7 @@ impl Host {
                     input,
                 ));
             }
+            ToAgent::Arrived(bytes) => self.sender.lease().arrived(bytes),
             ToAgent::Ping(number) => self.sender.send(&FromAgent::Pong(number)),
             ToAgent::Shutdown => {}
         }

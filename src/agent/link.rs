@@ -11,12 +11,16 @@ use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use super::descriptor::Descriptor;
+use super::lease::Lease;
 use crate::model::WorkerId;
 use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
 
 /// How many bytes may wait for a slow controller before workers' output is no longer read.
 /// 8 MiB are some 100,000 passing tests, or eight capped failures.
 const HIGH_WATER: usize = 8 * 1024 * 1024;
+
+/// How much is written at a time, so that it is known when each part of much was written: a pipe's size.
+const PIECE: usize = 64 * 1024;
 
 /// Where everything of this agent that is meant for the controller goes.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +35,7 @@ struct Shared {
     drained: Notify,
     closed: Cell<bool>,
     broken: RefCell<Option<WireError>>,
+    lease: Lease,
 }
 
 impl Sender {
@@ -72,7 +77,10 @@ impl Sender {
             }
             let bytes = self.shared.outbox.borrow_mut().take();
             if !bytes.is_empty() {
-                stdout.write_all(&bytes).await?;
+                for piece in bytes.chunks(PIECE) {
+                    self.shared.lease.writes(piece.len());
+                    stdout.write_all(piece).await?;
+                }
                 self.shared.drained.notify_waiters();
             } else if self.shared.closed.get() {
                 return Ok(());
@@ -82,6 +90,11 @@ impl Sender {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// How long the controller may take to say that what is written here arrives.
+    pub(super) fn lease(&self) -> &Lease {
+        &self.shared.lease
     }
 
     /// Takes what is queued.

@@ -11,6 +11,7 @@ mod descriptor;
 mod ear;
 mod host;
 mod imports;
+mod lease;
 mod line;
 mod link;
 mod memory;

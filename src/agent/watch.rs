@@ -65,9 +65,11 @@ impl Watch {
         now.saturating_duration_since(self.stage_since)
     }
 
-    /// A test begins, with its own limit if it has one in place of that of all.
-    pub(super) fn begins(&mut self, terms: &Terms) {
-        self.test_limit = terms.timeout.unwrap_or(self.deadlines.test);
+    /// A test begins, with its own limit if it has one in place of that of all; `slack`: how much longer a worker is waited for
+    /// that keeps such a limit by itself.
+    pub(super) fn begins(&mut self, terms: &Terms, slack: Duration) {
+        let own = terms.timeout.map(|limit| limit.map(|limit| limit.saturating_add(slack)));
+        self.test_limit = own.unwrap_or(self.deadlines.test);
     }
 
     /// Takes note of how things are now: the worker's stage, what it is to begin next, and how it was told to end,

@@ -341,9 +341,7 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
-                let mut terms = queue.terms(*item);
-                terms.timeout = terms.timeout.map(|limit| limit.map(|limit| limit + self.slack));
-                self.watch.begins(&terms);
+                self.watch.begins(&queue.terms(*item), self.slack);
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),

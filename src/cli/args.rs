@@ -217,9 +217,14 @@ pub(super) struct DistributionArguments {
     #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(Dist::ALL.map(Dist::name)))]
     pub(super) dist: Option<String>,
 
-    /// Add workers by specification: `2*popen//python=python3.12//chdir=DIR//env:NAME=VALUE`
+    /// Add workers by specification: `2*popen//python=python3.12//chdir=DIR//env:NAME=VALUE`, `8*ssh=user@host//chdir=DIR`,
+    /// `exec=COMMAND`
     #[arg(long, value_name = "SPEC")]
     pub(super) tx: Vec<String>,
+
+    /// Run on the nodes of an allocation of Slurm: the one this is started in, or one asked for with these options of salloc
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub(super) slurm: Option<String>,
 
     /// The most tests sent to a worker in one step under `load`
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -265,6 +270,10 @@ pub(super) struct SupervisionArguments {
     /// The longest a test may take, such as `30s` or `5m` (a number alone is seconds) [default: none]
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     pub(super) timeout: Option<String>,
+
+    /// How often a failed test is run again [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) retries: Option<String>,
 
     /// How many crashed workers are replaced [default: 4 for each worker]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -6,6 +6,7 @@ use callsheet::RunError;
 use callsheet::agent::{AgentError, MeasureError};
 use callsheet::config::ConfigError;
 use callsheet::exit::ExitCode;
+use callsheet::launch::SlurmError;
 use thiserror::Error;
 
 /// Why a command could not do what it was asked for.
@@ -31,6 +32,10 @@ pub(super) enum CliError {
     #[error("failed to listen to signals")]
     Signals(#[source] io::Error),
 
+    /// There are no nodes to run on.
+    #[error(transparent)]
+    Slurm(#[from] SlurmError),
+
     /// The run gave no verdict.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -51,10 +56,10 @@ impl CliError {
             Self::Config(_) | Self::MisplacedSubcommand(_) | Self::WorkingDirectory(_) => {
                 ExitCode::Usage
             }
-            Self::Run(RunError::Output(_)) => ExitCode::Usage,
+            Self::Run(RunError::Output(_)) | Self::Slurm(SlurmError::Options(_)) => ExitCode::Usage,
             Self::Output(_) | Self::Signals(_) | Self::Run(_) => ExitCode::Internal,
             Self::Measure(error) if error.is_usage() => ExitCode::Usage,
-            Self::Measure(_) | Self::Agent(_) => ExitCode::Infrastructure,
+            Self::Measure(_) | Self::Agent(_) | Self::Slurm(_) => ExitCode::Infrastructure,
         }
     }
 }

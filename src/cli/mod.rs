@@ -3,6 +3,7 @@
 //! What belongs to a program alone and not to the library is done here: signals, standard output, exit codes.
 
 mod agent;
+mod allocation;
 mod args;
 mod completions;
 mod config;

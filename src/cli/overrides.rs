@@ -79,6 +79,7 @@ impl DistributionArguments {
         set(overrides, Key::Dist, "--dist", self.dist.as_ref());
         set(overrides, Key::MaxSchedChunk, "--maxschedchunk", self.maxschedchunk.as_ref());
         set(overrides, Key::History, "--history", self.history.as_ref());
+        set(overrides, Key::SlurmOptions, "--slurm", self.slurm.as_ref());
         if self.no_history {
             overrides.set(Key::History, flag("--no-history"), "off");
         }
@@ -106,6 +107,7 @@ impl SupervisionArguments {
             (Key::Maxfail, "--maxfail", &self.maxfail),
             (Key::DeadlineTest, "--timeout", &self.timeout),
             (Key::MaxWorkerRestart, "--max-worker-restart", &self.max_worker_restart),
+            (Key::Retries, "--retries", &self.retries),
             (Key::MaxRestarts, "--max-restarts", &self.max_restarts),
             (Key::RestartWindow, "--restart-window", &self.restart_window),
             (Key::WorkerMemory, "--worker-memory", &self.worker_memory),

@@ -101,7 +101,29 @@ pub enum ConfigError {
         /// Where it was set.
         origin: Origin,
         /// What is wrong.
-        error: SpecError,
+        error: Box<SpecError>,
+    },
+
+    /// A table `[[host]]` is wrong.
+    #[error("`{key}` of a `[[host]]` in {origin}: {what}")]
+    Host {
+        /// The key.
+        key: String,
+        /// Where it stands.
+        origin: Origin,
+        /// What is wrong and what would be right.
+        what: String,
+    },
+
+    /// A variable that a host is to be given is not set.
+    #[error(
+        "`env:{name}` of host {host} takes its value from the environment, where `{name}` is not set; set it, or write `env:{name}=VALUE`"
+    )]
+    HostVariable {
+        /// The variable.
+        name: String,
+        /// The host.
+        host: String,
     },
 
     /// A file, directory or test id to run does not exist.

@@ -8,6 +8,7 @@ mod builder;
 mod command;
 mod environment;
 mod error;
+mod hosts;
 mod key;
 mod origin;
 mod output;
@@ -30,6 +31,7 @@ mod input;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -43,13 +45,14 @@ pub use overrides::Overrides;
 pub use value::WorkerCount;
 
 use resolve::Resolved;
-use value::{Automatic, Budget, HistoryPlace, ImportWhen};
+use value::{Automatic, Budget, FlakyCounts, HistoryPlace, ImportWhen};
+use workers::Fleet;
 
 use crate::history::{self, History};
-use crate::launch::AgentCommand;
-use crate::model::{Deadlines, Suite, SuiteKind, WorkerSpec};
+use crate::launch::{AgentCommand, Allocation, SlurmError, Ways};
+use crate::model::{Deadlines, HostSpec, Suite, SuiteKind, WorkerSpec};
 use crate::report::TerminalOptions;
-use crate::schedule::PolicyOptions;
+use crate::schedule::{PolicyOptions, RecycleRules, RetryRules};
 use crate::select::{self, Filter, Partition, Past};
 use crate::supervise::RestartLimits;
 
@@ -71,6 +74,19 @@ pub struct Config {
     /// One specification a worker, in the order of their ids; never empty.
     pub workers: Vec<WorkerSpec>,
 
+    /// Where workers run: what [`WorkerSpec::host`] counts in; never empty.
+    pub hosts: Vec<HostSpec>,
+
+    /// How other hosts are reached.
+    pub ways: Ways,
+
+    /// Options for an allocation of Slurm to run in, and how long before its end nothing new is begun.
+    pub slurm: Option<(String, Duration)>,
+
+    /// How many workers must have collected before the first test goes out, while others are on their way; `None`: all of
+    /// the hosts that are up.
+    pub min_workers: Option<u32>,
+
     /// How tests are distributed.
     pub policy: PolicyOptions,
 
@@ -88,6 +104,21 @@ pub struct Config {
 
     /// The most memory a worker and all that it has started may use, in bytes; a worker above it is killed.
     pub worker_memory: Option<u64>,
+
+    /// How often failed tests are run again.
+    pub retry: RetryRules,
+
+    /// Whether a test that passed after a failure fails the run.
+    pub flaky_fails: bool,
+
+    /// Counted resources by name, with how many units there are.
+    pub resources: Vec<(String, u32)>,
+
+    /// After what a worker makes way for a fresh one.
+    pub recycle: RecycleRules,
+
+    /// The memory in bytes above which it does.
+    pub recycle_memory: Option<u64>,
 
     /// The run's id (`testrun_uid`).
     pub run_id: String,
@@ -142,6 +173,21 @@ impl Config {
         Self::from_resolved(&resolved, overrides, environment)
     }
 
+    /// Has the run take place on the nodes of its allocation of Slurm, if it is to: it is obtained, which may take long, and
+    /// becomes the hosts and workers of the run. It is given back when what this gives is dropped.
+    ///
+    /// # Errors
+    /// [`SlurmError`]
+    pub fn allocate(
+        &mut self,
+        progress: impl Fn(String),
+    ) -> Result<Option<Allocation>, SlurmError> {
+        let Some((options, _)) = &self.slurm else { return Ok(None) };
+        let allocation = Allocation::obtain(options, progress)?;
+        (self.workers, self.hosts) = workers::on_nodes(&allocation);
+        Ok(Some(allocation))
+    }
+
     /// The value of every key with where it came from, as valid TOML.
     ///
     /// # Errors
@@ -169,7 +215,7 @@ impl Config {
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let settings = &resolved.settings;
-        let mut workers = workers::specifications(settings, environment)?;
+        let Fleet { mut workers, hosts } = workers::fleet(resolved, environment)?;
         if overrides.collect_only {
             workers.truncate(1);
         }
@@ -193,6 +239,14 @@ impl Config {
             suite,
             notes,
             workers,
+            hosts,
+            ways: hosts::ways(settings)?,
+            slurm: (!settings.slurm_options.value.is_empty())
+                .then(|| (settings.slurm_options.value.clone(), settings.slurm_margin.value.0)),
+            min_workers: match settings.min_workers.value {
+                Automatic::Auto => None,
+                Automatic::Set(count) => Some(count),
+            },
             policy: PolicyOptions {
                 dist: settings.dist.value,
                 max_sched_chunk: settings.max_sched_chunk.value.0.map(NonZeroU32::get),
@@ -212,6 +266,24 @@ impl Config {
             },
             deadlines: settings.deadlines(),
             worker_memory: settings.worker_memory.value.0,
+            retry: RetryRules {
+                retries: settings.retries.value,
+                delay: settings.retry_delay.value,
+                delay_max: settings.retry_backoff_max.value,
+                budget: match settings.retry_budget.value {
+                    Automatic::Auto => None,
+                    Automatic::Set(Budget(budget)) => Some(budget.unwrap_or(u32::MAX)),
+                },
+                crashed: settings.retry_crashed.value,
+                seed: run.as_fields().0,
+            },
+            flaky_fails: settings.flaky.value == FlakyCounts::Fail,
+            resources: settings.resources.value.0.clone(),
+            recycle: RecycleRules {
+                after: settings.recycle_after.value.0.map(NonZeroU32::get),
+                failed: settings.recycle_failed.value,
+            },
+            recycle_memory: settings.recycle_memory.value.0,
             run_id: overrides.run_id.clone().unwrap_or_else(|| run.simple().to_string()),
             argv: overrides.argv.clone(),
             // The first field of a version 4 UUID is random throughout.

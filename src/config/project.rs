@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::hosts;
 use super::key::nearest;
 use super::stated::{self, OVERRIDE, Stated};
 use super::{ConfigError, Key, Origin};
+use crate::model::HostSpec;
 
 const OWN: &str = "callsheet.toml";
 const PYPROJECT: &str = "pyproject.toml";
 const PROFILE: &str = "profile";
 const INHERITS: &str = "inherits";
+const HOST: &str = "host";
 
 /// What a project says about its runs.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub(super) struct Project {
     /// The keys at the top of the file.
     pub(super) top: Vec<(Key, Value)>,
 
+    /// Its tables `[[host]]`.
+    pub(super) hosts: Vec<HostSpec>,
     /// What it says there of some tests.
     pub(super) overrides: Vec<Stated>,
 
@@ -85,6 +90,7 @@ impl Project {
             file: None,
             origin: None,
             top: Vec::new(),
+            hosts: Vec::new(),
             overrides: Vec::new(),
             profiles: Vec::new(),
         }
@@ -121,11 +127,16 @@ impl Project {
                 }
             })
             .collect::<Result<_, _>>()?;
+        let hosts = match top.remove(HOST) {
+            Some(tables) => hosts::from_toml(&tables, &origin)?,
+            None => Vec::new(),
+        };
         let overrides = stated::take(&mut top, &origin)?;
         Ok(Self {
             overrides,
             directory: file.parent().unwrap_or(cwd).to_owned(),
-            top: keys(&top, &origin, &[PROFILE, OVERRIDE])?,
+            top: keys(&top, &origin, &[PROFILE, HOST, OVERRIDE])?,
+            hosts,
             origin: Some(origin),
             file: Some(file.to_owned()),
             profiles,

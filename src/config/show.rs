@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Key;
 use super::resolve::Resolved;
 use super::stated::OVERRIDE;
+use crate::model::HostSpec;
 
 /// Comments stand one below the other up to this column.
 const WIDEST: usize = 40;
@@ -17,7 +18,7 @@ pub(super) fn show(mut resolved: Resolved) -> String {
             let slot = resolved.settings.slot(key);
             let (table, name) = key.split();
             let origins: Vec<_> = slot.origins().iter().map(ToString::to_string).collect();
-            let assignment = format!("{name} = {}", slot.written());
+            let assignment = format!("{name} = {}", without_secrets(key, slot.written()));
             (table, assignment, origins.join(", "))
         })
         .collect();
@@ -51,6 +52,18 @@ pub(super) fn show(mut resolved: Resolved) -> String {
         }
     }
     text
+}
+
+/// The values of variables of hosts may be secrets.
+fn without_secrets(key: Key, value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::Array(list) if key == Key::Tx => list
+            .into_iter()
+            .map(|spec| spec.as_str().map_or(spec.clone(), |text| HostSpec::redacted(text).into()))
+            .collect::<Vec<toml::Value>>()
+            .into(),
+        value => value,
+    }
 }
 
 /// A comment ends with its line, whatever a file is called.

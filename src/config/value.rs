@@ -1,5 +1,6 @@
 //! The types of values: how each is read from TOML and from text, and how it is written again.
 
+mod attempts;
 mod quantity;
 mod rust;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 
+pub(super) use attempts::{FlakyCounts, Resources};
 pub(super) use quantity::{OptionalSpan, Size, Span};
 
 use crate::model::{Dist, Template};

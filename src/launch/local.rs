@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use thiserror::Error;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+use super::connect::Link;
 
 use super::role::{ROLE_VARIABLE, Role, own_program};
 
@@ -40,11 +42,11 @@ pub enum LaunchError {
 }
 
 /// Starts the agent with pipes on stdin, stdout and stderr, in a process group of its own, so that the terminal's
-/// Ctrl-C reaches the controller alone.
+/// Ctrl-C reaches the controller alone. Within a `LocalSet` only.
 ///
 /// # Errors
 /// [`LaunchError`], which names the program.
-pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
+pub fn launch(command: &AgentCommand) -> Result<Link, LaunchError> {
     let (program, arguments) = match command {
         AgentCommand::ThisProgram => (own_program().map_err(LaunchError::ThisProgram)?, Vec::new()),
         AgentCommand::Program(program, arguments) => (program.clone(), arguments.clone()),
@@ -60,5 +62,6 @@ pub fn launch(command: &AgentCommand) -> Result<Child, LaunchError> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
+        .map(Link::new)
         .map_err(|source| LaunchError::Start { program, source })
 }

@@ -42,6 +42,27 @@ pub enum StopReason {
     Deadline(Duration),
 }
 
+/// Something of a host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HostNews {
+    /// A step that takes time: it is being reached, gets its agent or the project, waits in a queue.
+    Progress(String),
+
+    /// It can run tests, with this.
+    Ready(SuiteInfo),
+
+    /// It is out of reach or gone; this is why. It is tried again, after this many seconds.
+    Lost {
+        /// Why.
+        reason: String,
+        /// The wait before the next try.
+        again: f64,
+    },
+
+    /// It takes no part in the run any more; this is why.
+    GivenUp(String),
+}
+
 /// One thing that happened in a run.
 ///
 /// The scheduler actor fixes the order; every subscriber sees the same one. For each test that is
@@ -68,6 +89,14 @@ pub enum RunEvent {
 
     /// The agent found what will run the tests.
     SuiteReady(SuiteInfo),
+
+    /// Something of a host that is not the only one, or not this machine.
+    Host {
+        /// Its name.
+        host: String,
+        /// What.
+        news: HostNews,
+    },
 
     /// A worker process is being started (seed: `I`).
     WorkerStarting {
@@ -237,6 +266,20 @@ pub enum RunEvent {
         /// Whether that attempt was the first thing that a fresh worker process ran, so that nothing run before it can have
         /// had a part in how it ended.
         alone: bool,
+    },
+
+    /// A test had begun on a host that was lost. It waits again, and what it had reported counts for nothing.
+    TestLost {
+        /// Where it ran.
+        worker: WorkerId,
+        /// Which run through the suite.
+        lane: Lane,
+        /// Its place in the lane's collection.
+        index: TestIndex,
+        /// Its name.
+        test: TestName,
+        /// How many hosts were lost with it.
+        times: u32,
     },
 
     /// A test came to its terminal state without having been run to its end by anybody.

@@ -37,6 +37,48 @@ impl Suite {
     }
 }
 
+impl Suite {
+    /// The same on another host, where the project stands in another directory, has another interpreter or another
+    /// requirements file, if they are given; `named_by` is what gives them.
+    #[must_use]
+    pub fn on_host(
+        &self,
+        root: Option<&str>,
+        python: Option<&str>,
+        provision: Option<&str>,
+        named_by: &str,
+    ) -> Self {
+        let mut suite = self.clone();
+        // What is not given from the user's home directory begins there anyway.
+        let root = root.map(|root| Path::new(root.strip_prefix("~/").unwrap_or(root)));
+        if let Self::Pytest(there) = &mut suite {
+            if let Some(root) = root {
+                there.move_to(root);
+            }
+            if let Some(provision) = provision {
+                there.provision = Some(root.unwrap_or(self.root()).join(provision));
+            }
+            if let Some(python) = python {
+                there.python =
+                    Some(NamedPython { name: python.to_owned(), named_by: named_by.to_owned() });
+            }
+        }
+        if let Some(root) = root {
+            root.clone_into(suite.root_mut());
+        }
+        suite
+    }
+
+    fn root_mut(&mut self) -> &mut PathBuf {
+        match self {
+            Self::Pytest(suite) => &mut suite.root,
+            Self::Libtest(suite) => &mut suite.root,
+            Self::Command(suite) => &mut suite.root,
+            Self::Custom(suite) => &mut suite.root,
+        }
+    }
+}
+
 /// A suite that pytest runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PytestSuite {
@@ -60,6 +102,22 @@ pub struct PytestSuite {
 
     /// Modules that the template imports beside pytest.
     pub preload: Vec<String>,
+}
+
+impl PytestSuite {
+    /// What of it lies in the project's directory lies in this one now.
+    fn move_to(&mut self, root: &Path) {
+        let from = &self.root;
+        if let Some(inside) = self.provision.as_ref().and_then(|path| path.strip_prefix(from).ok())
+        {
+            self.provision = Some(root.join(inside));
+        }
+        for argument in &mut self.args {
+            if let Ok(inside) = Path::new(&*argument).strip_prefix(from) {
+                *argument = inside.to_string_lossy().into_owned();
+            }
+        }
+    }
 }
 
 /// What workers are forked from.
@@ -174,12 +232,21 @@ pub struct Deadlines {
     /// One test, all phases; `None`: without limit.
     pub test: Option<Duration>,
 
+    /// From when on a test that still runs is told to be slow; `None`: never.
+    pub slow: Option<Duration>,
+
+    /// The run as a whole; `None`: without limit.
+    pub run: Option<Duration>,
+
     /// From the word to finish to the end of the process, session teardown included.
     pub shutdown: Duration,
 
     /// Silence on the link to an agent before it is taken for lost. Also how long a worker may be
     /// stopped (`SIGSTOP`) before it is taken for lost.
     pub silence: Duration,
+
+    /// How long a host may be out of reach, at the start or after it was lost, before it is given up.
+    pub host: Duration,
 }
 
 impl Default for Deadlines {
@@ -190,8 +257,11 @@ impl Default for Deadlines {
             collect: Duration::from_secs(900),
             begin: Duration::from_secs(60),
             test: None,
+            slow: None,
+            run: None,
             shutdown: Duration::from_secs(60),
-            silence: Duration::from_secs(30),
+            silence: Duration::from_secs(15),
+            host: Duration::from_secs(120),
         }
     }
 }

@@ -82,6 +82,9 @@ pub enum Ending {
     /// Its agent is gone and with it the knowledge of its end.
     AgentLost(String),
 
+    /// Its host is out of reach or gone, which no test is to blame for.
+    HostLost(String),
+
     /// Nobody knows how, or whether; the text says why.
     Unknown(String),
 }
@@ -96,6 +99,7 @@ impl fmt::Display for Ending {
             },
             Self::NotStarted(why) => write!(f, "could not be started: {why}"),
             Self::AgentLost(why) => write!(f, "lost with its agent: {why}"),
+            Self::HostLost(why) => write!(f, "lost with its host: {why}"),
             Self::Unknown(why) => write!(f, "ended nobody knows how: {why}"),
         }
     }

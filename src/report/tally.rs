@@ -22,8 +22,8 @@ pub use slowest::{Slow, Slowest};
 pub use warnings::{WarningGroup, Warnings};
 
 use crate::model::{
-    CollectionDiff, Death, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName, Verdict,
-    WorkerId, WorkerInfo,
+    CollectionDiff, Death, Ending, Outcome, Phase, PhaseReport, RunEvent, StopReason, TestName,
+    Verdict, WorkerId, WorkerInfo,
 };
 
 /// The fold; see the module's text.
@@ -50,6 +50,21 @@ pub struct Tally {
     stop: Option<StopReason>,
     conclusions: Vec<Conclusion>,
     verdict: Option<Verdict>,
+    first_failures: HashMap<TestName, String>,
+    flaky: Vec<Flaky>,
+}
+
+/// A test that passed after an attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaky {
+    /// The test.
+    pub test: TestName,
+
+    /// Why its first attempt failed, in one line.
+    pub brief: String,
+
+    /// Whether it passed as the first thing that a fresh process ran: then what ran before it may have been the cause.
+    pub alone: bool,
 }
 
 /// What the fold remembers of a test while a worker runs it.
@@ -152,7 +167,13 @@ impl Tally {
             RunEvent::TestReported { worker, test, report } => {
                 return self.reported(*worker, test, report);
             }
-            RunEvent::TestFinished { worker, test, end, .. } => {
+            RunEvent::TestRetried { worker, test, end, .. } => {
+                self.retried(*worker, test, end.outcome);
+            }
+            RunEvent::TestFinished { worker, test, end, attempt, alone, .. } => {
+                if *attempt > 1 {
+                    self.tried_again(test, end.outcome, *alone);
+                }
                 self.slowest.add(test, &end.durations);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
                 return self.finished(*worker, test, end.outcome);
@@ -182,7 +203,11 @@ impl Tally {
                     self.entries.push(Entry::crash(worker, &test, outcome, None));
                 }
             }
+            RunEvent::TestLost { worker, .. } => {
+                self.running.remove(worker);
+            }
             RunEvent::RunStarted { .. }
+            | RunEvent::Host { .. }
             | RunEvent::WorkerListed { .. }
             | RunEvent::Progress(_)
             | RunEvent::Notice(_)
@@ -191,12 +216,16 @@ impl Tally {
             | RunEvent::WorkerSpawned { .. }
             | RunEvent::Collected { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::Output { .. } => {}
         }
         None
+    }
+
+    /// The tests that passed after a failure, in the order they did.
+    pub fn flaky(&self) -> &[Flaky] {
+        &self.flaky
     }
 
     fn count(&mut self, category: &str) {
@@ -273,6 +302,35 @@ impl Tally {
         Some(outcome)
     }
 
+    /// An attempt failed; the test has not come to its end.
+    fn retried(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) {
+        let running = self.running.remove(&worker).unwrap_or_default();
+        self.progressed -= u32::from(running.progressed);
+        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+            self.count("rerun");
+        }
+        let entries = self.entries.iter().rev();
+        let mut failed = entries.filter(|entry| entry.id == test.id && !entry.brief.is_empty());
+        let brief = failed.next().map_or_else(|| outcome.to_string(), |entry| entry.brief.clone());
+        self.first_failures.entry(test.clone()).or_insert(brief);
+    }
+
+    /// A test came to its end at a later attempt.
+    fn tried_again(&mut self, test: &TestName, outcome: Outcome, alone: bool) {
+        if outcome == Outcome::Passed {
+            let brief = self.first_failures.get(test).cloned().unwrap_or_default();
+            self.flaky.push(Flaky { test: test.clone(), brief, alone });
+        } else if outcome.is_bad() {
+            // What was no failure yet is one where no attempt has said more.
+            let own = |entry: &&mut Entry| entry.id == test.id;
+            let last = self.entries.iter_mut().rev().find(own);
+            if let Some(last) = last.filter(|last| last.category == "rerun") {
+                outcome.word().clone_into(&mut last.category);
+                last.word = outcome.word().to_uppercase();
+            }
+        }
+    }
+
     fn given_up(&mut self, test: &TestName, reason: &Arc<str>, lost: bool) {
         *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
         self.lost += u32::from(lost);
@@ -306,7 +364,9 @@ impl Tally {
             self.unexplained.retain(|(of, name, _)| (*of, name) != (worker, test));
             self.entries.push(Entry::crash(worker, test, outcome, Some(death)));
         }
-        if crashed.is_some() || !(expected || death.is_clean()) {
+        // What is told of its host says it all.
+        let lost = matches!(death.ending, Ending::HostLost(_));
+        if crashed.is_some() || !(expected || lost || death.is_clean()) {
             self.downs.push(Down {
                 worker,
                 why: death.to_string(),

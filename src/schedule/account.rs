@@ -1,6 +1,9 @@
 //! The account of one lane: the state of every test, who holds it, and the totals that make each
 //! decision cheap. It refuses every step that does not follow; it decides nothing.
 
+mod hosts;
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -14,6 +17,8 @@ use super::holder::{Holder, Left};
 pub(super) enum State {
     /// Nobody holds it.
     Waiting,
+    /// Nobody holds it, and it is not the policy's to give.
+    Kept,
     /// With a worker, not begun, and not to be had back: the worker has still to make the test, or is about to begin it.
     Bound,
     /// In a worker's queue, not begun.
@@ -45,6 +50,7 @@ pub(super) struct Account {
     weighed: bool,
     idle: usize,
     unbegun: usize,
+    kept: usize,
     recalled: usize,
     calls: usize,
 }
@@ -69,6 +75,7 @@ impl Account {
             weighed: false,
             idle: 0,
             unbegun: tests,
+            kept: 0,
             recalled: 0,
             calls: 0,
         }
@@ -117,7 +124,7 @@ impl Account {
         self.links.forward(self.waiting)
     }
 
-    /// How many tests have not begun, wherever they are.
+    /// How many tests have not begun and are not kept back, wherever they are.
     pub(super) fn unbegun(&self) -> usize {
         self.unbegun
     }
@@ -389,17 +396,6 @@ impl Account {
             holder.ran = false;
         });
         true
-    }
-
-    /// Every test that waits gets its terminal state.
-    pub(super) fn write_off(&mut self) -> Vec<u32> {
-        let tests: Vec<u32> = self.waiting().collect();
-        for test in &tests {
-            self.links.remove(&mut self.waiting, *test);
-            self.tests[*test as usize].0 = State::Over;
-        }
-        self.unbegun -= tests.len();
-        tests
     }
 
     fn in_queue(&self, worker: WorkerId, test: u32) -> bool {

@@ -1,6 +1,7 @@
 //! What the scheduler decides: commands for workers, and the account of tests for everybody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -118,6 +119,43 @@ pub enum Decision {
         test: TestName,
         /// How it ended, as reported.
         outcome: Outcome,
+        /// Which attempt it was.
+        attempt: u32,
+        /// Whether the attempt was the first thing that its worker ran.
+        alone: bool,
+    },
+
+    /// Not terminal: an attempt at a test failed and another will follow. After `delay`, if that is not zero, the caller
+    /// is to say [`retry_due`](super::Scheduler::retry_due).
+    Retried {
+        /// Where.
+        worker: WorkerId,
+        /// Which run through the suite.
+        lane: Lane,
+        /// Its place in the lane's collection.
+        index: TestIndex,
+        /// Its name.
+        test: TestName,
+        /// How the attempt ended.
+        outcome: Outcome,
+        /// Which attempt it was.
+        attempt: u32,
+        /// How long the next one has to wait.
+        delay: Duration,
+    },
+
+    /// Failures are final from now on, since the run has made this many further attempts. Once a run.
+    BudgetSpent {
+        /// How many.
+        retries: u32,
+    },
+
+    /// A worker makes way for a fresh one: its `Finish` is among the same decisions.
+    Recycled {
+        /// The worker.
+        worker: WorkerId,
+        /// Why, for people.
+        reason: Arc<str>,
     },
 
     /// Terminal: the crash item, the test that was running when its worker died.
@@ -132,6 +170,24 @@ pub enum Decision {
         test: TestName,
         /// [`Outcome::Crashed`] or [`Outcome::TimedOut`], as the caller of `worker_down` said.
         outcome: Outcome,
+        /// Which attempt it was.
+        attempt: u32,
+        /// Whether the attempt was the first thing that its worker ran.
+        alone: bool,
+    },
+
+    /// A begun test whose host was lost waits again.
+    Lost {
+        /// Where it ran.
+        worker: WorkerId,
+        /// Which run through the suite.
+        lane: Lane,
+        /// Its place in the lane's collection.
+        index: TestIndex,
+        /// Its name.
+        test: TestName,
+        /// How many hosts were lost with it.
+        times: u32,
     },
 
     /// Terminal: nobody will run this test.

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::model::{Collection, CollectionDiff, StopReason, TestIndex, WorkerId};
+use crate::model::{Batch, Collection, CollectionDiff, StopReason, TestIndex, WorkerId};
 
+use super::account::State;
 use super::files::Files;
+use super::keeper::terms_of;
 use super::lane::{Catalog, Force, Tests};
 use super::places::Places;
 use super::roster::{Recall, Stage};
@@ -15,7 +17,7 @@ use super::{Decision, Lanes, Move, ScheduleError, Scheduler};
 impl Scheduler {
     /// Begins the distribution when the last collection that was awaited is in, or will not come.
     pub(super) fn try_begin(&mut self, out: &mut Vec<Decision>) {
-        if self.phase != Phase::Collecting || self.roster.awaited() > 0 {
+        if self.phase != Phase::Collecting || self.is_start_awaited() {
             return;
         }
         let takers: Vec<(WorkerId, usize, usize)> = self
@@ -57,6 +59,10 @@ impl Scheduler {
             workers: u32::try_from(takers.len()).unwrap_or(u32::MAX),
             files: None,
         });
+        for lane in 0..self.tracks.len() {
+            let tests = self.account(lane).map_or(0, |account| account.len());
+            self.look_after(lane, 0..u32::try_from(tests).unwrap_or(u32::MAX), out);
+        }
         for lane in 0..self.tracks.len() {
             self.begin_lane(lane, out);
         }
@@ -127,6 +133,8 @@ impl Scheduler {
         out: &mut Vec<Decision>,
     ) {
         self.join(worker, lane, places);
+        // One that has run nothing yet is what some wait for.
+        self.place_kept(lane, out);
         self.refill(lane, worker, None, out);
         self.settle(lane, out);
     }
@@ -147,9 +155,13 @@ impl Scheduler {
     }
 
     pub(super) fn join(&mut self, worker: WorkerId, lane: usize, places: Places) {
-        self.roster.change(worker, |member| member.places = Some(places));
+        let away = self.roster.change(worker, |member| {
+            member.places = Some(places);
+            member.away
+        });
         if let Some(account) = self.account(lane) {
             account.join(worker);
+            account.set_away(worker, away.unwrap_or_default());
         }
     }
 
@@ -204,6 +216,9 @@ impl Scheduler {
     ) {
         match &self.phase {
             Phase::Running => {
+                let mut tests = tests.to_vec();
+                self.take_in_kept(lane, &mut tests);
+                let tests = &tests[..];
                 if let (Some(force), false) = (&self.tracks[lane].force, tests.is_empty()) {
                     self.policy.returned(tests, &force.view(lane));
                 }
@@ -226,7 +241,7 @@ impl Scheduler {
         let mut moved = false;
         for order in orders {
             moved |= match order {
-                Move::Give { worker, tests } => self.give(lane, worker, &tests, out),
+                Move::Give { worker, tests } => self.give(lane, worker, &tests, false, out),
                 Move::TakeBack { worker, tests } => self.take_back(lane, worker, &tests, out),
                 Move::GiveFile { worker, file, run } => {
                     self.give_file(lane, worker, file, run, out)
@@ -237,31 +252,38 @@ impl Scheduler {
         moved
     }
 
-    fn give(
+    pub(super) fn give(
         &mut self,
         lane: usize,
         worker: WorkerId,
         tests: &[TestIndex],
+        first: bool,
         out: &mut Vec<Decision>,
     ) -> bool {
         let policy = self.policy.name();
         let force = self.tracks[lane].force.as_mut();
+        let estimates = self.rules.estimates.as_deref();
         let given = self.roster.change(worker, |member| {
             let places = member.places.as_mut().filter(|_| !member.finished)?;
-            let Force { tests: known, account, .. } = force?;
+            let Force { tests: known, account, keeper, .. } = force?;
             let (mut items, mut files) = (Vec::with_capacity(tests.len()), Vec::new());
+            let mut terms = Vec::new();
             let mut any = false;
             for test in tests {
                 let item = places.item(*test, known.files());
                 let fits = match item {
+                    Some(_) if first => account.give_first(worker, test.0),
                     Some(_) => account.give(worker, test.0),
                     None => account.promise(worker, test.0),
                 };
                 any |= fits;
                 if !fits {
-                    out.push(refused(policy, worker, *test));
+                    // A policy need not know which tests are not its own to give.
+                    let is_kept = account.state(test.0) == Some(State::Kept);
+                    out.extend((!is_kept).then(|| refused(policy, worker, *test)));
                 } else if let Some(item) = item {
                     items.push(item);
+                    terms.extend(terms_of(keeper, known, estimates, test.0).map(|own| (item, own)));
                 } else if let (Some(all), Some(streamed)) =
                     (known.files_mut(), places.streamed_mut())
                     && let Some(file) = all.file_of(test.0)
@@ -274,7 +296,7 @@ impl Scheduler {
                 }
             }
             if !items.is_empty() {
-                out.push(Decision::Run { worker, batch: items.into() });
+                out.push(Decision::Run { worker, batch: Batch { items, terms, first } });
             }
             if !files.is_empty() {
                 out.push(Decision::Make { worker, files, run: false });
@@ -298,10 +320,14 @@ impl Scheduler {
         let force = self.tracks[lane].force.as_mut();
         let taken = self.roster.change(worker, |member| {
             let places = member.places.as_ref().filter(|_| !member.finished)?;
-            let Force { tests: known, account, .. } = force?;
+            let Force { tests: known, account, keeper, .. } = force?;
             let mut recall = Recall::default();
             let mut items = Vec::with_capacity(tests.len());
             for test in tests {
+                // One that is to be alone would come back to the same worker.
+                if keeper.care(test.0).is_some_and(|care| care.needs().exclusive) {
+                    continue;
+                }
                 match places.item(*test, known.files()) {
                     Some(item) if account.recall(worker, test.0) => {
                         recall.tests.push(*test);
@@ -343,7 +369,8 @@ impl Scheduler {
         }
         match self.lanes {
             Lanes::Shared => {
-                if !track.done && account.unbegun() == 0 && force.files_open() == 0 {
+                let all_begun = account.unbegun() == 0 && force.files_open() == 0;
+                if !track.done && all_begun && !self.may_come_back(force) {
                     self.tracks[lane].done = true;
                     self.finish_all(out);
                 }
@@ -352,10 +379,16 @@ impl Scheduler {
                 if let Some((owner, _)) = track.owner
                     && account.waiting_len() == 0
                     && account.recalled() == 0
+                    && !self.may_come_back(force)
                 {
                     self.finish(owner, out);
                 }
             }
+        }
+        match self.lanes {
+            Lanes::Shared => self.place_kept(lane, out),
+            // What one lane needs another one may have had.
+            Lanes::Own => (0..self.tracks.len()).for_each(|lane| self.place_kept(lane, out)),
         }
     }
 
@@ -366,7 +399,9 @@ impl Scheduler {
             Lanes::Shared => track.done,
             Lanes::Own => {
                 let force = track.force.as_ref();
-                force.is_none_or(|force| force.account.waiting_len() == 0)
+                force.is_none_or(|force| {
+                    force.account.waiting_len() == 0 && force.account.kept() == 0
+                })
             }
         }
     }

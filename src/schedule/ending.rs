@@ -43,7 +43,15 @@ impl Scheduler {
     }
 
     /// All that a worker has not begun is withdrawn, and what it makes is no longer to be run.
-    pub(super) fn withdraw_from(&mut self, worker: WorkerId, lane: usize, out: &mut Vec<Decision>) {
+    ///
+    /// Gives what waits again at once, since the worker could not have begun it yet.
+    pub(super) fn withdraw_from(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        out: &mut Vec<Decision>,
+    ) -> Vec<TestIndex> {
+        let mut back = Vec::new();
         if let Some(force) = &mut self.tracks[lane].force {
             let mut tests: Vec<u32> = force.account.held_backward(worker).collect();
             tests.reverse();
@@ -53,7 +61,7 @@ impl Scheduler {
                     return;
                 };
                 for test in places.streamed_mut().map(Streamed::all_promised).unwrap_or_default() {
-                    account.put_back(worker, test);
+                    back.extend(account.put_back(worker, test).then_some(TestIndex(test)));
                 }
                 let mut recall = Recall::default();
                 let mut own_files = Vec::new();
@@ -77,6 +85,7 @@ impl Scheduler {
                 }
             });
         }
+        back
     }
 
     /// No worker is left, or none will answer any more: whatever has no terminal state becomes
@@ -95,7 +104,9 @@ impl Scheduler {
         for lane in 0..self.tracks.len() {
             for (test, state) in self.open_tests(lane) {
                 let (why, lost) = match state {
-                    State::Waiting | State::Bound | State::Held | State::Recalled => &unbegun,
+                    State::Waiting | State::Kept | State::Bound | State::Held | State::Recalled => {
+                        &unbegun
+                    }
                     State::Running | State::Ran | State::Over => &begun,
                 };
                 self.not_run(lane, test, why, *lost, &mut out);
@@ -165,7 +176,7 @@ impl Scheduler {
         self.files_not_run(lane, &files, reason, lost, out);
     }
 
-    fn not_run(
+    pub(super) fn not_run(
         &mut self,
         lane: usize,
         test: u32,
@@ -174,6 +185,10 @@ impl Scheduler {
         out: &mut Vec<Decision>,
     ) {
         self.remaining -= 1;
+        if let Some(last) = self.last_end(lane, test) {
+            out.push(last);
+            return;
+        }
         out.push(Decision::NotRun {
             lane: lane_id(lane),
             index: TestIndex(test),

@@ -46,6 +46,8 @@ pub(super) struct LeftFiles {
     pub(super) crashed: Option<u32>,
     /// These wait again.
     pub(super) returned: Vec<u32>,
+    /// The one that it had begun to make, whatever became of it.
+    pub(super) begun: Option<u32>,
 }
 
 /// The files of a streamed collection and the tests they had so far.
@@ -261,6 +263,16 @@ impl Files {
 
     /// A worker is gone. What it was collecting is the file that it was making, unless its agent has told of another one.
     pub(super) fn leave(&mut self, worker: WorkerId, told: Option<u32>) -> LeftFiles {
+        self.leave_with(worker, told, told.is_none())
+    }
+
+    /// A worker is gone, and no file is to blame.
+    pub(super) fn leave_unblamed(&mut self, worker: WorkerId) -> LeftFiles {
+        self.leave_with(worker, None, false)
+    }
+
+    /// `blamed`: what it was making is what took it down.
+    fn leave_with(&mut self, worker: WorkerId, told: Option<u32>, blamed: bool) -> LeftFiles {
         let mut left = LeftFiles::default();
         // Where another one is to make it too, that one will show what comes of it.
         let is_last = |file: &u32| {
@@ -275,7 +287,10 @@ impl Files {
         for file in self.held.get(&worker).cloned().unwrap_or_default() {
             let begun = self.maker(worker, file).is_some_and(|maker| maker.begun);
             self.dismiss(worker, file);
-            if begun && told.is_none() && self.states[file as usize] == State::Open {
+            if begun {
+                left.begun = Some(file);
+            }
+            if begun && blamed && self.states[file as usize] == State::Open {
                 self.give_up(file);
                 left.crashed = Some(file);
             } else if self.wait_again(file) {
@@ -306,7 +321,7 @@ impl Files {
         files
     }
 
-    fn give_up(&mut self, file: u32) {
+    pub(super) fn give_up(&mut self, file: u32) {
         self.waiting.remove(&file);
         self.states[file as usize] = State::Over;
         self.open -= 1;

@@ -1,5 +1,7 @@
 //! What one worker holds of the tests.
 
+use std::time::Duration;
+
 use super::chain::Chain;
 
 /// What one worker holds.
@@ -13,6 +15,8 @@ pub(super) struct Holder {
     pub(super) ran: bool,
     /// Of what has not begun and is not on its way back.
     pub(super) weight: u64,
+    /// How long an order and its answer are on their way.
+    pub(super) away: Duration,
 }
 
 impl Holder {

@@ -6,6 +6,7 @@ use crate::model::{Collection, Item, Lane, TestName, WorkerId, WorkerSpec};
 
 use super::account::Account;
 use super::files::Files;
+use super::keeper::Keeper;
 use super::policy::View;
 
 /// The tests of one collection with their names; lanes with equal collections share it.
@@ -68,16 +69,18 @@ pub(super) struct Force {
     pub(super) from: WorkerId,
     pub(super) tests: Tests,
     pub(super) account: Account,
+    pub(super) keeper: Keeper,
 }
 
 impl Force {
     pub(super) fn new(from: WorkerId, catalog: Arc<Catalog>) -> Self {
         let account = Account::new(catalog.collection.len());
-        Self { from, tests: Tests::Whole(catalog), account }
+        Self { from, tests: Tests::Whole(catalog), account, keeper: Keeper::default() }
     }
 
     pub(super) fn streamed(from: WorkerId, files: Files) -> Self {
-        Self { from, tests: Tests::Streamed(Box::new(files)), account: Account::streamed() }
+        let (tests, account) = (Tests::Streamed(Box::new(files)), Account::streamed());
+        Self { from, tests, account, keeper: Keeper::default() }
     }
 
     /// How many files have tests that are still to be known.

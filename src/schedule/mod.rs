@@ -6,6 +6,7 @@
 //! and carries out, in order, what is decided.
 
 mod account;
+mod attempts;
 mod chain;
 mod decision;
 mod dispatch;
@@ -13,12 +14,19 @@ mod ending;
 mod estimates;
 mod files;
 mod holder;
+mod keeper;
 mod lane;
+mod late;
+mod loss;
+mod needs;
 mod places;
+mod placing;
 mod policies;
 mod policy;
 mod progress;
+mod recycling;
 mod roster;
+mod rules;
 mod scheduler;
 mod stream;
 #[cfg(test)]
@@ -27,6 +35,7 @@ mod tests;
 pub use decision::{Decision, ScheduleError};
 pub use estimates::{Estimates, FileEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
+pub use rules::{LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules};
 pub use scheduler::Scheduler;
 pub use stream::MadeFile;
 

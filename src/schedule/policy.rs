@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Dist, Item, Lane, TestFile, TestIndex, WorkerId};
 
@@ -9,6 +10,13 @@ use super::account::{Account, State};
 use super::files::Files;
 use super::policies::{Each, Load, Scope, ScopeKey, Stream, WorkSteal};
 use super::{Estimates, PolicyOptions};
+
+/// What a test is taken to last where nobody has seen any: the short unit test that most are.
+const USUAL: Duration = Duration::from_millis(10);
+
+/// No test is taken to last less, so that the tests ahead of a far worker have a limit: what it takes a worker to begin and to
+/// tell of one.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A way to share out tests over workers.
 ///
@@ -224,6 +232,19 @@ impl<'a> View<'a> {
     /// Whether a worker is in the set-up or call of a test.
     pub fn is_in_test(&self, worker: WorkerId) -> bool {
         self.account.is_calling(worker)
+    }
+
+    /// How long an order to a worker and its answer are on their way; nothing on this machine.
+    pub fn away(&self, worker: WorkerId) -> Duration {
+        self.account.away(worker)
+    }
+
+    /// How many tests a worker runs while an order to it is on its way, if they take as long as its last one did.
+    pub fn tests_on_the_way(&self, worker: WorkerId, last: Option<f64>) -> usize {
+        let each = last.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let each = each.unwrap_or(USUAL).max(SHORTEST);
+        usize::try_from(self.away(worker).as_micros().div_ceil(each.as_micros()))
+            .unwrap_or(usize::MAX)
     }
 
     /// The worker with the greatest load, and its load.

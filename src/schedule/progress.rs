@@ -14,6 +14,7 @@ impl Scheduler {
                 return None;
             }
             let (lane_id, index, name) = scheduler.name(worker, item)?;
+            scheduler.attempt_begins(worker, lane, test);
             out.push(Decision::Started { worker, lane: lane_id, index, test: name });
             scheduler.settle(lane, out);
             Some(())
@@ -49,8 +50,24 @@ impl Scheduler {
                 return None;
             }
             let (lane_id, index, name) = scheduler.name(worker, item)?;
-            scheduler.remaining -= 1;
-            out.push(Decision::Finished { worker, lane: lane_id, index, test: name, outcome });
+            scheduler.ledger.end(worker);
+            if !scheduler.try_again(worker, lane, test, outcome, out) {
+                scheduler.remaining -= 1;
+                let (attempt, alone) = scheduler.attempt(lane, test);
+                let end = Decision::Finished {
+                    worker,
+                    lane: lane_id,
+                    index,
+                    test: name,
+                    outcome,
+                    attempt,
+                    alone,
+                };
+                // What an attempt came to stands, where the next one comes to nothing.
+                let last = || scheduler.last_end(lane, test).filter(|_| outcome == Outcome::NotRun);
+                out.push(last().unwrap_or(end));
+            }
+            scheduler.recycle_by_rule(worker, lane, outcome, out);
             if first_word {
                 scheduler.refill(lane, worker, Some(duration), out);
             }

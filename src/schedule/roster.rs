@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{TestIndex, WorkerId};
 
@@ -36,8 +37,16 @@ pub(super) struct Member {
     pub(super) finished: bool,
     /// No replacement will come, and why.
     pub(super) abandoned: Option<Arc<str>>,
+    /// Nobody knows when it comes.
+    pub(super) late: bool,
+    /// How long an order and its answer are on their way.
+    pub(super) away: Duration,
     /// Its replacement was announced.
     pub(super) replaced: bool,
+    /// It makes way for a fresh one.
+    pub(super) recycled: bool,
+    /// How many tests it has begun.
+    pub(super) begun: u32,
     /// Withdrawals without an answer, the oldest first.
     pub(super) recalls: VecDeque<Recall>,
 }
@@ -50,11 +59,13 @@ pub(super) struct Recall {
 }
 
 impl Member {
-    /// Whether the start has to wait for this worker or for one in its place.
-    fn is_awaited(&self) -> bool {
+    /// Whether the start has to wait for this worker or for one in its place, or would have to if it were not late.
+    pub(super) fn is_awaited(&self, though_late: bool) -> bool {
         self.lane.is_some()
             && match self.stage {
-                Stage::Expected | Stage::Down => self.abandoned.is_none() && !self.replaced,
+                Stage::Expected | Stage::Down => {
+                    self.abandoned.is_none() && !self.replaced && (though_late || !self.late)
+                }
                 Stage::Collecting => true,
                 Stage::Collected | Stage::TurnedAway => false,
             }
@@ -81,10 +92,14 @@ impl Roster {
             places: None,
             finished: false,
             abandoned: None,
+            late: false,
+            away: Duration::ZERO,
             replaced: false,
+            recycled: false,
+            begun: 0,
             recalls: VecDeque::new(),
         };
-        self.awaited += usize::from(member.is_awaited());
+        self.awaited += usize::from(member.is_awaited(false));
         self.members.insert(worker, member);
         true
     }
@@ -100,9 +115,9 @@ impl Roster {
         act: impl FnOnce(&mut Member) -> T,
     ) -> Option<T> {
         let member = self.members.get_mut(&worker)?;
-        self.awaited -= usize::from(member.is_awaited());
+        self.awaited -= usize::from(member.is_awaited(false));
         let answer = act(member);
-        self.awaited += usize::from(member.is_awaited());
+        self.awaited += usize::from(member.is_awaited(false));
         Some(answer)
     }
 

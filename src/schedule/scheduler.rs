@@ -10,8 +10,10 @@ use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, Wor
 
 use super::account::Account;
 use super::lane::{Force, Track, lane_id};
+use super::loss::Losses;
+use super::needs::Ledger;
 use super::roster::{Roster, Stage};
-use super::{Decision, Lanes, Policy, ScheduleError};
+use super::{Decision, Lanes, Policy, Rules, ScheduleError};
 
 /// How far the run has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +52,20 @@ pub struct Scheduler {
     pub(super) remaining: usize,
     /// Whether files are handed out before their tests are known.
     pub(super) streams: bool,
+    pub(super) losses: Losses,
+    /// How many collections the start waits for, while not all that are to come are in.
+    pub(super) enough: Option<usize>,
+    pub(super) rules: Rules,
+    pub(super) ledger: Ledger,
+    /// How many further attempts have been granted.
+    pub(super) granted: u32,
+    /// A failure is final because the budget was spent.
+    pub(super) budget_hit: bool,
+    pub(super) budget_told: bool,
+    /// Some tests have retries of their own.
+    pub(super) some_retries: bool,
+    /// A worker that made way for a fresh one had no successor: nothing waits for one any more.
+    pub(super) without_fresh: bool,
 }
 
 impl Scheduler {
@@ -86,7 +102,24 @@ impl Scheduler {
             classes: Vec::new(),
             remaining: 0,
             streams,
+            losses: Losses::default(),
+            enough: None,
+            rules: Rules::default(),
+            ledger: Ledger::default(),
+            granted: 0,
+            budget_hit: false,
+            budget_told: false,
+            some_retries: false,
+            without_fresh: false,
         }
+    }
+
+    /// With rules of this run, before anything has happened.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.ledger = Ledger::new(rules.resources.clone());
+        self.rules = rules;
+        self
     }
 
     /// The policy's name (seed: `LoadScheduling`).
@@ -121,8 +154,17 @@ impl Scheduler {
         match self.phase {
             Phase::Collecting => true,
             Phase::Running => {
-                let lane = self.roster.get(worker).and_then(|member| member.lane);
-                lane.is_some_and(|lane| !self.has_nothing_for(lane))
+                let member = self.roster.get(worker);
+                member.is_some_and(|member| {
+                    let open = |lane| {
+                        if member.recycled {
+                            self.wants_more(lane)
+                        } else {
+                            !self.has_nothing_for(lane)
+                        }
+                    };
+                    member.lane.is_some_and(open)
+                })
             }
             Phase::Stopped(_) | Phase::Closed => false,
         }
@@ -281,16 +323,23 @@ impl Scheduler {
         let Some(lane) = lane.filter(|_| before != Stage::Down) else {
             return out;
         };
+        self.ledger.leave(worker);
         if let Some(account) = self.account(lane) {
             let left = account.leave(worker, told.map(|(_, test)| test));
             for test in left.begun {
+                if self.try_again(worker, lane, test, verdict, &mut out) {
+                    continue;
+                }
                 self.remaining -= 1;
+                let (attempt, alone) = self.attempt(lane, test);
                 out.push(Decision::Crashed {
                     worker,
                     lane: lane_id(lane),
                     index: TestIndex(test),
                     test: self.test_name(lane, test),
                     outcome: verdict,
+                    attempt,
+                    alone,
                 });
             }
             let returned: Vec<TestIndex> = left.returned.into_iter().map(TestIndex).collect();
@@ -315,6 +364,7 @@ impl Scheduler {
         if let Some(lane) = lane {
             self.give_up_lane(worker, lane, &mut out);
             self.try_begin(&mut out);
+            self.no_successor(worker, lane, &mut out);
         }
         out
     }

@@ -1,8 +1,10 @@
 //! Files that are handed out before their tests are known: listings, what is made of them, what is lost of them.
 
-use crate::model::{Collection, Item, TestFile, TestIndex, WorkerId};
+use crate::model::{Batch, Collection, Item, TestFile, TestIndex, WorkerId};
 
+use super::account::{Account, State};
 use super::files::Files;
+use super::keeper::terms_of;
 use super::lane::Force;
 use super::places::Places;
 use super::roster::{Recall, Stage};
@@ -127,6 +129,8 @@ impl Scheduler {
         };
         let mut out = Vec::new();
         let weight = self.files(lane).map_or(0, |files| files.weight_on(worker, file));
+        let wanted_at_once = self.files(lane).and_then(|files| files.making(worker)) == Some(file)
+            && self.account(lane).is_some_and(|account| account.has(worker));
         let is_new = self.files(lane).and_then(|files| files.made(worker, file, &made.items));
         let Some(is_new) = is_new else {
             let fault = ScheduleError::File { worker, file: made.file, step: "made" };
@@ -137,7 +141,7 @@ impl Scheduler {
             account.release_file(worker, weight);
         }
         if is_new {
-            self.add_tests(worker, lane, file, made, &mut out);
+            self.add_tests(worker, lane, (file, wanted_at_once), made, &mut out);
         } else {
             self.make_known(worker, lane, file, made, &mut out);
             // Nothing of it may be left for this worker, and what was only meant for it can now be taken back.
@@ -153,7 +157,7 @@ impl Scheduler {
         &mut self,
         worker: WorkerId,
         lane: usize,
-        file: u32,
+        (file, wanted_at_once): (u32, bool),
         made: &MadeFile,
         out: &mut Vec<Decision>,
     ) {
@@ -176,19 +180,47 @@ impl Scheduler {
         });
         if made.queued {
             for test in tests.clone().rev() {
-                force.account.give_first(worker, test);
+                force.account.found_with(worker, test);
             }
         }
+        let leaves = !force.account.has(worker);
         self.roster.change(worker, |member| {
             let streamed = member.places.as_mut().and_then(Places::streamed_mut);
             streamed.map(|own| own.made(file, made.first, tests.start, &made.items, &made.items))
         });
+        if made.queued && leaves && self.phase == Phase::Running {
+            self.withdraw_from(worker, lane, out);
+        }
+        let mut run_at_once = Vec::new();
+        if self.phase == Phase::Running {
+            let left_to_us = self.rules.of_test.is_some() || made.items.iter().any(Item::has_needs);
+            self.look_after(lane, tests.clone(), out);
+            if wanted_at_once && left_to_us && !made.queued {
+                let account = self.account(lane);
+                let waits = |test: &u32| {
+                    account.as_ref().is_some_and(|known| known.state(*test) == Some(State::Waiting))
+                };
+                run_at_once.extend(tests.clone().filter(waits).map(TestIndex));
+            }
+        }
+        if !run_at_once.is_empty() {
+            self.give(lane, worker, &run_at_once, false, out);
+        }
         match self.phase.clone() {
             Phase::Running => {
                 let force = self.tracks[lane].force.as_ref();
                 let view = force.expect("a lane with new tests has a force").view(lane);
                 self.policy.made(file, tests, &view);
-                self.refill(lane, worker, None, out);
+                // What the policy makes of it is asked for at once, also where the worker is given nothing any more.
+                let asks = |account: &Account| {
+                    if account.has(worker) {
+                        return Some(worker);
+                    }
+                    account.next_by_load(None).map(|(_, least)| least)
+                };
+                if let Some(worker) = asks(view.account) {
+                    self.refill(lane, worker, None, out);
+                }
                 self.spread(lane, true, out);
             }
             Phase::Stopped(reason) => {
@@ -219,6 +251,8 @@ impl Scheduler {
         };
         let in_force = &force.tests.items()[tests.start as usize..tests.end as usize];
         let (mut items, mut returned, mut same) = (Vec::new(), Vec::new(), true);
+        let (mut terms, mut first) = (Vec::new(), false);
+        let estimates = self.rules.estimates.as_deref();
         self.roster.change(worker, |member| {
             let Some(streamed) = member.places.as_mut().and_then(Places::streamed_mut) else {
                 return;
@@ -231,9 +265,13 @@ impl Scheduler {
                         .extend(force.account.put_back(worker, test).then_some(TestIndex(test)));
                 } else if force.account.fulfil(worker, test) {
                     let places = member.places.as_ref();
-                    items.extend(
-                        places.and_then(|own| own.item(TestIndex(test), force.tests.files())),
-                    );
+                    let item =
+                        places.and_then(|own| own.item(TestIndex(test), force.tests.files()));
+                    items.extend(item);
+                    let own = terms_of(&force.keeper, &force.tests, estimates, test);
+                    terms.extend(item.zip(own));
+                    let care = force.keeper.care(test);
+                    first |= care.is_some_and(|care| care.promised_to == Some(worker));
                 }
             }
         });
@@ -242,12 +280,12 @@ impl Scheduler {
             let own = Collection::new(made.items.clone());
             let diff = right.diff(force.from, &own, worker);
             force.account.exclude(worker);
-            self.withdraw_from(worker, lane, out);
+            returned.extend(self.withdraw_from(worker, lane, out));
             self.turn_away(worker, lane, diff, out);
             self.came_back(lane, &returned, &[], out);
         }
         if !items.is_empty() {
-            out.push(Decision::Run { worker, batch: items.into() });
+            out.push(Decision::Run { worker, batch: Batch { items, terms, first } });
         }
     }
 
@@ -329,6 +367,8 @@ impl Scheduler {
         if let Some(account) = self.account(lane) {
             account.hold_file(worker, weight);
         }
+        // What holds for its tests is known when they are.
+        let run = run && self.rules.of_test.is_none();
         out.push(Decision::Make { worker, files: vec![own], run });
         true
     }

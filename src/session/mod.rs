@@ -6,6 +6,7 @@
 mod verdict;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::exit::ExitCode;
 use crate::model::{RunEvent, StopReason, WorkerId};
@@ -86,6 +87,18 @@ impl Session {
         }
     }
 
+    /// Whether a test that passed after a failure fails the run.
+    #[must_use]
+    pub fn counting_flaky(mut self, fails: bool) -> Self {
+        self.account.flaky_fails(fails);
+        self
+    }
+
+    /// The run as a whole takes longer than this.
+    pub fn overdue(&mut self, limit: Duration) -> Vec<Step> {
+        self.stop(StopReason::Deadline(limit), true)
+    }
+
     /// Where the run is.
     pub fn phase(&self) -> Phase {
         self.phase
@@ -115,7 +128,9 @@ impl Session {
             }
             RunEvent::TestReported { report, .. } => self.count(report.failed),
             RunEvent::CollectReported { report, .. } => self.count(report.failed),
-            RunEvent::WorkerDown { crashed, .. } => self.count(crashed.is_some()),
+            RunEvent::WorkerDown { crashed, retried, .. } => {
+                self.count(crashed.is_some() && !retried)
+            }
             RunEvent::Stopping(_) => {
                 self.phase = self.phase.max(Phase::Stopping);
                 Vec::new()
@@ -142,6 +157,8 @@ impl Session {
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => Vec::new(),
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Phase;
 use crate::exit::ExitCode;
-use crate::model::{Outcome, RunEvent, StopReason, Verdict, WorkerId};
+use crate::model::{Ending, Outcome, RunEvent, StopReason, Verdict, WorkerId};
 
 /// What the verdict is made of.
 #[derive(Debug, Default)]
@@ -12,6 +12,7 @@ pub(super) struct Account {
     outcomes: BTreeMap<Outcome, u32>,
     lost: u32,
     flaky: u32,
+    flaky_fails: bool,
     collect_failures: u32,
     stop: Option<StopReason>,
     fatal: Option<(ExitCode, String)>,
@@ -21,6 +22,7 @@ pub(super) struct Account {
     files_not_run: u32,
     files_lost: u32,
     worked: HashSet<WorkerId>,
+    retried_on: HashSet<WorkerId>,
     last_denial: Option<String>,
     asked: Option<(WorkerId, i32)>,
 }
@@ -35,6 +37,9 @@ impl Account {
                 self.flaky += u32::from(*attempt > 1 && end.outcome == Outcome::Passed);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
             }
+            RunEvent::TestRetried { worker, .. } => {
+                self.retried_on.insert(*worker);
+            }
             RunEvent::TestNotRun { lost, .. } => {
                 *self.outcomes.entry(Outcome::NotRun).or_default() += 1;
                 self.lost += u32::from(*lost);
@@ -48,7 +53,8 @@ impl Account {
             }
             RunEvent::WorkerDown { worker, death, crashed, expected, .. } => {
                 // A worker that ran tests and then died outside of any took its session's teardown with it.
-                if !expected && crashed.is_none() && self.worked.contains(worker) {
+                let lost = matches!(death.ending, Ending::HostLost(_));
+                if !expected && !lost && crashed.is_none() && self.worked.contains(worker) {
                     self.abnormal.get_or_insert_with(|| {
                         format!("worker '{worker}' died outside of any test: {death}")
                     });
@@ -78,11 +84,12 @@ impl Account {
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::RunFinished(_) => {}
         }
     }
@@ -100,10 +107,17 @@ impl Account {
     /// nothing has failed, is a plugin's will.
     pub(super) fn worker_finished(&mut self, worker: WorkerId, exit_code: i32) {
         let told = [ExitCode::Passed, ExitCode::Interrupted, ExitCode::NothingCollected];
-        let asked = !told.iter().any(|code| i32::from(code.number()) == exit_code);
+        // Its own session knows nothing of the attempts of others.
+        let failed_once =
+            exit_code == i32::from(ExitCode::Failed.number()) && self.retried_on.contains(&worker);
+        let asked = !failed_once && !told.iter().any(|code| i32::from(code.number()) == exit_code);
         if asked && self.asked.is_none_or(|(_, known)| known < exit_code) {
             self.asked = Some((worker, exit_code));
         }
+    }
+
+    pub(super) fn flaky_fails(&mut self, fails: bool) {
+        self.flaky_fails = fails;
     }
 
     pub(super) fn fleet_is_empty(&mut self, reason: &str, phase: Phase) {
@@ -191,7 +205,9 @@ impl Account {
             return with(ExitCode::Infrastructure, Some(why.clone()));
         }
         if let Some(what) = self.what_was_lost() {
-            let text = format!("{what} not run because workers failed; the results are incomplete");
+            // Where none died, each test says why.
+            let why = if self.last_denial.is_some() { " because workers failed" } else { "" };
+            let text = format!("{what} not run{why}; the results are incomplete");
             return with(ExitCode::Infrastructure, Some(text));
         }
         let failed = i32::from(ExitCode::Failed.number());
@@ -207,6 +223,10 @@ impl Account {
             .any(|(outcome, _)| outcome.is_bad() && *outcome != Outcome::NotRun);
         if bad || self.collect_failures > 0 || self.stop.is_some() {
             return with(ExitCode::Failed, None);
+        }
+        if self.flaky_fails && self.flaky > 0 {
+            let plural = if self.flaky == 1 { " is" } else { "s are" };
+            return with(ExitCode::Failed, Some(format!("{} test{plural} flaky", self.flaky)));
         }
         if let Some(failure) = &self.conclusion {
             return with(ExitCode::Failed, Some(sentence(failure).to_owned()));

@@ -1,7 +1,9 @@
-//! Whether a dead worker is replaced: a pure rule. Deaths go in with the time they happened, a verdict comes out.
+//! Whether a dead worker is replaced and a lost host tried again: pure rules. Deaths go in with the time they happened, a verdict comes out.
 
+mod hosts;
 mod policy;
 
+pub use hosts::HostPolicy;
 pub use policy::{Life, Restart, RestartPolicy};
 
 use std::time::Duration;

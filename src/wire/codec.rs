@@ -1,6 +1,8 @@
 //! Preamble and frames on a byte stream, as a tokio codec.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,16 +24,42 @@ const SHOWN: usize = 80;
 pub struct FrameCodec<In> {
     greeted: bool,
     noise: Noise,
+    arrived: Arrived,
     message: PhantomData<fn() -> In>,
 }
 
 impl<In> Default for FrameCodec<In> {
     fn default() -> Self {
-        Self { greeted: false, noise: Noise::default(), message: PhantomData }
+        Self {
+            greeted: false,
+            noise: Noise::default(),
+            arrived: Arrived::default(),
+            message: PhantomData,
+        }
+    }
+}
+
+/// How many bytes of the other side have arrived as whole messages, its greeting included and noise before it not.
+#[derive(Debug, Clone, Default)]
+pub struct Arrived(Arc<AtomicU64>);
+
+impl Arrived {
+    /// The number now.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
 impl<In> FrameCodec<In> {
+    /// Counts what arrives.
+    pub fn arrived(&self) -> Arrived {
+        self.arrived.clone()
+    }
+
     /// Takes noise and the greeting off the bytes; whether the greeting was there.
     fn greet(&mut self, bytes: &mut BytesMut) -> Result<bool, WireError> {
         let search = Preamble::find(bytes)?;
@@ -41,6 +69,7 @@ impl<In> FrameCodec<In> {
         }
         if let Some(greeting) = search.greeting {
             bytes.advance(greeting);
+            self.arrived.add(greeting);
             self.greeted = true;
         }
         Ok(self.greeted)
@@ -68,6 +97,7 @@ impl<In: DeserializeOwned> Decoder for FrameCodec<In> {
         }
         bytes.advance(HEADER);
         let frame = bytes.split_to(length);
+        self.arrived.add(HEADER + length);
         decode(&frame).map(Some)
     }
 

@@ -11,7 +11,7 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-pub use codec::{FrameCodec, MAX_NOISE, Outbox};
+pub use codec::{Arrived, FrameCodec, MAX_NOISE, Outbox};
 pub use error::WireError;
 pub use frame::{MAX_FRAME, decode, encode};
 pub use preamble::{Preamble, fingerprint};

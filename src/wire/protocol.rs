@@ -3,6 +3,8 @@
 //! Plain types only: bincode does not carry serde's `flatten`, `untagged` or skipped fields. A
 //! change here changes the fingerprint in the preamble, so the two sides never half understand each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -26,6 +28,9 @@ pub enum ToAgent {
         deadlines: Deadlines,
         /// The most memory a worker may use, in bytes.
         worker_memory: Option<u64>,
+        /// How long the agent may go on without a sign that its words arrive. After that the controller may have given its
+        /// tests to others: it ends its workers and itself. `None` where the end of the link is always seen.
+        lease: Option<Duration>,
     },
 
     /// Start a worker process.
@@ -99,6 +104,10 @@ pub enum ToAgent {
 
     /// Are you there? Answered by [`FromAgent::Pong`] with the same number.
     Ping(u64),
+
+    /// So many bytes of the agent have arrived, its greeting included. What it wrote before is a sign of the link from when
+    /// it was written, however long this message was on its way.
+    Arrived(u64),
 
     /// End all workers and then yourself.
     Shutdown,

@@ -220,6 +220,7 @@ impl Controller {
         };
         let deadlines = Deadlines { shutdown: Duration::from_secs(20), ..Deadlines::default() };
         controller.say(&ToAgent::Prepare {
+            lease: None,
             suite: Suite::Pytest(suite),
             deadlines,
             worker_memory: None,
@@ -418,6 +419,7 @@ fn a_worker_needs_a_suite_that_was_prepared() {
         ..PytestSuite::default()
     };
     controller.say(&ToAgent::Prepare {
+        lease: None,
         suite: Suite::Pytest(suite),
         deadlines: Deadlines::default(),
         worker_memory: None,

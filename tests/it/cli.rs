@@ -100,9 +100,9 @@ fn a_value_is_refused_with_the_flag_that_gave_it() {
     4
     callsheet: error: --workers: `-3` is no value for `workers`; expected "auto", "logical" or a number from 1 to 65535
     "#);
-    insta::assert_snapshot!(refusal("", &["--tx", "ssh=host"]), @r"
+    insta::assert_snapshot!(refusal("", &["--tx", "telnet=host"]), @r"
     4
-    callsheet: error: `--tx ssh=host` names no way to start a worker; local workers are `popen` (set by --tx)
+    callsheet: error: `--tx telnet=host` names no way to start a worker; local workers are `popen`, those of another host `ssh=HOST`, and `exec=COMMAND` is any command that gives an agent (set by --tx)
     ");
     insta::assert_snapshot!(refusal("", &["-P", "nightly"]), @r"
     4
@@ -178,6 +178,10 @@ fn config_show_tells_where_each_value_comes_from() {
     max_processes = "unlimited"           # default
     dist = "loadfile"                     # profile mine in callsheet.toml
     tx = []                               # default
+    ssh = "ssh"                           # default
+    rsync = "rsync"                       # default
+    sync_exclude = [".git", ".venv", "__pycache__", ".callsheet", ".pytest_cache"]  # default
+    min_workers = "auto"                  # default
     max_sched_chunk = "unlimited"         # default
     loadscope_reorder = true              # default
     import = "first"                      # default
@@ -188,6 +192,16 @@ fn config_show_tells_where_each_value_comes_from() {
     restart_backoff = "500ms"             # default
     restart_backoff_max = "30s"           # default
     worker_memory = "2048MiB"             # CALLSHEET_WORKER_MEMORY
+    retries = 0                           # default
+    retry_delay = "0s"                    # default
+    retry_backoff_max = "30s"             # default
+    retry_budget = "auto"                 # default
+    retry_crashed = false                 # default
+    flaky = "pass"                        # default
+    resources = {}                        # default
+    recycle_after = "unlimited"           # default
+    recycle_memory = "unlimited"          # default
+    recycle_failed = false                # default
     filter = ""                           # default
     partition = ""                        # default
     history = "auto"                      # default
@@ -206,8 +220,15 @@ fn config_show_tells_where_each_value_comes_from() {
     collect = "10m"                       # profile ci (built in)
     begin = "1m"                          # default
     test = "10m"                          # profile ci (built in)
+    slow = "1m"                           # profile ci (built in)
+    run = "none"                          # default
     shutdown = "2m"                       # profile ci (built in)
-    silence = "30s"                       # default
+    silence = "15s"                       # default
+    host = "2m"                           # default
+
+    [slurm]
+    options = ""                          # default
+    margin = "1m"                         # default
 
     [pytest]
     python = ""                           # default

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 19] = [
     ("main", &["agent"]),
     ("lib", &["actors", "run"]),
-    ("cli", &["agent", "config", "exit", "model", "run"]),
+    ("cli", &["agent", "config", "exit", "launch", "model", "run"]),
     ("run", &["actors", "config", "model", "schedule"]),
     (
         "actors",

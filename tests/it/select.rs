@@ -11,6 +11,7 @@ const MODES: [&str; 7] =
 
 const SUITE: &[(&str, &str)] = &[
     ("pytest.ini", "[pytest]\nmarkers =\n    slow\n    db\n"),
+    ("callsheet.toml", "resources = { db = 1, gpu = 2 }\n"),
     (
         "tests/unit/test_a.py",
         "import pytest\n@pytest.mark.slow\ndef test_slow(): pass\ndef test_quick(): pass\n\

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::EVENTS_VERSION;
 use super::line::{AskedWorker, Captured, End, ListedTest, Place, Test, Told};
 use crate::model::{
-    CollectReport, Lane, PhaseReport, RunEvent, StopReason, Stream, TestEnd, TestIndex, TestName,
-    WarningStage, WorkerId,
+    CollectReport, HostNews, Lane, PhaseReport, RunEvent, StopReason, Stream, TestEnd, TestIndex,
+    TestName, WarningStage, WorkerId,
 };
 use crate::report::plain;
 
@@ -51,6 +51,7 @@ impl<'a> From<&'a RunEvent> for Told<'a> {
                 chosen_by: &info.chosen_by,
                 framework: &info.framework,
             },
+            RunEvent::Host { host, news } => of_host(host, news),
             RunEvent::WorkerStarting { worker, replaces } => {
                 Self::WorkerStarting { worker: name(worker), replaces: replaces.as_ref().map(name) }
             }
@@ -155,6 +156,12 @@ impl<'a> From<&'a RunEvent> for Told<'a> {
                 alone: *alone,
                 end: end(ended),
             },
+            RunEvent::TestLost { worker, lane, index, test: named, times } => Self::TestLost {
+                worker: name(worker),
+                test: test(named),
+                place: place(*lane, *index),
+                times: *times,
+            },
             RunEvent::TestNotRun { lane, index, test: named, reason, lost } => Self::TestNotRun {
                 test: test(named),
                 place: place(*lane, *index),
@@ -224,6 +231,16 @@ impl<'a> From<&'a RunEvent> for Told<'a> {
             },
         }
     }
+}
+
+fn of_host<'a>(host: &'a str, news: &'a HostNews) -> Told<'a> {
+    let (state, text, again) = match news {
+        HostNews::Progress(step) => ("progress", step, None),
+        HostNews::Ready(info) => ("ready", &info.framework, None),
+        HostNews::Lost { reason, again } => ("lost", reason, Some(*again)),
+        HostNews::GivenUp(reason) => ("given-up", reason, None),
+    };
+    Told::Host { host, state, text, again }
 }
 
 fn collect_reported(worker: WorkerId, report: &CollectReport) -> Told<'_> {

@@ -90,6 +90,12 @@ pub(super) enum Told<'a> {
         chosen_by: &'a str,
         framework: &'a str,
     },
+    Host {
+        host: &'a str,
+        state: &'static str,
+        text: &'a str,
+        again: Option<f64>,
+    },
     WorkerStarting {
         worker: String,
         replaces: Option<String>,
@@ -202,6 +208,14 @@ pub(super) enum Told<'a> {
         alone: bool,
         #[serde(flatten)]
         end: End,
+    },
+    TestLost {
+        worker: String,
+        #[serde(flatten)]
+        test: Test<'a>,
+        #[serde(flatten)]
+        place: Place,
+        times: u32,
     },
     TestNotRun {
         #[serde(flatten)]

@@ -116,7 +116,10 @@ impl Live {
             RunEvent::TestStarted { worker, test, .. } => {
                 self.running.insert(*worker, (test.id.clone(), at));
             }
-            RunEvent::TestFinished { worker, .. } | RunEvent::WorkerDown { worker, .. } => {
+            RunEvent::TestFinished { worker, .. }
+            | RunEvent::TestLost { worker, .. }
+            | RunEvent::TestRetried { worker, .. }
+            | RunEvent::WorkerDown { worker, .. } => {
                 self.running.remove(worker);
             }
             RunEvent::RunStarted { .. }
@@ -138,11 +141,11 @@ impl Live {
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
             | RunEvent::TestSlow { .. }
-            | RunEvent::TestRetried { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
             | RunEvent::Stopping(_)
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => {}

@@ -25,7 +25,9 @@ use self::page::{DIM, PLAIN, Page, RED, YELLOW, tamed};
 use self::progress::Told;
 use self::status::Status;
 use super::{Makespan, Tally};
-use crate::model::{Death, Outcome, PhaseReport, RunEvent, StopReason, TestName, WorkerId};
+use crate::model::{
+    Death, Ending, HostNews, Outcome, PhaseReport, RunEvent, StopReason, TestName, WorkerId,
+};
 
 /// How people are shown a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,7 +244,14 @@ impl<W> TerminalReport<W> {
             RunEvent::WorkerDown { worker, death, crashed, expected, .. } => {
                 self.worker_down(*worker, death, crashed.is_some(), *expected);
             }
-            RunEvent::WorkerReplaced { old, .. } if self.is_told() => {
+            RunEvent::Host { host, news } => self.host(host, news),
+            RunEvent::TestLost { test, times, .. } => {
+                let again = format!(
+                    "{test} was running on a host that is lost ({times}), and is run again"
+                );
+                self.page.line(YELLOW, &again);
+            }
+            RunEvent::WorkerReplaced { old, .. } if self.is_told() && self.has_crashed(*old) => {
                 self.page.line(PLAIN, &format!("replacing crashed worker {old}"));
             }
             RunEvent::ReplacementDenied { reason, .. } if self.is_told() => {
@@ -281,6 +290,10 @@ impl<W> TerminalReport<W> {
             | RunEvent::ReplacementDenied { .. }
             | RunEvent::Conclusion { .. } => {}
         }
+    }
+
+    fn has_crashed(&self, worker: WorkerId) -> bool {
+        self.tally.downs().iter().any(|down| down.worker == worker)
     }
 
     /// Whether more than results is told.
@@ -339,8 +352,26 @@ impl<W> TerminalReport<W> {
         self.shown = self.tally.entries().len();
     }
 
+    /// What people are told of a host.
+    fn host(&mut self, host: &str, news: &HostNews) {
+        let (style, text) = match news {
+            HostNews::Progress(_) | HostNews::Ready(_) if !self.is_told() => return,
+            HostNews::Progress(step) => (DIM, step.clone()),
+            HostNews::Ready(info) => (PLAIN, info.framework.clone()),
+            HostNews::Lost { reason, again } if *again == 0.0 => {
+                (YELLOW, format!("lost: {reason}; it is tried again"))
+            }
+            HostNews::Lost { reason, again } => {
+                (YELLOW, format!("lost: {reason}; it is tried again in {again:.1} s"))
+            }
+            HostNews::GivenUp(reason) => (RED, format!("given up: {reason}")),
+        };
+        self.page.line(style, &format!("host {host}: {text}"));
+    }
+
     fn worker_down(&mut self, worker: WorkerId, death: &Death, crashed: bool, expected: bool) {
-        if crashed || !(expected || death.is_clean()) {
+        let lost = matches!(death.ending, Ending::HostLost(_));
+        if crashed || !(expected || lost || death.is_clean()) {
             self.status.down(&mut self.page, worker, death, crashed);
         }
         self.show_failures();

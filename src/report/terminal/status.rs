@@ -64,6 +64,8 @@ impl Status {
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
             | RunEvent::ReplacementDenied { .. }
+            | RunEvent::Host { .. }
+            | RunEvent::TestLost { .. }
             | RunEvent::Stopping(_)
             | RunEvent::Conclusion { .. }
             | RunEvent::RunFinished(_) => {}

@@ -9,7 +9,7 @@ use super::page::{PLAIN, Page, RED, YELLOW};
 use super::palette::{self, KNOWN};
 use super::short;
 use crate::model::{Outcome, StopReason};
-use crate::report::tally::{Down, NotRun};
+use crate::report::tally::{Down, Flaky, NotRun};
 use crate::report::{Spread, Tally};
 
 /// The exit code of a worker that refuses its command line.
@@ -36,6 +36,7 @@ pub(super) fn summary(
     conclusions(page, tally);
     differences(page, tally);
     crashed_workers(page, tally);
+    flaky(page, tally);
     short::summary(page, tally, letters, passed, options.whole_briefs);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
@@ -106,6 +107,17 @@ fn differences(page: &mut Page, tally: &Tally) {
     page.separator('=', PLAIN, "different collections");
     for diff in tally.diffs() {
         page.block(&diff.to_string());
+    }
+}
+
+fn flaky(page: &mut Page, tally: &Tally) {
+    if tally.flaky().is_empty() {
+        return;
+    }
+    page.separator('=', YELLOW, "flaky tests");
+    for Flaky { test, brief, alone } in tally.flaky() {
+        let alone = if *alone { " (passed alone in a fresh process)" } else { "" };
+        page.say(format_args!("{test}: {brief}{alone}"));
     }
 }
 
@@ -265,6 +277,9 @@ pub(super) fn counts(tally: &Tally) -> Vec<(anstyle::Style, String)> {
     if let Some(count) = tally.outcomes().get(&Outcome::NotRun) {
         let style = if tally.lost() > 0 { RED } else { YELLOW };
         parts.push((style, format!("{count} not run")));
+    }
+    if !tally.flaky().is_empty() {
+        parts.push((YELLOW, format!("{} flaky", tally.flaky().len())));
     }
     for (style, _) in &mut parts {
         if *style == main {

@@ -46,13 +46,15 @@ impl Policy for Load {
 
     fn refill(&mut self, worker: WorkerId, last: Option<f64>, view: &View<'_>) -> Vec<Move> {
         let share = view.waiting_len() / view.workers_len().max(1);
-        let (low, high) = ((share / 4).max(ENOUGH), (share / 2).max(ENOUGH));
+        // A worker of another host has what it runs on the way as well, but no more than its share.
+        let enough = ENOUGH + view.tests_on_the_way(worker, last).min(share);
+        let (low, high) = ((share / 4).max(enough), (share / 2).max(enough));
         let load = view.load(worker);
-        let busy_for_long = last.is_some_and(|seconds| seconds >= LONG) && load >= ENOUGH;
+        let busy_for_long = last.is_some_and(|seconds| seconds >= LONG) && load >= enough;
         if load >= low || busy_for_long {
             return Vec::new();
         }
-        let count = (high - load).min(self.cap.max(ENOUGH.saturating_sub(load)));
+        let count = (high - load).min(self.cap.max(enough.saturating_sub(load)));
         vec![Move::give(worker, view.waiting().take(count))]
     }
 }

@@ -98,8 +98,9 @@ impl Policy for Scope {
         self.units.extend(tests.chunk_by(same).map(<[TestIndex]>::to_vec));
     }
 
-    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
-        if view.load(worker) > PREFETCH {
+    fn refill(&mut self, worker: WorkerId, last: Option<f64>, view: &View<'_>) -> Vec<Move> {
+        let share = view.waiting_len() / view.workers_len().max(1);
+        if view.load(worker) > PREFETCH + view.tests_on_the_way(worker, last).min(share) {
             return Vec::new();
         }
         self.next_unit(view).map(|unit| Move::give(worker, unit)).into_iter().collect()

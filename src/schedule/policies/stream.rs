@@ -323,15 +323,19 @@ impl Policy for Stream {
             return std::mem::take(&mut self.due);
         }
         // What is in reserve with one worker must not be what another one has to steal at once.
+        let way = u64::try_from(view.away(worker).as_micros()).unwrap_or(u64::MAX);
         let has_enough = !view.is_free(worker)
-            && (view.weight(worker) >= RESERVE || self.units.len() <= view.idle_len());
+            && (view.weight(worker) >= RESERVE.saturating_add(way)
+                || self.units.len() <= view.idle_len());
         if has_enough || self.waits(worker, view) {
             return Vec::new();
         }
         if let Some(moves) = self.next(worker, view) {
             return moves;
         }
-        if view.is_free(worker) { stealing::steal(worker, view) } else { Vec::new() }
+        // What is taken from others reaches a far worker when it is free.
+        let free_on_arrival = view.is_free(worker) || view.weight(worker) < way;
+        if free_on_arrival { stealing::steal(worker, view) } else { Vec::new() }
     }
 }
 

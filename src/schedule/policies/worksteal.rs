@@ -16,9 +16,10 @@ impl Policy for WorkSteal {
         Dist::WorkSteal.class()
     }
 
-    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
+    fn refill(&mut self, worker: WorkerId, last: Option<f64>, view: &View<'_>) -> Vec<Move> {
         let idle = view.idle_len().max(1);
-        if view.load(worker) > 0 {
+        // What a far worker is given or takes reaches it when it has run what it still has.
+        if view.load(worker) > view.tests_on_the_way(worker, last) {
             return Vec::new();
         }
         if view.waiting_len() > 0 {
@@ -30,7 +31,7 @@ impl Policy for WorkSteal {
         }
         match view.busiest() {
             // The first of two has begun or is about to.
-            Some((victim, load)) if load >= 2 => {
+            Some((victim, load)) if load >= 2 && victim != worker => {
                 let mut tests: Vec<_> = view.queue_backward(victim).take(load / 2).collect();
                 tests.reverse();
                 vec![Move::take_back(victim, tests)]

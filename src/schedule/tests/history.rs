@@ -1,12 +1,16 @@
 //! Random histories: whatever happens, every test has exactly one end, nothing begins twice, nobody
 //! idles beside work, and the run ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use crate::model::{Collection, Dist, Durations, Item, Outcome, WorkerSpec};
-use crate::schedule::{self, Policy, PolicyOptions};
+use crate::schedule::{
+    self, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
+};
 
 use super::world::{Verdict, World};
 
@@ -14,6 +18,14 @@ use super::world::{Verdict, World};
 struct Setting {
     options: PolicyOptions,
     items: Vec<(u8, u8, Option<u8>)>,
+    rules: RetryRules,
+    recycle: RecycleRules,
+    /// By file and test, how many attempts fail.
+    fails: Vec<(u8, u8, u32)>,
+    /// By file and test, what it needs.
+    needs: Vec<(u8, u8, Vec<&'static str>)>,
+    /// By file and test, its own number of retries.
+    own: Vec<(u8, u8, u32)>,
     /// By file and test, how many tenths of a second each phase took in runs before.
     known: Vec<(u8, u8, [u8; 3])>,
     workers: usize,
@@ -36,16 +48,39 @@ fn settings() -> impl Strategy<Value = Setting> {
     let items = prop::collection::vec((0_u8..5, 0_u8..8, prop::option::of(0_u8..3)), 0..60);
     let seconds = [0_u8..10, 0..100, 0..10];
     let known = prop::collection::vec((0_u8..5, 0_u8..8, seconds), 0..30);
+    let retry = (0_u32..4, 0_u64..2, prop::option::of(0_u32..30), any::<bool>());
+    let recycle = (prop::option::weighted(0.2, 1_u32..6), prop::bool::weighted(0.2));
+    let fails = prop::collection::vec((0_u8..5, 0_u8..8, 1_u32..6), 0..12);
+    let needs = prop::sample::subsequence(
+        vec!["resource:db", "resource:gpu", "resource:gpu=2", "exclusive", "resource:nobody"],
+        0..3,
+    );
+    let needs = prop::collection::vec((0_u8..5, 0_u8..8, needs), 0..8);
+    let own = prop::collection::vec((0_u8..5, 0_u8..8, 0_u32..3), 0..4);
+    let special = (retry, recycle, fails, needs, own).prop_map(
+        |((retries, delay, budget, crashed), (after, failed), fails, needs, own)| {
+            let delay = Duration::from_secs(delay);
+            let delay_max = Duration::from_secs(9);
+            let rules = RetryRules { retries, delay, delay_max, budget, crashed, seed: 7 };
+            (rules, RecycleRules { after, failed }, fails, needs, own)
+        },
+    );
+    let special = prop_oneof![1 => Just(Default::default()), 4 => special];
     let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
-    (options, items, known, 1_usize..9, odds).prop_map(
-        |(options, items, known, workers, (differs, differs_in_a_file, smooth_start))| Setting {
+    (options, items, known, 1_usize..9, odds, special).prop_map(
+        |(options, items, known, workers, odds, (rules, recycle, fails, needs, own))| Setting {
             options,
             items,
+            rules,
+            recycle,
+            fails,
+            needs,
+            own,
             known,
             workers,
-            differs,
-            differs_in_a_file,
-            smooth_start,
+            differs: odds.0,
+            differs_in_a_file: odds.1,
+            smooth_start: odds.2,
         },
     )
 }
@@ -59,6 +94,9 @@ impl Setting {
             .map(|(file, test, group)| {
                 let mut item = Item::from_id(&format!("f{file}.py::T::t{test}"));
                 item.group = group.map(|group| format!("g{group}").into());
+                let own = self.needs.iter().find(|needs| (needs.0, needs.1) == (*file, *test));
+                item.tags =
+                    own.into_iter().flat_map(|own| &own.2).map(|tag| (*tag).into()).collect();
                 item
             })
             .collect();
@@ -77,6 +115,26 @@ impl Setting {
         Collection::new(items)
     }
 
+    fn rules(&self) -> Rules {
+        let own: Vec<(String, u32)> =
+            self.own.iter().map(|(file, test, own)| (id(*file, *test), *own)).collect();
+        let of_test: RulesOfTest = Arc::new(move |item| {
+            let own = own.iter().find(|(id, _)| **id == *item.id);
+            TestRules { retries: own.map(|(_, retries)| *retries), ..TestRules::default() }
+        });
+        Rules {
+            retry: self.rules,
+            resources: vec![("db".to_owned(), 1), ("gpu".to_owned(), 2)],
+            recycle: self.recycle,
+            of_test: (!self.own.is_empty()).then_some(of_test),
+            estimates: None,
+        }
+    }
+
+    fn fails(&self) -> HashMap<Arc<str>, u32> {
+        self.fails.iter().map(|(file, test, count)| (id(*file, *test).into(), *count)).collect()
+    }
+
     fn policy(&self) -> Box<dyn Policy> {
         let known = self.known.iter().map(|(file, test, [setup, call, teardown])| {
             let [setup, call, teardown] =
@@ -85,6 +143,10 @@ impl Setting {
         });
         schedule::policy(&self.options, self.workers, Arc::new(known.collect()))
     }
+}
+
+fn id(file: u8, test: u8) -> String {
+    format!("f{file}.py::T::t{test}")
 }
 
 fn spec(number: usize) -> WorkerSpec {
@@ -101,11 +163,11 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
         workers[setting.workers - 1].1 = setting.other_tests(setting.items.len() / 2);
     }
     let steals = setting.options.dist == Dist::WorkSteal;
-    let mut world = World::new(setting.policy(), steals, workers);
+    let mut world = World::new(setting.policy(), steals, setting.rules(), setting.fails(), workers);
     if setting.smooth_start {
         world.start_up();
     }
-    let (mut deaths, mut joins) = (12, 2);
+    let (mut deaths, mut losses, mut joins) = (12, 6, 2);
     for (what, who) in steps {
         let who = usize::from(*who);
         let worker = world.pick(who);
@@ -125,10 +187,17 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
                 let other = Collection::from_ids(["other.py::test"]);
                 world.supervise(Verdict::Replace, other);
             }
-            232..240 => drop(world.supervise(Verdict::Abandon, Collection::default())),
+            232..234 => drop(world.succeed(who > 10)),
+            234..236 => drop(world.wait_ends()),
+            236..238 => world.recycle(worker),
+            238..240 => drop(world.supervise(Verdict::Abandon, Collection::default())),
             240..245 if joins > 0 => {
                 joins -= 1;
                 world.one_more(&spec(who), setting.collection(who % 3));
+            }
+            245..250 if losses > 0 => {
+                losses -= 1;
+                world.lose(worker);
             }
             254..=255 if who < 20 => world.stop(),
             200..=255 => world.check_nobody_idles_beside_work(),

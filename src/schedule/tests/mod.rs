@@ -6,6 +6,7 @@ mod each;
 mod ending;
 mod history;
 mod load;
+mod loss;
 mod peer;
 mod plug;
 mod scope;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Batch, Collection, Outcome, TestFile, TestName, WorkerSpec};
+use crate::model::{Batch, Collection, Item, Outcome, TestFile, TestName, WorkerSpec};
 use crate::schedule::MadeFile;
 
 /// Worker → scheduler.
@@ -12,13 +12,16 @@ pub(super) enum Event {
     Collected,
     Started(u32),
     Ran(u32),
-    Ended(u32),
+    /// A phase of the item has failed.
+    Failed(u32),
+    Ended(u32, Outcome),
     Listed,
     Making(u32),
     Made(MadeFile),
     Withdrawn(Vec<u32>, Vec<u32>),
     /// What it was running, and what it was collecting.
     Down(Option<u32>, Option<u32>, Outcome),
+    Lost(Option<u32>),
 }
 
 /// What stands in a queue.
@@ -50,6 +53,7 @@ pub(super) struct Worker {
     pub(super) spec: WorkerSpec,
     pub(super) collection: Collection,
     pub(super) names: Vec<TestName>,
+    pub(super) items: Vec<Item>,
     pub(super) listing: Vec<TestFile>,
     pub(super) stage: Stage,
     pub(super) queue: VecDeque<Entry>,
@@ -58,6 +62,10 @@ pub(super) struct Worker {
     pub(super) making: Option<(u32, bool)>,
     pub(super) running: Option<u32>,
     pub(super) ran: bool,
+    /// What the running item will come to.
+    pub(super) outcome: Outcome,
+    /// It ended because it was told to finish.
+    pub(super) ended_well: bool,
     pub(super) finish: bool,
     pub(super) commands: VecDeque<Command>,
     pub(super) events: VecDeque<Event>,
@@ -73,6 +81,7 @@ impl Worker {
         }
         Self {
             spec,
+            items: if streams { Vec::new() } else { collection.items().to_vec() },
             names: if streams { Vec::new() } else { collection.names() },
             listing,
             making: None,
@@ -82,6 +91,8 @@ impl Worker {
             taken: None,
             running: None,
             ran: false,
+            outcome: Outcome::Passed,
+            ended_well: false,
             finish: false,
             commands: VecDeque::new(),
             events: VecDeque::new(),
@@ -95,6 +106,8 @@ impl Worker {
         let of_file = self.collection.items().iter().filter(|item| *item.file() == **id);
         let items: Vec<_> = of_file.cloned().collect();
         self.names.extend(Collection::new(items.clone()).names());
+        self.items.extend(items.iter().cloned());
+        let run = run && !items.iter().any(Item::has_needs);
         if run {
             let numbers = first..u32::try_from(self.names.len()).unwrap();
             numbers.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));

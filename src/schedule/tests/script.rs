@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use crate::model::{Collection, Dist, Outcome, WorkerId, WorkerSpec};
 use crate::schedule::{self, Decision, Policy, PolicyOptions, Scheduler};
 
@@ -123,6 +125,23 @@ impl Script {
         lines(self.0.worker_down(worker, running, None, Outcome::Crashed))
     }
 
+    /// Its host is lost.
+    pub(super) fn is_lost(&mut self, worker: u32, running: Option<u32>) -> Vec<String> {
+        lines(self.0.worker_lost(WorkerId(worker), running))
+    }
+
+    pub(super) fn is_away(&mut self, worker: u32, time: Duration) {
+        self.0.worker_is_away(WorkerId(worker), time);
+    }
+
+    pub(super) fn is_late(&mut self, worker: u32) -> Vec<String> {
+        lines(self.0.worker_late(WorkerId(worker)))
+    }
+
+    pub(super) fn begin_with(&mut self, workers: usize) {
+        self.0.begin_with(workers);
+    }
+
     pub(super) fn times_out(&mut self, worker: u32, running: u32) -> Vec<String> {
         let worker = WorkerId(worker);
         lines(self.0.worker_down(worker, Some(running), None, Outcome::TimedOut))
@@ -188,6 +207,14 @@ fn line(decision: Decision) -> String {
         | Decision::Crashed { worker, lane: of, test, outcome, .. } => {
             format!("{outcome} {}{test} on {worker}", lane(of.0))
         }
+        Decision::Lost { worker, lane: of, test, .. } => {
+            format!("lost {}{test} with {worker}", lane(of.0))
+        }
+        Decision::Retried { worker, lane: of, test, outcome, attempt, .. } => {
+            format!("{outcome} {}{test} on {worker}, again after attempt {attempt}", lane(of.0))
+        }
+        Decision::BudgetSpent { retries } => format!("no more than {retries} retries"),
+        Decision::Recycled { worker, reason } => format!("recycled {worker}: {reason}"),
         Decision::NotRun { lane: of, test, reason, lost, .. } => {
             let lost = if lost { "lost" } else { "left out" };
             format!("{lost} {}{test}: {reason}", lane(of.0))

@@ -1,11 +1,13 @@
 //! A model of agents and workers around a scheduler: messages travel in order, each way, and may be
 //! under way for long.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod checks;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
-use crate::schedule::{Decision, Lanes, Policy, Scheduler};
+use crate::schedule::{Decision, Policy, Rules, Scheduler};
 
 use super::peer::{Command, Entry, Event, Stage, Worker};
 
@@ -24,12 +26,21 @@ pub(super) struct World {
     files_ended: BTreeMap<Arc<str>, Decision>,
     workers: BTreeMap<WorkerId, Worker>,
     undecided: Vec<WorkerId>,
-    begun: HashSet<(Lane, TestName)>,
+    rules: Rules,
+    /// By id, how many attempts fail before one passes.
+    fails: HashMap<Arc<str>, u32>,
+    begun: HashMap<(Lane, TestName), u32>,
+    retried: u32,
+    /// Tests whose next attempt has to wait, for the time to pass.
+    waits: Vec<(Lane, TestIndex)>,
+    /// Workers that made way and whose place is to be taken.
+    successions: Vec<WorkerId>,
     terminal: BTreeMap<(Lane, TestIndex), Decision>,
     scheduled: Option<u32>,
     told_to_finish: BTreeSet<WorkerId>,
     rejected: BTreeSet<WorkerId>,
     ended_well: usize,
+    losses: usize,
     stopped: bool,
     aborted: bool,
 }
@@ -38,6 +49,8 @@ impl World {
     pub(super) fn new(
         policy: Box<dyn Policy>,
         steals: bool,
+        rules: Rules,
+        fails: HashMap<Arc<str>, u32>,
         workers: Vec<(WorkerSpec, Collection)>,
     ) -> Self {
         let ids = (0..).map(WorkerId);
@@ -45,18 +58,24 @@ impl World {
             ids.zip(&workers).map(|(id, (spec, _))| (id, spec.clone())).collect();
         let mut world = Self {
             streams: policy.streams(),
-            scheduler: Scheduler::new(policy, &expected),
+            scheduler: Scheduler::new(policy, &expected).with_rules(rules.clone()),
+            rules,
+            fails,
+            retried: 0,
+            waits: Vec::new(),
+            successions: Vec::new(),
             steals,
             files: None,
             files_ended: BTreeMap::new(),
             workers: BTreeMap::new(),
             undecided: Vec::new(),
-            begun: HashSet::new(),
+            begun: HashMap::new(),
             terminal: BTreeMap::new(),
             scheduled: None,
             told_to_finish: BTreeSet::new(),
             rejected: BTreeSet::new(),
             ended_well: 0,
+            losses: 0,
             stopped: false,
             aborted: false,
         };
@@ -100,7 +119,8 @@ impl World {
             } else if knows_next {
                 worker.running = None;
                 worker.ran = false;
-                worker.events.push_back(Event::Ended(item));
+                let outcome = worker.outcome;
+                worker.events.push_back(Event::Ended(item, outcome));
             } else {
                 return false;
             }
@@ -122,11 +142,23 @@ impl World {
                 assert!(self.streams, "a worker runs what is in force");
                 Lane(0)
             };
-            assert!(self.begun.insert((lane, name.clone())), "{name} begins twice");
+            let attempt = self.begun.entry((lane, name.clone())).or_default();
+            *attempt += 1;
+            let of_test = self.rules.of_test.as_ref();
+            let own = of_test.and_then(|rules| rules(&worker.items[item as usize]).retries);
+            let most = own.unwrap_or(self.rules.retry.retries) + 1;
+            assert!(*attempt <= most, "{name} begins {attempt} times");
+            let fails = self.fails.get(&name.id).is_some_and(|fails| *attempt <= *fails);
+            worker.outcome = if fails { Outcome::Failed } else { Outcome::Passed };
+            if fails && !patient {
+                worker.events.push_back(Event::Failed(item));
+            }
+            self.check_resources();
         } else if worker.finish {
             worker.stage = Stage::Dead;
             worker.events.push_back(Event::Down(None, None, Outcome::Crashed));
-            if !self.stopped && !self.rejected.contains(&id) {
+            worker.ended_well = true;
+            if !self.stopped && !self.rejected.contains(&id) && !self.scheduler.was_recycled(id) {
                 self.ended_well += 1;
             }
         } else {
@@ -153,6 +185,22 @@ impl World {
                 imports.map_or(file, |number| u32::try_from(number % files).unwrap())
             });
             worker.events.push_back(Event::Down(told, collecting, verdict));
+        }
+    }
+
+    /// The host of a worker is lost. What it has begun and not told of its end may begin once more elsewhere.
+    pub(super) fn lose(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id).unwrap();
+        if worker.stage == Stage::Dead {
+            return;
+        }
+        worker.stage = Stage::Dead;
+        worker.events.push_back(Event::Lost(worker.running));
+        self.losses += 1;
+        if let Some(item) = worker.running {
+            let name = worker.names[item as usize].clone();
+            let known = self.scheduler.name(id, item);
+            self.begun.remove(&(known.map_or(Lane(0), |(lane, _, _)| lane), name));
         }
     }
 
@@ -219,14 +267,28 @@ impl World {
             Event::Collected => scheduler.collected(id, worker.collection.clone()),
             Event::Started(item) => scheduler.test_started(id, item),
             Event::Ran(item) => scheduler.test_ran(id, item, 0.2),
-            Event::Ended(item) => scheduler.test_ended(id, item, Outcome::Passed, 0.01),
+            Event::Failed(item) => {
+                scheduler.attempt_failed(id, item);
+                Vec::new()
+            }
+            Event::Ended(item, outcome) => scheduler.test_ended(id, item, outcome, 0.01),
             Event::Listed => scheduler.listed(id, worker.listing.clone()),
             Event::Making(file) => scheduler.file_making(id, file),
             Event::Made(made) => scheduler.file_made(id, &made),
             Event::Withdrawn(items, files) => scheduler.withdrawn(id, &items, &files),
             Event::Down(running, collecting, verdict) => {
+                let decisions = scheduler.worker_down(id, running, collecting, verdict);
+                let makes_way = worker.ended_well && scheduler.was_recycled(id);
+                if makes_way && scheduler.has_use_for_replacement_of(id) {
+                    self.successions.push(id);
+                } else {
+                    self.undecided.push(id);
+                }
+                decisions
+            }
+            Event::Lost(running) => {
                 self.undecided.push(id);
-                scheduler.worker_down(id, running, collecting, verdict)
+                scheduler.worker_lost(id, running)
             }
         };
         self.carry_out(decisions);
@@ -296,7 +358,19 @@ impl World {
                     self.files = files;
                     assert_eq!(self.scheduled.replace(tests), None);
                 }
-                Decision::Started { .. } | Decision::Differs(_) => {}
+                Decision::Retried { lane, index, delay, .. } => {
+                    let key = (lane, index);
+                    assert!(!self.terminal.contains_key(&key), "an attempt after the end");
+                    self.retried += 1;
+                    if !delay.is_zero() {
+                        self.waits.push(key);
+                    }
+                }
+                Decision::Started { .. }
+                | Decision::Lost { .. }
+                | Decision::Differs(_)
+                | Decision::BudgetSpent { .. }
+                | Decision::Recycled { .. } => {}
                 Decision::Rejected { worker } => {
                     self.rejected.insert(worker);
                 }
@@ -325,49 +399,12 @@ impl World {
     }
 
     /// Everything that is under way arrives.
-    fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self) {
         let ids = |world: &Self| world.workers.keys().copied().collect::<Vec<_>>();
         let mut steps = 0;
         while ids(self).into_iter().any(|id| self.event(id) || self.command(id)) {
             steps += 1;
             assert!(steps < 10_000, "messages go to and fro for ever: {:#?}", self.workers);
-        }
-    }
-
-    /// Once all is delivered, nobody sits idle beside work that it could take.
-    pub(super) fn check_nobody_idles_beside_work(&mut self) {
-        self.deliver();
-        if self.scheduled.is_none() || self.stopped {
-            return;
-        }
-        let account = |lane: Lane| {
-            let track = &self.scheduler.tracks[lane.0 as usize];
-            track.force.as_ref().map(|force| &force.account)
-        };
-        for (id, worker) in &self.workers {
-            let idle = worker.running.is_none() || worker.ran;
-            let takes = worker.stage == Stage::Up && !self.rejected.contains(id);
-            if !takes
-                || !idle
-                || worker.taken.is_some()
-                || worker.making.is_some()
-                || !worker.queue.is_empty()
-                || worker.finish
-            {
-                continue;
-            }
-            let lane = self.scheduler.roster.get(*id).unwrap().lane.unwrap();
-            let files = self.scheduler.tracks[lane].force.as_ref().unwrap().tests.files();
-            let account = account(Lane(u32::try_from(lane).unwrap())).unwrap();
-            assert_eq!(account.waiting_len(), 0, "{id} idles while tests wait");
-            let waiting = files.map_or(0, |files| files.waiting().count());
-            assert_eq!(waiting, 0, "{id} idles while files wait");
-            let open = files.map_or(0, super::super::files::Files::open);
-            assert!(account.unbegun() + open > 0, "{id} was not told that all is begun");
-            if self.steals {
-                let (load, victim) = account.busiest().unwrap();
-                assert!(load < 2, "{id} idles while {victim} has {load} tests");
-            }
         }
     }
 
@@ -379,49 +416,5 @@ impl World {
             }
         }
         self.deliver();
-    }
-
-    /// Plays on, without further crashes, until nothing moves; then nobody may be left, and the
-    /// sums must add up.
-    pub(super) fn finish(mut self) {
-        while self.supervise(Verdict::Abandon, Collection::default()) {}
-        let mut steps = 0_usize;
-        loop {
-            let ids: Vec<WorkerId> = self.workers.keys().copied().collect();
-            let mut moved = false;
-            for id in ids {
-                moved |= self.event(id) | self.command(id) | self.act(id, steps.is_multiple_of(3));
-                steps += 1;
-            }
-            moved |= self.supervise(Verdict::Abandon, Collection::default());
-            if !moved {
-                break;
-            }
-            self.check_nobody_idles_beside_work();
-        }
-        for (id, worker) in &self.workers {
-            assert!(worker.stage == Stage::Dead, "{id} waits for ever: {worker:?}");
-        }
-        let before = self.terminal.len();
-        let decisions = self.scheduler.close("nobody left".into());
-        self.carry_out(decisions);
-        assert!(self.scheduler.is_complete());
-        assert_eq!(self.scheduler.remaining(), 0);
-        assert_eq!(self.terminal.len(), self.scheduled.unwrap_or(0) as usize);
-        assert_eq!(self.files_ended.len(), self.files.unwrap_or(0) as usize);
-        if self.ended_well > 0 && self.scheduler.lanes == Lanes::Shared {
-            let lost = self.terminal.len() - before;
-            assert_eq!(lost, 0, "tests are lost though a worker ended for want of work");
-            let is_lost = |end: &Decision| matches!(end, Decision::FileNotRun { lost: true, .. });
-            assert!(!self.files_ended.values().any(is_lost), "files are lost all the same");
-        }
-        for decision in self.terminal.values() {
-            if let Decision::NotRun { lane, test, lost, .. } = decision {
-                let key = (*lane, test.clone());
-                assert!(!self.begun.contains(&key), "{test} did begin");
-                assert!(*lost || self.stopped, "{test} is left out without a stop");
-            }
-        }
-        assert!(!self.aborted || self.begun.is_empty());
     }
 }

@@ -9,15 +9,20 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::model::{
-    Batch, CollectReport, Deadlines, Death, Durations, Ending, Item, NamedPython, Outcome, Phase,
-    PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, Terms, TestEnd,
+    Batch, CollectReport, Deadlines, Death, Durations, Ending, HostId, Item, NamedPython, Outcome,
+    Phase, PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, Terms, TestEnd,
     TestFile, Usage, WarningReport, WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
 use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
 pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
-    let prepare = (suite(), deadlines(), any::<Option<u64>>()).prop_map(
-        |(suite, deadlines, worker_memory)| ToAgent::Prepare { suite, deadlines, worker_memory },
+    let prepare = (suite(), deadlines(), any::<Option<u64>>(), any::<Option<Duration>>()).prop_map(
+        |(suite, deadlines, worker_memory, lease)| ToAgent::Prepare {
+            suite,
+            deadlines,
+            worker_memory,
+            lease,
+        },
     );
     let start = (worker(), spec(), input()).prop_map(|(worker, spec, input)| ToAgent::Start {
         worker,
@@ -44,6 +49,7 @@ pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
         (worker(), mode).prop_map(|(worker, mode)| ToAgent::Stop { worker, mode }),
         (words(), input()).prop_map(|(requests, input)| ToAgent::Conclude { requests, input }),
         any::<u64>().prop_map(ToAgent::Ping),
+        any::<u64>().prop_map(ToAgent::Arrived),
         Just(ToAgent::Shutdown),
     ]
     .boxed()
@@ -173,22 +179,39 @@ fn suite() -> BoxedStrategy<Suite> {
 }
 
 fn spec() -> BoxedStrategy<WorkerSpec> {
-    (option::of(text()), option::of(text()), vec((text(), text()), 0..3))
-        .prop_map(|(python, chdir, env)| WorkerSpec { python, chdir, env })
+    (any::<u32>(), option::of(text()), option::of(text()), vec((text(), text()), 0..3))
+        .prop_map(|(host, python, chdir, env)| WorkerSpec {
+            host: HostId(host),
+            python,
+            chdir,
+            env,
+        })
         .boxed()
 }
 
 fn deadlines() -> BoxedStrategy<Deadlines> {
     let duration = any::<Duration>;
-    (duration(), duration(), duration(), duration(), option::of(duration()), duration(), duration())
-        .prop_map(|(agent, startup, collect, begin, test, shutdown, silence)| Deadlines {
+    (
+        duration(),
+        duration(),
+        duration(),
+        duration(),
+        option::of(duration()),
+        duration(),
+        duration(),
+        duration(),
+    )
+        .prop_map(|(agent, startup, collect, begin, test, shutdown, silence, host)| Deadlines {
             agent,
             startup,
             collect,
             begin,
             test,
+            slow: test,
+            run: test,
             shutdown,
             silence,
+            host,
         })
         .boxed()
 }

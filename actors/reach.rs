@@ -1,0 +1,341 @@
+//! The supervisor's care for hosts: they are reached side by side, tried again when they are lost, and given up in the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler};
+use log::info;
+use tokio::sync::Semaphore;
+
+use super::host::{HostActor, Kind, Patience};
+use super::hosts::Stage;
+use super::messages::{
+    DelayWorkers, FleetNews, FromHost, HostReport, OfHost, Publish, RoundTrip, ToHost,
+};
+use super::supervisor::{Plan, SupervisorActor};
+use crate::launch::{AgentCommand, ConnectError, Link, Payload, connect, launch, sync};
+use crate::model::{Death, Ending, HostId, HostNews, HostSpec, Reach, RunEvent, Suite, SuiteInfo};
+use crate::supervise::Restart;
+use crate::wire::{PrepareRefusal, ToAgent, WorkerEvent};
+
+/// How many hosts are reached at a time. From ten on, a `sshd` in its default configuration that all of them are reached
+/// through begins to drop connections.
+const AT_A_TIME: usize = 8;
+
+/// The part of the time of silence after which an agent that hears nothing ends its workers: what is left of it is for them
+/// to be gone before anybody else is given their tests.
+fn lease(silence: Duration) -> Duration {
+    silence * 3 / 4
+}
+
+/// What all ways to hosts share.
+#[derive(Debug, Clone)]
+pub(super) struct Doors {
+    permits: Arc<Semaphore>,
+    payload: Arc<tokio::sync::OnceCell<Result<Payload, String>>>,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self { permits: Arc::new(Semaphore::new(AT_A_TIME)), payload: Arc::default() }
+    }
+}
+
+impl Doors {
+    /// Brings the project to a host that is not this machine, if it is to have it, and has its agent started.
+    async fn open(
+        self,
+        plan: Plan,
+        host: HostSpec,
+        synced: bool,
+        progress: impl Fn(String),
+    ) -> Result<Link, ConnectError> {
+        let never = |message: String| ConnectError { message, for_good: true };
+        let permit = self.permits.acquire().await;
+        let _permit = permit.map_err(|_| never("nobody is to be reached any more".to_owned()))?;
+        progress("connecting".to_owned());
+        if let (Some(_), false) = (host.sync, synced) {
+            let Reach::Ssh(destination) = &host.reach else {
+                return Err(never("`sync` needs a host that is reached by ssh".to_owned()));
+            };
+            let directory = host.chdir.as_deref().unwrap_or(".");
+            let brought =
+                sync(&plan.ways, destination, plan.suite.root(), directory, &progress).await;
+            brought.map_err(|problem| ConnectError {
+                message: problem.to_string(),
+                for_good: problem.is_for_good(),
+            })?;
+        }
+        let payload = match (&host.reach, &host.agent) {
+            (Reach::Ssh(_) | Reach::Slurm { .. }, None) => {
+                Some(self.payload(plan.agent.clone()).await.map_err(never)?)
+            }
+            _ => None,
+        };
+        connect(&host, &plan.ways, payload.as_ref(), plan.deadlines.agent, progress).await
+    }
+
+    async fn payload(&self, agent: AgentCommand) -> Result<Payload, String> {
+        let read = || async {
+            let read = tokio::task::spawn_blocking(move || Payload::read(&agent));
+            match read.await {
+                Ok(payload) => payload.map_err(|problem| problem.to_string()),
+                Err(problem) => Err(problem.to_string()),
+            }
+        };
+        self.payload.get_or_init(read).await.clone()
+    }
+}
+
+impl SupervisorActor {
+    fn host_news(&self, host: HostId, news: HostNews) {
+        if !self.hosts.is_plain()
+            && let Some(host) = self.hosts.get(host)
+        {
+            self.publish(RunEvent::Host { host: host.spec.name.clone(), news });
+        }
+    }
+
+    /// Starts the agent of a host.
+    pub(super) fn start_host(&mut self, id: HostId, context: &mut Context<Self>) {
+        let now = self.begun.elapsed();
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        host.policy.tried(now);
+        if host.spec.is_local() {
+            return match launch(&self.plan.agent) {
+                Ok(link) => self.welcome(id, link, context),
+                Err(problem) => self.give_up(id, &problem.to_string()),
+            };
+        }
+        let (spec, synced) = (host.spec.clone(), host.synced);
+        let (name, publish) = (spec.name.clone(), self.neighbours.publish.clone());
+        let progress = move |step: String| {
+            let news = HostNews::Progress(step);
+            publish.do_send(Publish(RunEvent::Host { host: name.clone(), news }));
+        };
+        let opened = self.doors.clone().open(self.plan.clone(), spec, synced, progress);
+        let handle = context.spawn(wrap_future(opened).map(
+            move |opened, actor: &mut Self, context: &mut Context<Self>| match opened {
+                Ok(link) => {
+                    if let Some(host) = actor.hosts.get_mut(id) {
+                        host.synced = true;
+                    }
+                    actor.welcome(id, link, context);
+                }
+                Err(problem) => {
+                    actor.hosts.enter(id, Stage::None);
+                    actor.host_lost(id, &problem.message, problem.for_good, context);
+                }
+            },
+        ));
+        self.hosts.enter(id, Stage::OnItsWay(handle));
+    }
+
+    /// There is an agent, or will be in a moment.
+    fn welcome(&mut self, id: HostId, link: Link, context: &mut Context<Self>) {
+        let Some(host) = self.hosts.get(id) else { return };
+        info!("agent of {} started, process {:?}", host.spec.name, link.child.id());
+        let deadlines = self.plan.deadlines;
+        let patience = Patience { greeting: deadlines.agent, silence: deadlines.silence };
+        let kind = match self.plan.agent {
+            _ if !host.spec.is_local() => Kind::Remote,
+            AgentCommand::ThisProgram => Kind::OwnProgram,
+            AgentCommand::Program(..) => Kind::Local,
+        };
+        let supervisor = context.address().recipient();
+        let agent = HostActor::new(id, kind, link, patience, supervisor).start();
+        for part in &self.plan.selection {
+            agent.do_send(ToHost(ToAgent::Select(part.clone())));
+        }
+        agent.do_send(ToHost(ToAgent::Prepare {
+            suite: suite_on(&self.plan.suite, &host.spec),
+            deadlines,
+            worker_memory: self.plan.worker_memory,
+            lease: (kind == Kind::Remote).then(|| lease(deadlines.silence)),
+        }));
+        self.hosts.enter(id, Stage::Preparing(agent));
+    }
+
+    /// It can run tests.
+    fn host_ready(&mut self, id: HostId, info: SuiteInfo) {
+        let now = self.begun.elapsed();
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let Stage::Preparing(agent) = &host.stage else { return };
+        let agent = agent.clone();
+        host.stage = Stage::Ready(agent.clone());
+        host.policy.came_up(now);
+        self.host_news(id, HostNews::Ready(info.clone()));
+        if !std::mem::replace(&mut self.suite_told, true) {
+            self.publish(RunEvent::SuiteReady(info));
+        }
+        for worker in self.fleet.waiting_on(id) {
+            self.spawn_worker(worker, &agent);
+        }
+    }
+
+    fn round_trip(&mut self, id: HostId, time: Duration) {
+        let Some(host) = self.hosts.get_mut(id).filter(|host| !host.spec.is_local()) else {
+            return;
+        };
+        if host.round_trip.is_none_or(|least| time < least) {
+            host.round_trip = Some(time);
+            let workers = self.fleet.started_on(id);
+            self.neighbours.round_trip.do_send(RoundTrip { workers, time });
+        }
+    }
+
+    /// It can not run the suite. The others may.
+    fn host_refused(&mut self, id: HostId, refusal: PrepareRefusal) {
+        let reason = refusal.message.clone();
+        let others = self.hosts.ids().any(|other| other != id && self.is_in_the_run(other));
+        match self.hosts.enter(id, Stage::None) {
+            Stage::Preparing(agent) => {
+                self.hosts.enter(id, Stage::Refused(agent, reason.clone()));
+            }
+            other => {
+                self.hosts.enter(id, other);
+            }
+        }
+        if others {
+            self.host_news(id, HostNews::GivenUp(reason.clone()));
+        } else {
+            self.neighbours.session.do_send(FleetNews::Refused(refusal));
+        }
+        self.abandon_waiting(id, &reason);
+    }
+
+    fn is_in_the_run(&self, id: HostId) -> bool {
+        self.hosts.get(id).is_some_and(|host| match host.stage {
+            Stage::Refused(..) | Stage::GivenUp(_) => false,
+            Stage::None | Stage::OnItsWay(_) => self.fleet.has_any_on(id),
+            Stage::Preparing(_) | Stage::Ready(_) | Stage::Concluding(_) => true,
+        })
+    }
+
+    /// Its agent is gone or could not be reached, and all workers that were started on it are gone with it, also those that it had not
+    /// heard of yet.
+    fn host_lost(&mut self, id: HostId, why: &str, for_good: bool, context: &mut Context<Self>) {
+        let before = self.hosts.enter(id, Stage::None);
+        let now = self.begun.elapsed();
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let local = host.spec.is_local();
+        let verdict =
+            if for_good && !local { Restart::Denied(String::new()) } else { host.policy.lost(now) };
+        let ending = if local { Ending::AgentLost } else { Ending::HostLost };
+        for actor in self.fleet.actors_on(id) {
+            let death = Death::early(ending(why.to_owned()));
+            actor.do_send(FromHost(WorkerEvent::Exited(death)));
+        }
+        if self.dismissed {
+            return self.tell_if_dismissed();
+        }
+        if let Stage::Concluding(_) = before {
+            self.not_concluded(why);
+        }
+        match verdict {
+            Restart::Denied(reason) if local && !reason.is_empty() => self.give_up(id, &reason),
+            Restart::Denied(reason) => {
+                let why =
+                    if reason.is_empty() { why.to_owned() } else { format!("{why}; {reason}") };
+                self.host_news(id, HostNews::GivenUp(why.clone()));
+                self.give_up(id, &self.of_host(id, &why));
+            }
+            // It is started when somebody is to run there.
+            Restart::After(_) if local => {}
+            Restart::After(_) if self.standing_down => self.drop_unstarted(),
+            Restart::After(delay) => {
+                let news = HostNews::Lost { reason: why.to_owned(), again: delay.as_secs_f64() };
+                self.host_news(id, news);
+                self.neighbours.delay.do_send(DelayWorkers(self.fleet.unstarted_on(id)));
+                let again = context.run_later(delay, move |actor, context| {
+                    actor.hosts.enter(id, Stage::None);
+                    actor.start_host(id, context);
+                });
+                self.hosts.enter(id, Stage::OnItsWay(again));
+            }
+        }
+    }
+
+    /// A reason with the name of the host, where there are several.
+    fn of_host(&self, id: HostId, why: &str) -> String {
+        match self.hosts.get(id) {
+            Some(host) if !self.hosts.is_plain() => format!("host {}: {why}", host.spec.name),
+            Some(_) | None => why.to_owned(),
+        }
+    }
+
+    /// It takes no part any more.
+    fn give_up(&mut self, id: HostId, reason: &str) {
+        self.hosts.enter(id, Stage::GivenUp(reason.to_owned()));
+        self.abandon_waiting(id, reason);
+    }
+
+    fn abandon_waiting(&mut self, id: HostId, reason: &str) {
+        for worker in self.fleet.waiting_on(id) {
+            self.abandon(worker, reason);
+        }
+        self.tell_if_empty();
+    }
+
+    /// Nobody is waited for any more: hosts that are still on their way need not come.
+    pub(super) fn call_off(&mut self, context: &mut Context<Self>) {
+        for id in self.hosts.ids() {
+            if let Some(Stage::OnItsWay(_)) = self.hosts.get(id).map(|host| &host.stage)
+                && let Stage::OnItsWay(handle) = self.hosts.enter(id, Stage::None)
+            {
+                context.cancel_future(handle);
+            }
+        }
+    }
+
+    /// Whether the last agent is gone after all were sent away.
+    pub(super) fn tell_if_dismissed(&self) {
+        if self.hosts.iter().all(|host| host.agent().is_none()) {
+            self.neighbours.session.do_send(FleetNews::Dismissed);
+        }
+    }
+}
+
+impl Handler<OfHost> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, OfHost { host, report }: OfHost, context: &mut Context<Self>) {
+        match report {
+            HostReport::Progress(step) if self.hosts.is_plain() => {
+                self.publish(RunEvent::Progress(step));
+            }
+            HostReport::Progress(step) => self.host_news(host, HostNews::Progress(step)),
+            HostReport::Notice(text) => {
+                self.publish(RunEvent::Notice(self.of_host(host, &text)));
+            }
+            HostReport::RoundTrip(time) => self.round_trip(host, time),
+            HostReport::Prepared(info) => self.host_ready(host, info),
+            HostReport::Refused(refusal) => self.host_refused(host, refusal),
+            HostReport::Concluded { text, failure } => match self.hosts.enter(host, Stage::None) {
+                Stage::Concluding(agent) => {
+                    self.hosts.enter(host, Stage::Ready(agent));
+                    self.neighbours.session.do_send(FleetNews::Concluded { text, failure });
+                }
+                other => {
+                    self.hosts.enter(host, other);
+                }
+            },
+            HostReport::Lost { why, for_good } => self.host_lost(host, &why, for_good, context),
+        }
+    }
+}
+
+/// The suite as it is on a host: in the directory and by the interpreter that are meant there.
+fn suite_on(suite: &Suite, host: &HostSpec) -> Suite {
+    if host.is_local() {
+        return suite.clone();
+    }
+    let named_by = host.to_string();
+    suite.on_host(
+        host.chdir.as_deref(),
+        host.python.as_deref(),
+        host.provision.as_deref(),
+        &named_by,
+    )
+}

@@ -1,0 +1,159 @@
+//! The hosts of a run: tables `[[host]]`, and how other hosts are reached.
+
+use toml::{Table, Value};
+
+use super::settings::{Setting, Settings};
+use super::{ConfigError, Key, Origin};
+use crate::launch::Ways;
+use crate::model::{HostSpec, Reach};
+
+/// The hosts of the array of tables `[[host]]`.
+pub(super) fn from_toml(tables: &Value, origin: &Origin) -> Result<Vec<HostSpec>, ConfigError> {
+    let array = tables.as_array().and_then(|tables| {
+        tables.iter().map(|table| table.as_table()).collect::<Option<Vec<&Table>>>()
+    });
+    let tables = array.ok_or_else(|| ConfigError::Value {
+        key: "host".to_owned(),
+        origin: origin.clone(),
+        found: tables.to_string(),
+        expected: "tables such as `[[host]]`",
+    })?;
+    tables.into_iter().map(|table| from_table(table, origin)).collect()
+}
+
+fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
+    let wrong = |key: &str, what: String| ConfigError::Host {
+        key: key.to_owned(),
+        origin: origin.clone(),
+        what,
+    };
+    let text = |key: &str, value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        other => Err(wrong(key, format!("`{other}` is no text"))),
+    };
+    let mut host = HostSpec { reach: reach(table, &wrong)?, ..HostSpec::default() };
+    for (key, value) in table {
+        match (&**key, value) {
+            ("ssh" | "exec", _) => {}
+            ("env", Value::Table(variables)) => {
+                for (name, value) in variables {
+                    host.env.push((name.clone(), text("env", value)?));
+                }
+            }
+            ("pass_env", Value::Array(names)) => {
+                for name in names {
+                    host.passed.push(text("pass_env", name)?);
+                }
+            }
+            ("tags", Value::Array(tags)) => {
+                host.tags = tags.iter().map(|tag| text("tags", tag)).collect::<Result<_, _>>()?;
+            }
+            (key, value) => {
+                let set = host.set_key(key, &text(key, value)?);
+                set.map_err(|expected| {
+                    let expected = expected.map_or_else(
+                        || {
+                            "no such key; known are `ssh`, `exec`, `workers`, `name`, `chdir`, `python`, `env`, `pass_env`, `tags`, `sync`, `provision` and `agent`".to_owned()
+                        },
+                        |expected| format!("`{value}` is no value; expected {expected}"),
+                    );
+                    wrong(key, expected)
+                })?;
+            }
+        }
+    }
+    host.workers = host.workers.max(1);
+    if host.name.is_empty() {
+        host.name = host.reach.default_name();
+    }
+    Ok(host)
+}
+
+fn reach(
+    table: &Table,
+    wrong: &impl Fn(&str, String) -> ConfigError,
+) -> Result<Reach, ConfigError> {
+    match (table.get("ssh"), table.get("exec")) {
+        (None, None) => Ok(Reach::Local),
+        (Some(Value::String(destination)), None) => Reach::ssh(destination)
+            .ok_or_else(|| wrong("ssh", format!("`{destination}` is no destination for ssh"))),
+        (None, Some(Value::String(command))) => Reach::exec(command)
+            .ok_or_else(|| wrong("exec", format!("`{command}` can not be split into words"))),
+        (None, Some(Value::Array(words))) => {
+            let words: Option<Vec<String>> =
+                words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+            let words = words.filter(|words| !words.is_empty());
+            words.map(Reach::Exec).ok_or_else(|| wrong("exec", "its words are no texts".to_owned()))
+        }
+        (Some(_), Some(_)) => Err(wrong("exec", "a host has `ssh` or `exec`, not both".to_owned())),
+        (Some(other), None) => Err(wrong("ssh", format!("`{other}` is no text"))),
+        (None, Some(other)) => Err(wrong("exec", format!("`{other}` is no command"))),
+    }
+}
+
+/// How other hosts are reached.
+pub(super) fn ways(settings: &Settings) -> Result<Ways, ConfigError> {
+    let words = |setting: &Setting<String>, key: Key| {
+        let words = shlex::split(&setting.value).filter(|words| !words.is_empty());
+        words.ok_or_else(|| ConfigError::Value {
+            key: key.to_string(),
+            origin: setting.origin(),
+            found: setting.value.clone(),
+            expected: "a command with its options",
+        })
+    };
+    Ok(Ways {
+        ssh: words(&settings.ssh, Key::Ssh)?,
+        rsync: words(&settings.rsync, Key::Rsync)?,
+        exclude: settings.sync_exclude.value.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<HostSpec>, String> {
+        let table: Table = text.parse().unwrap();
+        from_toml(&table["host"], &Origin::File("callsheet.toml".to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tables_say_what_specifications_say() {
+        let hosts = read(
+            "[[host]]\nssh = 'me@there'\nworkers = 8\nchdir = '/srv/a b'\ntags = ['gpu']\nsync = 'rsync'\n\
+             env = { A = 'b=c', N = 1 }\npass_env = ['TOKEN']\n[[host]]\nworkers = 2\n",
+        )
+        .unwrap();
+        let spec =
+            "8*ssh=me@there//chdir=/srv/a b//tags=gpu//sync=rsync//env:A=b=c//env:N=1//env:TOKEN";
+        assert_eq!(hosts[..1], HostSpec::parse_many(spec).unwrap()[..]);
+        assert_eq!((&*hosts[1].name, hosts[1].workers), ("local", 2));
+    }
+
+    #[test]
+    fn a_command_may_be_words() {
+        let hosts = read("[[host]]\nexec = ['run', 'a b', 'agent']\n").unwrap();
+        assert_eq!(hosts[0].reach, Reach::Exec(["run", "a b", "agent"].map(str::to_owned).into()));
+        assert_eq!(hosts, read("[[host]]\nexec = \"run 'a b' agent\"\n").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (text, part) in [
+            ("host = 3", "`[[host]]`"),
+            ("[[host]]\nshs = 'a'", "`shs` of a `[[host]]` in callsheet.toml: no such key"),
+            ("[[host]]\nssh = 'a'\nexec = 'b'", "not both"),
+            ("[[host]]\nssh = '-oProxyCommand=x'", "no destination"),
+            ("[[host]]\nexec = []", "no texts"),
+            ("[[host]]\nworkers = 0", "a number from 1"),
+            ("[[host]]\nsync = 'cp'\nssh = 'a'", "`rsync`"),
+            ("[[host]]\nenv = { A = [] }", "no text"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

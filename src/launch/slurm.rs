@@ -1,0 +1,316 @@
+//! Slurm: an allocation of nodes, the one that this process is in or one of its own, and the step that an agent runs in.
+//!
+//! An allocation of our own is held by a process of `salloc` that ends when its stdin does: it is given back whatever becomes
+//! of this process, `kill -9` included.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command as Blocking, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::process::Command;
+
+use super::ssh::quote;
+
+/// In place of options: what the site's defaults give.
+const AUTO: &str = "auto";
+
+/// How often a job that waits is asked why.
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+
+/// Ends what `salloc` has said of the allocation.
+const END: &str = "callsheet-allocated";
+
+/// What `salloc` runs on this machine: it tells what was allocated and holds it until its stdin ends.
+const HOLD: &str = "env | grep ^SLURM_; echo callsheet-allocated; cat >/dev/null";
+
+/// Why there is no allocation.
+#[derive(Debug, Error)]
+pub enum SlurmError {
+    /// The options are no words.
+    #[error("the options for salloc can not be split into words: `{0}`")]
+    Options(String),
+
+    /// A program of Slurm does not start.
+    #[error(
+        "failed to start `{program}`: {source}; callsheet needs Slurm's own commands on this machine"
+    )]
+    Start {
+        /// The program.
+        program: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// It was not granted.
+    #[error("no allocation was granted: {0}")]
+    Refused(String),
+
+    /// What Slurm says of an allocation can not be understood.
+    #[error("Slurm does not say what was allocated: {0}")]
+    Strange(String),
+}
+
+/// A node of an allocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+
+    /// How many CPUs of it are allocated.
+    pub cpus: u32,
+
+    /// How many tasks are to run there, if that was asked for.
+    pub tasks: Option<u16>,
+}
+
+/// Nodes to run on, given back when dropped if they were asked for here.
+#[derive(Debug)]
+pub struct Allocation {
+    /// The job's number.
+    pub job: String,
+
+    /// Its nodes.
+    pub nodes: Vec<Node>,
+
+    /// How long it lasts; `None` for ever.
+    pub left: Option<Duration>,
+
+    holder: Option<(Child, Option<ChildStdin>)>,
+}
+
+impl Allocation {
+    /// The allocation that this process runs in, or one that is asked for with these options of `salloc`. Blocks until it is
+    /// granted; `progress` is told why it is not yet.
+    ///
+    /// # Errors
+    /// [`SlurmError`]
+    pub fn obtain(options: &str, progress: impl Fn(String)) -> Result<Self, SlurmError> {
+        let inside: Vec<(String, String)> =
+            env::vars().filter(|(name, _)| name.starts_with("SLURM_")).collect();
+        if inside.iter().any(|(name, _)| name == "SLURM_JOB_ID") {
+            return Self::of(&inside, None);
+        }
+        let options = if options.trim() == AUTO { "" } else { options };
+        let words = shlex::split(options).ok_or_else(|| SlurmError::Options(options.to_owned()))?;
+        let mut child = Blocking::new("salloc")
+            .args(["--no-kill", "--job-name=callsheet"])
+            .args(words)
+            .args(["sh", "-c", HOLD])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| SlurmError::Start { program: "salloc", source })?;
+        let stdin = child.stdin.take();
+        let lines = lines_of(&mut child);
+        let holder = (child, stdin);
+        let mut variables = Vec::new();
+        let mut said = String::new();
+        let mut job = None;
+        loop {
+            match lines.recv_timeout(ASKED_EVERY) {
+                Ok(Line::Out(line)) if line == END => break,
+                Ok(Line::Out(line)) => {
+                    let pair = line.split_once('=');
+                    variables.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                }
+                Ok(Line::Error(line)) => {
+                    if let Some(pending) = line.strip_prefix("salloc: Pending job allocation ") {
+                        job = Some(pending.trim().to_owned());
+                        progress(format!("job {pending} is pending"));
+                    } else if !line.starts_with("salloc: job ") {
+                        said = line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(job) = &job {
+                        progress(format!("job {job} is pending: {}", reason(job)));
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let said = said.trim_start_matches("salloc: ").to_owned();
+                    return Err(SlurmError::Refused(said));
+                }
+            }
+        }
+        Self::of(&variables, Some(holder))
+    }
+
+    fn of(
+        variables: &[(String, String)],
+        holder: Option<(Child, Option<ChildStdin>)>,
+    ) -> Result<Self, SlurmError> {
+        let get = |name: &str| {
+            let found = variables.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let need = |name: &'static str| {
+            get(name).ok_or_else(|| SlurmError::Strange(format!("{name} is not set")))
+        };
+        let job = need("SLURM_JOB_ID")?;
+        let names = answer("scontrol", &["show", "hostnames", &need("SLURM_JOB_NODELIST")?])?;
+        let cpus = counts(&need("SLURM_JOB_CPUS_PER_NODE")?);
+        let tasks = get("SLURM_NTASKS_PER_NODE").and_then(|count| count.parse().ok());
+        let tasks: Vec<u32> = match (tasks, get("SLURM_NTASKS"), get("SLURM_TASKS_PER_NODE")) {
+            (Some(count), _, _) => vec![count],
+            (None, Some(_), Some(each)) => counts(&each),
+            (None, _, _) => Vec::new(),
+        };
+        let nodes: Vec<Node> = names
+            .lines()
+            .enumerate()
+            .map(|(number, name)| Node {
+                name: name.to_owned(),
+                cpus: cpus.get(number).or(cpus.last()).copied().unwrap_or(1),
+                tasks: tasks
+                    .get(number)
+                    .or(tasks.last())
+                    .and_then(|count| (*count).try_into().ok()),
+            })
+            .collect();
+        if nodes.is_empty() {
+            return Err(SlurmError::Strange("there are no nodes".to_owned()));
+        }
+        let left = answer("squeue", &["-h", "-j", &job, "-o", "%L"])?;
+        Ok(Self { left: time(left.trim()), job, nodes, holder })
+    }
+
+    /// Whether it was asked for here and is given back.
+    pub fn is_own(&self) -> bool {
+        self.holder.is_some()
+    }
+}
+
+impl Drop for Allocation {
+    fn drop(&mut self) {
+        if let Some((child, stdin)) = &mut self.holder {
+            drop(stdin.take());
+            // It gives back what it holds and ends.
+            let _status = child.wait();
+        }
+    }
+}
+
+enum Line {
+    Out(String),
+    Error(String),
+}
+
+/// What a child says, line by line, until it has closed both streams.
+fn lines_of(child: &mut Child) -> mpsc::Receiver<Line> {
+    let (sender, lines) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(Line::Out(line)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    if let Some(stderr) = child.stderr.take() {
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // Read on when nobody wants it: it must not block.
+                let _unheard = sender.send(Line::Error(line));
+            }
+        });
+    }
+    lines
+}
+
+/// Why a job waits, in Slurm's words.
+fn reason(job: &str) -> String {
+    let said = answer("squeue", &["-h", "-j", job, "-o", "%r"]).unwrap_or_default();
+    let said = said.trim();
+    if said.is_empty() { "no reason is told".to_owned() } else { said.to_owned() }
+}
+
+fn answer(program: &'static str, arguments: &[&str]) -> Result<String, SlurmError> {
+    let output = Blocking::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| SlurmError::Start { program, source })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(SlurmError::Strange(format!("{program}: {}", said.trim())))
+}
+
+/// `8(x2),4` is 8, 8, 4.
+fn counts(text: &str) -> Vec<u32> {
+    let parts = text.split(',').filter_map(|part| {
+        let (count, times) = match part.split_once("(x") {
+            Some((count, times)) => (count, times.trim_end_matches(')').parse().ok()?),
+            None => (part, 1),
+        };
+        Some(std::iter::repeat_n(count.parse().ok()?, times))
+    });
+    parts.flatten().collect()
+}
+
+/// Slurm's `days-hours:minutes:seconds`; `None` for what is no time, as `UNLIMITED`.
+fn time(text: &str) -> Option<Duration> {
+    let (days, rest) = match text.split_once('-') {
+        Some((days, rest)) => (days.parse::<u64>().ok()?, rest),
+        None => (0, text),
+    };
+    let parts = rest.split(':').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<_>>>()?;
+    let seconds = parts.iter().fold(0, |sum, part| sum * 60 + part);
+    Some(Duration::from_secs(days * 24 * 3600 + seconds))
+}
+
+/// One step on a node with all of it that is allocated, which has a shell run the script. Unbuffered: without that a frame waits for a
+/// newline.
+pub(super) fn command(job: &str, node: &str, cpus: u32, script: &str) -> Command {
+    let mut command = Command::new("srun");
+    command
+        .args(["--unbuffered", "--exact", "--nodes=1", "--ntasks=1", "--mem=0", "--cpu-bind=none"])
+        .args(["--no-kill", "--quit-on-interrupt", "--export=ALL", "--chdir=/"])
+        .arg(format!("--jobid={job}"))
+        .arg(format!("--nodelist={node}"))
+        .arg(format!("--cpus-per-task={cpus}"))
+        .args(["/bin/sh", "-c", script])
+        // Those of the job are meant for its own tasks.
+        .env_remove("SLURM_NTASKS")
+        .env_remove("SLURM_NTASKS_PER_NODE")
+        .env_remove("SLURM_TASKS_PER_NODE")
+        .env_remove("SLURM_CPUS_PER_TASK");
+    command
+}
+
+/// What `srun` means that ended before there was an agent, and whether another try is of no use.
+pub(super) fn explain(job: &str, said: &str) -> Option<(String, bool)> {
+    let over =
+        ["has expired", "Invalid job id", "Job/step already completing", "Job has been revoked"];
+    let over = over.iter().any(|text| said.contains(text));
+    over.then(|| (format!("its allocation is over (job {})", quote(job)), true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_nodes_are_read() {
+        assert_eq!(counts("8(x2),4"), [8, 8, 4]);
+        assert_eq!(counts("16"), [16]);
+        assert_eq!(counts("strange"), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(time("1-02:03:04"), Some(Duration::from_secs(93_784)));
+        assert_eq!(time("59:59"), Some(Duration::from_secs(3599)));
+        assert_eq!(time("UNLIMITED"), None);
+    }
+}

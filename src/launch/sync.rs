@@ -1,0 +1,206 @@
+//! The project is brought to a host by the user's own `rsync`.
+//!
+//! What is there and not here is removed, so that no test runs that is gone; therefore only a directory that callsheet has
+//! made, or that was empty, is written to. [`MARK`] in it says so.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::listen::LastWords;
+use super::ssh::{self, Ways, quote, quote_path};
+
+/// The file that says that a directory is callsheet's to write.
+const MARK: &str = ".callsheet-sync";
+
+/// How long ssh may take to say whether there is a place for the project, and how long rsync may see nothing move.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The exit codes of rsync, and of ssh below it, that tell of a link and not of files.
+const OF_THE_LINK: [i32; 5] = [10, 12, 30, 35, 255];
+
+/// Why the project could not be brought to a host.
+#[derive(Debug, Error)]
+pub enum SyncError {
+    /// The directory is somebody else's.
+    #[error(
+        "`{0}` there holds files that callsheet has not brought; name a directory that is empty or not there, or make an empty file `.callsheet-sync` in it to have it overwritten"
+    )]
+    Foreign(String),
+
+    /// The directory can not be made.
+    #[error("`{directory}` can not be made there: {why}")]
+    Directory {
+        /// As it was named.
+        directory: String,
+        /// What was said.
+        why: String,
+        /// Whether it will not come right by itself.
+        for_good: bool,
+    },
+
+    /// The program does not start.
+    #[error(
+        "failed to start `{program}`: {source}; install rsync on both sides, or leave out `sync`"
+    )]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// It failed.
+    #[error("rsync failed, {status}: {said}")]
+    Failed {
+        /// How it ended.
+        status: String,
+        /// What it said last.
+        said: String,
+        /// Whether it will not come right by itself.
+        for_good: bool,
+    },
+}
+
+impl SyncError {
+    /// Whether another try is of no use.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Foreign(_) | Self::Start { .. } => true,
+            Self::Directory { for_good, .. } | Self::Failed { for_good, .. } => *for_good,
+        }
+    }
+}
+
+/// Brings the project at `root` to `directory` on the host that `ssh` reaches there. `progress` is told what takes time. Within a
+/// `LocalSet` only; what is dropped ends its processes.
+///
+/// # Errors
+/// [`SyncError`]
+pub async fn sync(
+    ways: &Ways,
+    destination: &str,
+    root: &Path,
+    directory: &str,
+    progress: impl Fn(String),
+) -> Result<(), SyncError> {
+    progress("bringing the project there".to_owned());
+    let place = make_place(ways, destination, directory).await?;
+    let mut command = command(ways, destination, root, &place);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| SyncError::Start { program: ways.rsync.join(" "), source })?;
+    let stderr = child.stderr.take().expect("it was started with stderr piped");
+    let stdout = child.stdout.take().expect("it was started with stdout piped");
+    let mut words = LastWords::listen(stderr);
+    let mut told = 0;
+    // Each step overwrites the line of the one before.
+    let mut steps = BufReader::new(stdout).split(b'\r');
+    while let Ok(Some(step)) = steps.next_segment().await {
+        if let Some(percent) = percent(&String::from_utf8_lossy(&step))
+            && percent >= told + 25
+            && percent < 100
+        {
+            told = percent;
+            progress(format!("bringing the project there, {percent} %"));
+        }
+    }
+    let ended = child.wait().await;
+    words.end().await;
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(SyncError::Failed {
+            status: status.to_string(),
+            said: words.all().trim().to_owned(),
+            for_good: !status.code().is_some_and(|code| OF_THE_LINK.contains(&code)),
+        }),
+        Err(problem) => Err(SyncError::Failed {
+            status: problem.to_string(),
+            said: words.last(),
+            for_good: false,
+        }),
+    }
+}
+
+/// How far rsync says that it is.
+fn percent(step: &str) -> Option<u32> {
+    step.split_whitespace().find_map(|word| word.strip_suffix('%')?.parse().ok())
+}
+
+/// Makes the directory, if it is ours; gives its whole path there.
+async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<String, SyncError> {
+    let place = quote_path(directory);
+    let mark = quote(MARK);
+    let script = format!(
+        "cd && mkdir -p -- {place} && cd -- {place} && if [ -e {mark} ] || [ -z \"$(ls -A)\" ]; then : >{mark} && echo callsheet-own && pwd; else echo callsheet-foreign; fi"
+    );
+    let failed = |why: String| SyncError::Directory {
+        directory: directory.to_owned(),
+        why,
+        for_good: false,
+    };
+    let output = ssh::command(ways, destination, &script)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true)
+        .output();
+    let output = match timeout(PATIENCE, output).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(problem)) => return Err(failed(problem.to_string())),
+        Err(_) => return Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if let Some((_profile, place)) = said.split_once("callsheet-own\n") {
+        return Ok(place.strip_suffix('\n').unwrap_or(place).to_owned());
+    }
+    if said.lines().any(|line| line == "callsheet-foreign") {
+        return Err(SyncError::Foreign(directory.to_owned()));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let (why, for_good) = ssh::explain(destination, &said)
+        // 255 is ssh's own failure; another code is that of the script.
+        .unwrap_or_else(|| (said.trim().to_owned(), output.status.code() != Some(255)));
+    Err(SyncError::Directory { directory: directory.to_owned(), why, for_good })
+}
+
+fn command(ways: &Ways, destination: &str, root: &Path, place: &str) -> Command {
+    let (program, arguments) = ways.rsync.split_first().expect("a way has a first word");
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .args(["--archive", "--compress", "--delete", "--secluded-args"])
+        .args(["--info=progress2", "--no-inc-recursive"])
+        .arg(format!("--timeout={}", PATIENCE.as_secs()))
+        .args([format!("--filter=P {MARK}"), format!("--exclude={MARK}")]);
+    command.args(ways.exclude.iter().map(|pattern| format!("--exclude={pattern}")));
+    command.arg("--filter=:- .gitignore");
+    // rsync takes a word in single quotes, with a quote written twice, for one.
+    let shell: Vec<String> =
+        ssh::words(ways).iter().map(|word| format!("'{}'", word.replace('\'', "''"))).collect();
+    command.arg("-e").arg(shell.join(" "));
+    let mut from = root.as_os_str().to_owned();
+    from.push("/");
+    command.arg("--").arg(from).arg(format!("{destination}:{place}/"));
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn progress_is_read() {
+        assert_eq!(percent("      1,234,567  45%    1.20MB/s    0:00:03 "), Some(45));
+        assert_eq!(percent("sending incremental file list"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! What tests need of the machine, and who has it: units of resources, or everything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::TestRules;
+use crate::model::{Item, WorkerId};
+
+/// What a test needs. Nothing at all is what a test needs that is only kept back to be run again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Needs {
+    /// By resource, how many units.
+    units: BTreeMap<usize, u32>,
+    /// That no other test runs.
+    pub(super) exclusive: bool,
+}
+
+impl Needs {
+    /// Whether both need units of the same resource.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.units.keys().any(|resource| other.units.contains_key(resource))
+    }
+
+    /// What both need together where one follows the other.
+    fn units_of(&self, resource: usize) -> u32 {
+        self.units.get(&resource).copied().unwrap_or_default()
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.units.is_empty() && !self.exclusive
+    }
+}
+
+/// What one worker has: for the test that it runs, and for the one that it begins next. One follows the other, so that it never
+/// has more than the greater of both.
+#[derive(Debug, Default)]
+struct Claim {
+    running: Option<Arc<Needs>>,
+    next: Option<Arc<Needs>>,
+}
+
+impl Claim {
+    fn both(&self) -> impl Iterator<Item = &Needs> {
+        self.running.iter().chain(&self.next).map(|needs| &**needs)
+    }
+}
+
+/// Who has what.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    resources: Vec<(String, u32)>,
+    claims: BTreeMap<WorkerId, Claim>,
+}
+
+impl Ledger {
+    pub(super) fn new(resources: Vec<(String, u32)>) -> Self {
+        Self { resources, claims: BTreeMap::new() }
+    }
+
+    /// What a test needs, by its tags and by what holds for it; `None` for nothing.
+    ///
+    /// # Errors
+    /// Why it can never have that, for people.
+    pub(super) fn needs(
+        &self,
+        item: &Item,
+        rules: Option<&TestRules>,
+    ) -> Result<Option<Arc<Needs>>, String> {
+        let mut needs = Needs::default();
+        for tag in item.tags.iter() {
+            if &**tag == Item::EXCLUSIVE {
+                needs.exclusive = true;
+            } else if let Some(wanted) = tag.strip_prefix(Item::RESOURCE) {
+                let (name, count) = wanted.split_once('=').unwrap_or((wanted, "1"));
+                let count = count.trim().parse().map_err(|_| {
+                    format!(
+                        "its mark `{wanted}` names no number of units; write for example `gpu=2`"
+                    )
+                })?;
+                self.add(&mut needs, name.trim(), count)?;
+            }
+        }
+        if let Some(rules) = rules {
+            needs.exclusive |= rules.exclusive;
+            for (name, count) in &rules.resources {
+                self.add(&mut needs, name, *count)?;
+            }
+        }
+        Ok((!needs.is_nothing()).then(|| Arc::new(needs)))
+    }
+
+    fn add(&self, needs: &mut Needs, name: &str, count: u32) -> Result<(), String> {
+        let place = self.resources.iter().position(|(known, _)| known == name);
+        let Some(place) = place else {
+            return Err(format!(
+                "it needs the resource `{name}`, which nobody defined; add it to `resources` in the configuration"
+            ));
+        };
+        let there = self.resources[place].1;
+        if count > there {
+            return Err(format!(
+                "it needs {count} units of the resource `{name}`, of which there are {there}; see `resources` in the configuration"
+            ));
+        }
+        if count > 0 {
+            let units = needs.units.entry(place).or_default();
+            *units = count.max(*units);
+        }
+        Ok(())
+    }
+
+    /// Whether a worker may be given a test with these needs as the very next one that it begins.
+    pub(super) fn fits(&self, worker: WorkerId, needs: &Needs) -> bool {
+        let others = || self.claims.iter().filter(|(other, _)| **other != worker);
+        let alone = others().any(|(_, claim)| claim.both().any(|needs| needs.exclusive));
+        let fits = |(resource, count): (&usize, &u32)| {
+            let taken: u32 = others()
+                .map(|(_, claim)| {
+                    claim.both().map(|needs| needs.units_of(*resource)).max().unwrap_or_default()
+                })
+                .sum();
+            taken + count <= self.resources[*resource].1
+        };
+        !alone && !self.is_promised(worker) && needs.units.iter().all(fits)
+    }
+
+    /// Whether a worker has been given a test of ours that it has not begun.
+    pub(super) fn is_promised(&self, worker: WorkerId) -> bool {
+        self.claims.get(&worker).is_some_and(|claim| claim.next.is_some())
+    }
+
+    /// Whether a worker has anything for the test that it is in.
+    pub(super) fn holds(&self, worker: WorkerId) -> bool {
+        self.claims
+            .get(&worker)
+            .is_some_and(|claim| claim.running.as_ref().is_some_and(|needs| !needs.is_nothing()))
+    }
+
+    /// A worker begins a test with these needs next.
+    pub(super) fn promise(&mut self, worker: WorkerId, needs: Arc<Needs>) {
+        self.claims.entry(worker).or_default().next = Some(needs);
+    }
+
+    /// A worker begins what it was promised.
+    pub(super) fn begin(&mut self, worker: WorkerId) {
+        if let Some(claim) = self.claims.get_mut(&worker) {
+            claim.running = claim.next.take();
+        }
+    }
+
+    /// The test of a worker is over.
+    pub(super) fn end(&mut self, worker: WorkerId) {
+        if let Some(claim) = self.claims.get_mut(&worker) {
+            claim.running = None;
+            if claim.next.is_none() {
+                self.claims.remove(&worker);
+            }
+        }
+    }
+
+    /// A worker will not begin what it was promised.
+    pub(super) fn give_back(&mut self, worker: WorkerId) {
+        if let Some(claim) = self.claims.get_mut(&worker) {
+            claim.next = None;
+            if claim.running.is_none() {
+                self.claims.remove(&worker);
+            }
+        }
+    }
+
+    /// A worker is gone.
+    pub(super) fn leave(&mut self, worker: WorkerId) {
+        self.claims.remove(&worker);
+    }
+
+    /// How many units of each resource are in use.
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> Vec<(u32, u32)> {
+        let used = |resource: usize| -> u32 {
+            let of = |claim: &Claim| claim.both().map(|needs| needs.units_of(resource)).max();
+            self.claims.values().filter_map(of).sum()
+        };
+        self.resources.iter().enumerate().map(|(place, (_, all))| (used(place), *all)).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Hosts that are reached by any command.
+
+use crate::support::Project;
+
+use super::machines::missing;
+
+/// The command under test as an agent.
+fn agent() -> String {
+    format!("{} agent", env!("CARGO_BIN_EXE_callsheet"))
+}
+
+#[test]
+fn any_command_that_gives_an_agent_is_a_host() {
+    let project = super::suite();
+    let first = format!("2*exec={}//name=first", agent());
+    let second = format!("exec=sh -c 'echo noise; exec {} <&0'//name=second", agent());
+    let told = project.run(&["--tx", &first, "--tx", &second]);
+    told.assert(1, super::COUNTS).says("host first: pytest").says("host second: pytest");
+}
+
+#[test]
+fn a_number_in_the_command_makes_as_many_hosts() {
+    let text = "import os\ndef test_which(): open('seen-' + os.environ['NUMBER'], 'w')\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let spec = format!("3*exec=env NUMBER={{n}} {}//workers=2", agent());
+    let told = project.run(&["--tx", &spec, "--dist", "each"]);
+    told.assert(0, "6 passed").says("host env-2: pytest");
+    for number in 0..3 {
+        assert!(project.path().join(format!("seen-{number}")).exists());
+    }
+}
+
+#[test]
+fn a_container_is_a_host() {
+    if missing(&["unshare"]) {
+        return;
+    }
+    let project = super::suite();
+    let spec =
+        format!("2*exec=unshare --pid --fork --kill-child --mount-proc --uts --net {}", agent());
+    project.run(&["--tx", &spec]).assert(1, super::COUNTS);
+}
+
+#[test]
+fn a_command_that_gives_no_agent_is_told() {
+    let project = super::suite();
+    let run = |command: &str| {
+        let told = project.run_with(
+            &[("CALLSHEET_DEADLINES_AGENT", "2s"), ("CALLSHEET_DEADLINES_HOST", "1s")],
+            &["--tx", &format!("exec={command}//name=box")],
+        );
+        assert_eq!(told.code, Some(7), "{told}");
+        told
+    };
+    run("/nowhere/to/be/found").says("failed to start `/nowhere/to/be/found`");
+    run("sh -c 'echo hello'").says("the other side is no callsheet");
+    run("sh -c 'echo no route >&2; exit 3'").says("exit status: 3; it said: no route");
+    run("sleep 1000").says("did not answer for 2 s");
+}
+
+#[test]
+fn interpreters_of_two_hosts_run_all_tests_each() {
+    let text = "import sys\ndef test_version(): print(sys.version)\ndef test_fails(): assert sys.hexversion == 0\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let other = crate::support::python(&["pytest==8.4.2"]);
+    let one = format!("exec={}//name=new", agent());
+    let two = format!("exec={}//name=old//python={}", agent(), other.display());
+    let told = project.run(&["--tx", &one, "--tx", &two, "--dist", "each"]);
+    told.assert(1, "2 failed, 2 passed")
+        .says("host new: pytest 9.2.0")
+        .says("host old: pytest 8.4.2");
+}

@@ -1,0 +1,143 @@
+//! Runs in an allocation of a real Slurm, and what becomes of them when it takes nodes or the job away.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Project, Running};
+
+use super::cluster::Cluster;
+
+/// Tests that tell on which node they begin and wait until they are let go.
+const WAITING: &str = "import os, pathlib, time, pytest\n\
+    root, node = pathlib.Path(__file__).parent, os.environ['SLURMD_NODENAME']\n\
+    @pytest.mark.parametrize('n', range(4))\n\
+    def test_waits(n):\n\
+    \x20   (root / f'on-{node}').touch()\n\
+    \x20   while not (root / 'go').exists(): time.sleep(0.01)\n";
+
+fn waiting() -> Project {
+    Project::new(&["test_a.py", "test_b.py", "test_c.py"].map(|name| (name, WAITING)))
+}
+
+fn begun(
+    cluster: &Cluster,
+    project: &Project,
+    variables: &[(&str, &str)],
+    options: &str,
+) -> Running {
+    let mut command = cluster.command(project, &[], &["--slurm", options]);
+    command.env("CALLSHEET_DEADLINES_SILENCE", "4s").envs(variables.iter().copied());
+    Running::start(command)
+}
+
+fn let_go(project: &Project) {
+    fs::write(project.path().join("go"), "").unwrap();
+}
+
+#[test]
+fn an_allocation_is_asked_for_used_and_given_back() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    let command = cluster.command(&project, &[], &["--slurm", "-N3 --ntasks-per-node=2"]);
+    let told = Running::start(command).end();
+    told.assert(1, super::COUNTS).says("on n1, n2, n3").says("host n3: pytest");
+    cluster.assert_free();
+    // Within an allocation it is that one.
+    let command = cluster.command(&project, &["salloc", "-N2"], &["--slurm", "auto"]);
+    let told = Running::start(command).end();
+    told.assert(1, super::COUNTS).says("on n1, n2").is_silent_on("host n3");
+    cluster.assert_free();
+}
+
+#[test]
+fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    cluster.says(&["salloc", "--no-shell", "--exclusive", "-N3"]);
+    let mut running = begun(&cluster, &project, &[], "-N1");
+    running.wait_for_stdout("is pending: ");
+    cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
+    running.end().assert(1, super::COUNTS);
+    cluster.assert_free();
+    let told = begun(&cluster, &project, &[], "-N1 -p nowhere").end();
+    assert_eq!(told.code, Some(7), "{told}");
+    told.says("no allocation was granted");
+}
+
+#[test]
+fn a_command_that_is_killed_gives_its_allocation_back() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let mut running = begun(&cluster, &project, &[], "-N2 --ntasks-per-node=1");
+    running.wait_for(&project.path().join("on-n1"));
+    running.wait_for(&project.path().join("on-n2"));
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    cluster.assert_free();
+    running.end();
+}
+
+#[test]
+fn a_node_that_is_set_down_costs_no_test() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let mut running = begun(&cluster, &project, &[], "-N3 --ntasks-per-node=1");
+    for node in ["on-n1", "on-n2", "on-n3"] {
+        running.wait_for(&project.path().join(node));
+    }
+    cluster.says(&["scontrol", "update", "nodename=n2", "state=down", "reason=drill"]);
+    running.wait_for_stdout("host n2: lost");
+    let_go(&project);
+    running.end().assert(0, "12 passed");
+    cluster.assert_free();
+}
+
+#[test]
+fn a_step_that_is_cancelled_is_begun_again() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let mut running = begun(&cluster, &project, &[], "-N2 --ntasks-per-node=1");
+    running.wait_for(&project.path().join("on-n1"));
+    running.wait_for(&project.path().join("on-n2"));
+    let steps = cluster.says(&["squeue", "-h", "-s", "-o", "%i %N"]);
+    let step = steps.lines().find(|line| line.ends_with("n2")).expect("a step on n2");
+    cluster.says(&["scancel", "--signal=KILL", step.split(' ').next().unwrap()]);
+    running.wait_for_stdout("host n2: lost");
+    let_go(&project);
+    running.end().assert(0, "12 passed");
+    cluster.assert_free();
+}
+
+#[test]
+fn a_job_that_is_cancelled_ends_the_run_with_an_account() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let running =
+        begun(&cluster, &project, &[("CALLSHEET_DEADLINES_HOST", "5s")], "-N2 --ntasks-per-node=1");
+    running.wait_for(&project.path().join("on-n1"));
+    running.wait_for(&project.path().join("on-n2"));
+    cluster.says(&["scancel", "--user=root"]);
+    let told = running.end();
+    assert_eq!(told.code, Some(7), "{told}");
+    told.says("the results are incomplete").says("given up");
+    cluster.assert_free();
+}
+
+#[test]
+fn before_the_time_limit_the_run_ends_with_the_rest_not_run() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let mut running = begun(
+        &cluster,
+        &project,
+        &[("CALLSHEET_SLURM_MARGIN", "50s")],
+        "-N1 --ntasks-per-node=2 -t 1",
+    );
+    running.wait_for_stdout("the time limit of its allocation");
+    let_go(&project);
+    let told = running.end();
+    assert_eq!(told.code, Some(2), "{told}");
+    told.says("not run").says("2 passed");
+    cluster.assert_free();
+}

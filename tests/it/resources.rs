@@ -1,0 +1,36 @@
+//! Tests that need something of the machine never run at once beyond what there is, whatever the mode.
+
+use crate::support::Project;
+
+/// Tests that each hold a lock file while they run, and fail if another one has it.
+const LOCKED: &str = "import os, pytest, time\n\
+    @pytest.fixture\n\
+    def lock():\n\
+    \x20   fd = os.open('lock', os.O_CREAT | os.O_EXCL)\n\
+    \x20   yield\n\
+    \x20   os.close(fd)\n\
+    \x20   os.unlink('lock')\n\
+    @pytest.mark.resources('db')\n\
+    @pytest.mark.parametrize('n', range(12))\n\
+    def test_db(n, lock): time.sleep(0.01)\n\
+    @pytest.mark.exclusive\n\
+    @pytest.mark.parametrize('n', range(3))\n\
+    def test_alone(n, lock): time.sleep(0.01)\n\
+    @pytest.mark.parametrize('n', range(20))\n\
+    def test_free(n): pass\n";
+
+#[test]
+fn no_more_run_at_once_than_there_is_of_a_resource() {
+    for dist in ["stream", "load", "worksteal", "loadfile"] {
+        let project = Project::new(&[("test_a.py", LOCKED), ("test_b.py", LOCKED)]);
+        project.write("callsheet.toml", "resources = { db = 1 }\n");
+        project.run(&["-n", "3", "--dist", dist]).assert(0, "70 passed");
+    }
+}
+
+#[test]
+fn a_resource_that_nobody_defined_is_told_and_fails_the_run() {
+    let project = Project::new(&[("test_a.py", LOCKED)]);
+    let told = project.run(&["-n", "2"]);
+    told.assert(7, "23 passed, 12 not run").says("the resource `db`, which nobody defined");
+}
