@@ -2,12 +2,13 @@
 
 mod news;
 mod roster;
+mod slow;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle};
 use log::error;
 
 use super::messages::{
@@ -18,7 +19,7 @@ use super::record::{self, Held, LastEnds};
 use crate::model::{
     CollectReport, Collection, Lane, RunEvent, StopReason, TestEnd, TestFile, TestIndex, WorkerId,
 };
-use crate::schedule::{Decision, Scheduler};
+use crate::schedule::{Decision, Scheduler, SlowWatch};
 
 /// Where messages go.
 #[derive(Debug)]
@@ -60,6 +61,11 @@ pub(super) struct SchedulerActor {
     waits: Vec<(Duration, Lane, TestIndex)>,
     /// The memory above which a worker makes way for a fresh one.
     recycle_memory: Option<u64>,
+    slow: SlowWatch,
+    /// When slow tests are to be looked for earlier than planned.
+    look_at: Option<Instant>,
+    /// The timer that looks for them.
+    look: Option<SpawnHandle>,
     neighbours: Neighbours,
 }
 
@@ -83,6 +89,9 @@ impl SchedulerActor {
             last_ends: LastEnds::new(),
             waits: Vec::new(),
             recycle_memory,
+            slow: SlowWatch::default(),
+            look_at: None,
+            look: None,
             neighbours,
         }
     }
@@ -263,6 +272,9 @@ impl Handler<WorkerNews> for SchedulerActor {
                 let decisions = actor.core.retry_due(lane, index);
                 actor.carry_out(decisions, None);
             });
+        }
+        if let Some(at) = self.look_at.take() {
+            self.look_for_slow(at, context);
         }
     }
 }

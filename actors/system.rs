@@ -21,7 +21,7 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch::Role;
-use crate::model::{HostSpec, Isolation, RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::model::{HostSpec, Isolation, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
 use crate::select::{Facts, Past, Selection};
 use crate::session::Session;
@@ -192,7 +192,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         flush.push(reporter.recipient());
     }
     let Remembered { history, estimates, problem } = remembered(config);
-    let selection = selection(config, history.as_ref());
+    let past = past(config, history.as_ref());
+    let selection =
+        Selection::new(config.filter.as_ref(), config.partition, &config.overrides, &past);
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
@@ -200,11 +202,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
 
     let expected: Vec<(WorkerId, WorkerSpec)> =
         (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
+    let estimates = Arc::new(estimates);
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
-        None => policy(&config.policy, config.workers.len(), Arc::new(estimates)),
+        None => policy(&config.policy, config.workers.len(), estimates.clone()),
     };
-    let core = core(config, policy, &expected);
+    let core = core(config, policy, &expected, rules(config, past, estimates));
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -291,8 +294,9 @@ fn core(
     config: &Config,
     policy: Box<dyn Policy>,
     expected: &[(WorkerId, WorkerSpec)],
+    rules: Rules,
 ) -> Scheduler {
-    let mut core = Scheduler::new(policy, expected).with_rules(rules(config));
+    let mut core = Scheduler::new(policy, expected).with_rules(rules);
     if let Some(workers) = config.min_workers {
         core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
     }
@@ -316,35 +320,39 @@ fn remembered(config: &Config) -> Remembered {
     Remembered { history: Some(history), estimates, problem }
 }
 
-/// What is chosen of the suite.
-fn selection(config: &Config, history: Option<&History>) -> Selection {
-    let Config { filter, partition, overrides, .. } = config;
-    let past = history
-        .filter(|_| Selection::needs_past(filter.as_ref(), *partition, overrides))
+/// What past runs have seen, where anything asks for it.
+fn past(config: &Config, history: Option<&History>) -> Past {
+    history
+        .filter(|_| {
+            Selection::needs_past(config.filter.as_ref(), config.partition, &config.overrides)
+        })
         .map(History::past)
-        .unwrap_or_default();
-    Selection::new(filter.as_ref(), *partition, overrides, &past)
+        .unwrap_or_default()
 }
 
 /// What the configuration says of tests beside how they are shared out.
-fn rules(config: &Config) -> Rules {
+fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
     let overrides = config.overrides.clone();
     let of_test: RulesOfTest = Arc::new(move |item| {
-        let terms = overrides.terms(&Facts::of(item, &Past::default()));
+        let terms = overrides.terms(&Facts::of(item, &past));
         TestRules {
             retries: terms.retries,
             timeout: terms.timeout,
+            slow: terms.slow,
             resources: terms.resources,
             exclusive: terms.exclusive,
             alone: terms.isolation == Some(Isolation::Process),
         }
     });
+    // Those of a framework do not ask what a test takes.
+    let tells_workers = matches!(config.suite, Suite::Libtest(_) | Suite::Command(_));
     Rules {
         retry: config.retry,
         resources: config.resources.clone(),
         recycle: config.recycle,
         of_test: (!config.overrides.is_empty()).then_some(of_test),
-        estimates: None,
+        slow: config.deadlines.slow,
+        estimates: (tells_workers && !estimates.is_empty()).then_some(estimates),
     }
 }
 
@@ -362,4 +370,34 @@ pub(crate) fn run(
         begun(session.stopper());
         session.verdict().await
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::SuiteKind;
+    use crate::model::Durations;
+
+    fn told(root: &Path, kind: SuiteKind, estimates: &Arc<Estimates>) -> bool {
+        let config = Config::builder().root(root).suite(kind).workers(1).build().unwrap();
+        rules(&config, Past::default(), estimates.clone()).estimates.is_some()
+    }
+
+    #[test]
+    fn workers_of_our_own_are_told_what_tests_take_where_that_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("Cargo.toml"), "").unwrap();
+        let manifest = root.path().join("callsheet-commands.toml");
+        std::fs::write(manifest, "[[test]]\nname = 'a'\ncommand = ['true']\n").unwrap();
+        let took = Durations { setup: 0.0, call: 1.0, teardown: 0.0 };
+        let known: Arc<Estimates> = Arc::new([("a", took)].into_iter().collect());
+        for (kind, is_told) in
+            [(SuiteKind::Libtest, true), (SuiteKind::Command, true), (SuiteKind::Pytest, false)]
+        {
+            assert_eq!(told(root.path(), kind, &known), is_told, "{kind:?}");
+            assert!(!told(root.path(), kind, &Arc::default()), "{kind:?}");
+        }
+    }
 }

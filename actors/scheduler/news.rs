@@ -40,6 +40,7 @@ impl SchedulerActor {
                 self.workers.entry(worker).or_default().worked = true;
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
+                self.time_begins(worker, item);
             }
             News::Report(item, mut report) => {
                 if report.failed && self.core.attempt_failed(worker, item) {
@@ -57,6 +58,7 @@ impl SchedulerActor {
                 }
             }
             News::Ran(item, duration) => {
+                self.slow.ends(worker);
                 let decisions = self.core.test_ran(worker, item, duration);
                 self.carry_out(decisions, None);
             }
@@ -71,10 +73,12 @@ impl SchedulerActor {
                 }
             }
             News::Halted => {
+                self.slow.ends(worker);
                 self.release(worker);
                 self.neighbours.session.do_send(SessionNote::Halted(worker));
             }
             News::Ended(item, end) => {
+                self.slow.ends(worker);
                 self.release(worker);
                 self.workers.entry(worker).or_default().held.forget();
                 let decisions =
@@ -149,6 +153,7 @@ impl SchedulerActor {
     }
 
     fn down(&mut self, worker: WorkerId, death: Death) {
+        self.slow.ends(worker);
         let lost = matches!(death.ending, Ending::HostLost(_));
         if !lost {
             self.release(worker);

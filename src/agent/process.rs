@@ -6,10 +6,11 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 
+use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::uio::pread;
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::{Pid, getpgid, pipe2};
 use tokio::process::Command;
 
 use super::child::WorkerChild;
@@ -79,6 +80,19 @@ impl Process {
     pub(super) fn signal(&self, signal: Signal) {
         // It may have ended meanwhile, which is what is wanted.
         let _gone = kill(self.pid, signal);
+    }
+
+    /// Tells the worker, wherever its tests have moved it, and all of its process group to end.
+    pub(super) fn terminate(&self) {
+        let _gone = killpg(self.pid, Signal::SIGTERM);
+        if self.child.is_there() && getpgid(Some(self.pid)).is_ok_and(|group| group != self.pid) {
+            self.signal(Signal::SIGTERM);
+        }
+    }
+
+    /// Whether anybody is left of its process group.
+    pub(super) fn has_group(&self) -> bool {
+        killpg(self.pid, None) != Err(Errno::ESRCH)
     }
 
     /// Kills the worker, wherever its tests have moved it, and all of its process group.

@@ -1,8 +1,11 @@
 //! One worker under the agent: its process, its queue, its conversation and its deadlines, until its death notice.
 
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::FusedFuture;
 use log::debug;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
@@ -24,9 +27,15 @@ use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, Work
 use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
-/// How long a worker has for its stack dump between `SIGABRT` and `SIGKILL`. faulthandler writes at once; a core
+/// How long a worker has for its stack dump between `SIGABRT` and `SIGTERM`. faulthandler writes at once; a core
 /// dump of a big process may take about a second.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// How long a worker's process group has between `SIGTERM` and `SIGKILL`, to stop servers and remove files.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How often a process group that was told to end is looked at: nobody tells of the end of other people's children.
+const GROUP_LOOK: Duration = Duration::from_millis(20);
 
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
@@ -72,7 +81,7 @@ pub(super) async fn serve(
     selector: Rc<Selector>,
     templates: &Templates,
     sender: Sender,
-    orders: mpsc::UnboundedReceiver<Order>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     let (process, pipes) = match Process::start(command, input, templates).await {
         Ok(started) => started,
@@ -109,12 +118,17 @@ pub(super) async fn serve(
         slack: patience::slack(command),
     };
 
-    let follow = async {
-        tokio::join!(stdout.follow(&pipes.stdout), stderr.follow(&pipes.stderr));
-    };
     // Live output is shown where it belongs between the events.
     let mut ear = Ear::new(pipes.events, !input.live_output);
-    let ending = worker.live(orders, &mut ear, follow).await;
+    let ending = {
+        let follow = async {
+            tokio::join!(stdout.follow(&pipes.stdout), stderr.follow(&pipes.stderr));
+        };
+        let mut follow = pin!(follow.fuse());
+        let ending = worker.live(&mut orders, &mut ear, follow.as_mut()).await;
+        worker.see_off(&mut orders, follow).await;
+        ending
+    };
 
     // The rest of its process group goes first, so that nobody writes any more.
     worker.process.kill();
@@ -137,6 +151,8 @@ struct Condemned {
 /// The next step of an end.
 #[derive(Debug, Clone, Copy)]
 enum Until {
+    /// It and all of its process group are told to end then.
+    Terminated(Instant),
     /// It is killed then.
     Killed(Instant),
     /// It is killed, and no longer waited for then.
@@ -167,14 +183,13 @@ impl Worker {
     /// Serves the worker until its process ends.
     async fn live(
         &mut self,
-        mut orders: mpsc::UnboundedReceiver<Order>,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
         ear: &mut Ear,
-        follow_output: impl Future<Output = ()>,
+        mut follow_output: Pin<&mut impl FusedFuture<Output = ()>>,
     ) -> Ending {
-        let (mut ordered, mut speaks, mut prints) = (true, true, true);
+        let (mut ordered, mut speaks) = (true, true);
         let mut look = tokio::time::interval(self.sampler.interval());
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tokio::pin!(follow_output);
         loop {
             self.note(Instant::now());
             let wake_at = self.wake_at();
@@ -196,7 +211,7 @@ impl Worker {
                     }
                 },
                 status = self.process.child.wait() => return ending(status),
-                () = &mut follow_output, if prints => prints = false,
+                () = &mut follow_output, if !follow_output.is_terminated() => {}
                 () = sleep_until(wake_at) => if let Some(ending) = self.overdue() {
                     return ending;
                 },
@@ -209,6 +224,33 @@ impl Worker {
         }
     }
 
+    /// The worker's process has ended. If a deadline ended it, what it had started has a moment to end too.
+    async fn see_off(
+        &self,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+        mut follow_output: Pin<&mut impl FusedFuture<Output = ()>>,
+    ) {
+        let killed_at = match self.condemned.as_ref().map(|condemned| condemned.until) {
+            Some(Until::Terminated(_)) => {
+                self.process.terminate();
+                Instant::now() + GRACE
+            }
+            Some(Until::Killed(at)) => at,
+            Some(Until::Gone(_)) | None => return,
+        };
+        while self.process.has_group() && Instant::now() < killed_at {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    None | Some(Order::Stop(StopMode::Kill)) => return,
+                    Some(_to_a_dead_one) => {}
+                },
+                () = &mut follow_output, if !follow_output.is_terminated() => {}
+                () = tokio::time::sleep(GROUP_LOOK) => {}
+            }
+        }
+    }
+
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
         self.watch.note(self.conversation.stage(), queue.work(), queue.closed_by(), now);
@@ -216,7 +258,10 @@ impl Worker {
 
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
-            Some(Condemned { until: Until::Killed(at) | Until::Gone(at), .. }) => Some(*at),
+            Some(Condemned { until, .. }) => {
+                let (Until::Terminated(at) | Until::Killed(at) | Until::Gone(at)) = until;
+                Some(*at)
+            }
             None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
         }
     }
@@ -225,6 +270,10 @@ impl Worker {
     fn overdue(&mut self) -> Option<Ending> {
         if let Some(condemned) = &mut self.condemned {
             match condemned.until {
+                Until::Terminated(_) => {
+                    condemned.until = Until::Killed(Instant::now() + GRACE);
+                    self.process.terminate();
+                }
                 Until::Killed(_) => {
                     condemned.until = gone();
                     self.process.kill();
@@ -244,7 +293,7 @@ impl Worker {
                 cause: due.cause(self.conversation.making_id()),
                 is_test: due.is_test,
                 on_request: false,
-                until: Until::Killed(Instant::now() + LAST_WORDS),
+                until: Until::Terminated(Instant::now() + LAST_WORDS),
             });
         }
         None

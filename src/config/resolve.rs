@@ -86,6 +86,9 @@ impl Resolved {
         for (origin, args) in &overrides.pytest_args {
             settings.add_pytest_args(args, origin);
         }
+        for stated in &stated {
+            stated.check(&settings.resources.value.0)?;
+        }
         Ok(Self { settings, project, profile, overrides: stated, cwd: cwd.to_owned() })
     }
 

@@ -29,6 +29,8 @@ const KEYS: [&str; 9] = [
 #[derive(Debug, Clone)]
 pub(super) struct Stated {
     pub(super) origin: Origin,
+    /// Which one of those there, from 1 on.
+    number: usize,
     pub(super) table: Table,
     pub(super) means: Override,
 }
@@ -55,11 +57,44 @@ pub(super) fn take(table: &mut Table, origin: &Origin) -> Result<Vec<Stated>, Co
                     number,
                     problem,
                 })?;
-                Ok(Stated { origin: origin.clone(), table, means })
+                Ok(Stated { origin: origin.clone(), number, table, means })
             }
             other => Err(wrong(&other)),
         })
         .collect()
+}
+
+impl Stated {
+    /// That there is what its tests are to hold while they run.
+    pub(super) fn check(&self, resources: &[(String, u32)]) -> Result<(), ConfigError> {
+        let problem = self.means.settings.resources.iter().find_map(|(name, count)| {
+            let there = resources.iter().find(|(known, _)| known == name).map(|(_, there)| *there);
+            match there {
+                None => Some(undefined(name, resources)),
+                Some(there) if there < *count => Some(format!(
+                    "its tests need {count} units of the resource `{name}`, of which `resources` has {there}"
+                )),
+                Some(_enough) => None,
+            }
+        });
+        match problem {
+            Some(problem) => {
+                let (origin, number) = (self.origin.clone(), self.number);
+                Err(ConfigError::Override { origin, number, problem })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn undefined(name: &str, resources: &[(String, u32)]) -> String {
+    let known = || resources.iter().map(|(known, _)| &**known);
+    let way_out = match nearest(name, known()) {
+        Some(near) => format!("the nearest known one is `{near}`"),
+        None if resources.is_empty() => format!("add it: resources = {{ {name} = 1 }}"),
+        None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
+    };
+    format!("the resource `{name}` is not defined in `resources`; {way_out}")
 }
 
 /// What a table means, or what is wrong with it.

@@ -79,6 +79,11 @@ impl Script {
         self
     }
 
+    /// A running test is told to be slow.
+    pub(super) fn slow(self, worker: u32, id: &str, seconds: f64) -> Self {
+        self.push(RunEvent::TestSlow { worker: WorkerId(worker), test: name(id), seconds })
+    }
+
     /// Time passes, in milliseconds.
     pub(super) fn wait(mut self, milliseconds: u64) -> Self {
         self.at += Duration::from_millis(milliseconds);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Lane, Outcome, Terms, TestIndex, WorkerId};
 
@@ -139,6 +140,15 @@ impl Scheduler {
         }
     }
 
+    /// After what time in it a worker's item is to be told to be slow, if ever.
+    pub fn slow_after(&self, worker: WorkerId, item: u32) -> Option<Duration> {
+        let own = || {
+            let (lane, test) = self.locate(worker, item)?;
+            self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow
+        };
+        own().unwrap_or(self.rules.slow)
+    }
+
     /// Which attempt at a test is the latest, and whether it was the first thing that its worker ran.
     pub(super) fn attempt(&self, lane: usize, test: u32) -> (u32, bool) {
         let force = self.tracks[lane].force.as_ref();
@@ -184,6 +194,7 @@ impl Scheduler {
             let care = keeper.take_care(test);
             if let Some(rules) = rules {
                 care.retries = rules.retries;
+                care.slow = rules.slow;
                 care.first_terms =
                     Terms { timeout: rules.timeout, alone: rules.alone, ..Terms::default() };
                 self.some_retries |= rules.retries.is_some_and(|retries| retries > 0);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Estimates;
 use super::lane::Tests;
@@ -16,6 +17,8 @@ pub(super) struct Care {
     pub(super) retries: Option<u32>,
     /// What its first attempt is told.
     pub(super) first_terms: Terms,
+    /// From when on it is told to be slow, where it has a time of its own.
+    pub(super) slow: Option<Option<Duration>>,
     /// The attempt that is next or under way.
     pub(super) attempt: u32,
     /// Where the attempt before ended, and how.
@@ -36,6 +39,7 @@ impl Default for Care {
             needs: None,
             retries: None,
             first_terms: Terms::default(),
+            slow: None,
             attempt: 1,
             last: None,
             failing: false,

@@ -28,6 +28,7 @@ mod recycling;
 mod roster;
 mod rules;
 mod scheduler;
+mod slow;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use estimates::{Estimates, FileEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
 pub use rules::{LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules};
 pub use scheduler::Scheduler;
+pub(crate) use slow::SlowWatch;
 pub use stream::MadeFile;
 
 use crate::model::Dist;

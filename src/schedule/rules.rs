@@ -80,6 +80,9 @@ pub struct TestRules {
     /// Its limit of time; `Some(None)`: it has none.
     pub timeout: Option<Option<Duration>>,
 
+    /// From when on it is told to be slow; `Some(None)`: never.
+    pub slow: Option<Option<Duration>>,
+
     /// Units of resources that it needs, beside those of its tags.
     pub resources: Vec<(String, u32)>,
 
@@ -108,6 +111,9 @@ pub struct Rules {
     /// What holds for single tests, where anything does.
     pub of_test: Option<RulesOfTest>,
 
+    /// From when on a test that still runs is told to be slow; `None`: never.
+    pub slow: Option<Duration>,
+
     /// What tests are expected to take, where workers are to be told.
     pub estimates: Option<Arc<Estimates>>,
 }
@@ -118,6 +124,7 @@ impl fmt::Debug for Rules {
             .field("retry", &self.retry)
             .field("resources", &self.resources)
             .field("recycle", &self.recycle)
+            .field("slow", &self.slow)
             .finish_non_exhaustive()
     }
 }

@@ -31,6 +31,7 @@ mod retries;
 mod seed;
 mod select;
 mod signals;
+mod slow;
 mod stream;
 mod supervision;
 mod support;

@@ -34,3 +34,39 @@ fn a_resource_that_nobody_defined_is_told_and_fails_the_run() {
     let told = project.run(&["-n", "2"]);
     told.assert(7, "23 passed, 12 not run").says("the resource `db`, which nobody defined");
 }
+
+#[test]
+fn an_override_that_names_a_resource_nobody_defined_is_told_before_anything_runs() {
+    let project = Project::new(&[("test_a.py", "def test_it(): open('ran', 'w')\n")]);
+    for (config, problem) in [
+        (
+            "resources = { database = 1, gpu = 2 }\n[[override]]\nfilter = 'test_it'\nresources = ['databse']\n",
+            "override 1 in callsheet.toml: the resource `databse` is not defined in `resources`; the nearest known one is `database`",
+        ),
+        (
+            "resources = { gpu = 2 }\n[[override]]\nfilter = 'test_it'\nresources = ['license']\n",
+            "the resource `license` is not defined in `resources`; there are gpu",
+        ),
+        (
+            "[[override]]\nfilter = 'test_it'\nresources = ['db=2']\n",
+            "the resource `db` is not defined in `resources`; add it: resources = { db = 1 }",
+        ),
+        (
+            "resources = { gpu = 2 }\n[[override]]\nfilter = 'test_it'\nresources = ['gpu=3']\n",
+            "its tests need 3 units of the resource `gpu`, of which `resources` has 2",
+        ),
+    ] {
+        project.write("callsheet.toml", config);
+        let told = project.run(&["-n", "1"]);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says(problem);
+        assert!(!project.path().join("ran").exists(), "{told}");
+    }
+    // The profile that brings the override may bring the resource too.
+    project.write(
+        "callsheet.toml",
+        "[profile.ci]\nresources = { db = 1 }\n[[profile.ci.override]]\nfilter = 'test_it'\nresources = ['db']\n",
+    );
+    project.run(&["-n", "1", "-P", "ci"]).assert(0, "1 passed");
+    project.run(&["-n", "1"]).assert(0, "1 passed");
+}

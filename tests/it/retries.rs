@@ -80,3 +80,31 @@ fn a_crash_is_run_again_only_where_the_project_says_so() {
     let told = project.run(&["-n", "2", "--retries", "2"]);
     told.assert(0, "2 passed, 1 rerun, 1 flaky");
 }
+
+#[test]
+fn a_test_that_fails_because_of_another_passes_alone() {
+    let body = "state = []\n\
+                def test_leaves_something(): state.append(1)\n\
+                def test_wants_none(): assert not state, 'something was left'\n\
+                def test_other(): pass\n";
+    for dist in ["stream", "load"] {
+        let project = Project::new(&[("test_it.py", body)]);
+        let told = project.run(&["-n", "1", "--dist", dist, "--retries", "1"]);
+        told.assert(0, "3 passed, 1 rerun, 1 flaky")
+            .says("test_it.py::test_wants_none: AssertionError: something was left")
+            .says("(passed alone in a fresh process)");
+        let project = Project::new(&[("test_it.py", body)]);
+        project.run(&["-n", "1", "--dist", dist]).assert(1, "1 failed, 2 passed");
+    }
+}
+
+#[test]
+fn what_past_runs_have_seen_decides_who_is_run_again() {
+    for filter in ["last(failed)", "last(bad) and duration(>= 0s)"] {
+        let project = flaky(2);
+        let config = format!("[[override]]\nfilter = '{filter}'\nretries = 1\n");
+        project.write("callsheet.toml", &config);
+        project.run(&["-n", "2"]).assert(1, "1 failed, 20 passed");
+        project.run(&["-n", "2"]).assert(0, "21 passed, 1 rerun, 1 flaky");
+    }
+}

@@ -361,6 +361,51 @@ fn each_deadline_ends_the_worker_with_its_name() {
     }
 }
 
+/// A worker that hangs in a test, with a limit of time for it.
+fn play_over_time(script: &str) -> Told {
+    let deadlines = Deadlines { test: Some(Duration::from_millis(300)), ..Deadlines::default() };
+    let script = format!("ready(); i = take()['run']\n{script}\nsay('start', i=i)\nforever()");
+    play_within(&script, vec![Order::Run(vec![0].into())], Limits { deadlines, memory: None })
+}
+
+#[test]
+fn a_worker_that_outlives_its_stack_dump_is_told_to_end_before_it_is_killed() {
+    let told = play_over_time(
+        "signal.signal(signal.SIGABRT, lambda *_: os.write(1, b'dumped\\n'))
+def end(*_):
+    os.write(1, b'ended\\n'); os._exit(4)
+signal.signal(signal.SIGTERM, end)",
+    );
+    assert!(told.death().timed_out);
+    assert_eq!(told.death().ending, Ending::Code(4));
+    assert_eq!(told.death().tail, "dumped\nended\n");
+}
+
+#[test]
+fn a_worker_that_heeds_nothing_is_killed() {
+    let told = play_over_time(
+        "signal.signal(signal.SIGABRT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    );
+    assert!(told.death().timed_out);
+    assert_eq!(told.death().ending, Ending::Signal(Signal::SIGKILL as i32));
+}
+
+#[test]
+fn what_a_worker_started_is_told_to_end_when_a_deadline_ends_the_worker() {
+    let told = play_over_time(
+        "out, there = os.pipe()
+if os.fork() == 0:
+    def end(*_):
+        os.write(1, b'the server has ended\\n'); os._exit(0)
+    signal.signal(signal.SIGTERM, end); os.write(there, b'.')
+    forever()
+os.read(out, 1)
+signal.signal(signal.SIGABRT, lambda *_: os._exit(6))",
+    );
+    assert_eq!(told.death().ending, Ending::Code(6));
+    assert_eq!(told.death().tail, "the server has ended\n");
+}
+
 #[test]
 fn a_worker_above_its_memory_is_ended() {
     let limits = Limits { memory: Some(64 << 20), ..Limits::default() };

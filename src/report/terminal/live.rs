@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::canvas::Canvas;
-use super::page::{BOLD, DIM, PLAIN, Page, trimmed};
+use super::page::{BOLD, DIM, PLAIN, Page, YELLOW, trimmed};
 use super::{status::Status, summary};
 use crate::model::{RunEvent, WorkerId};
 use crate::report::Tally;
@@ -33,12 +33,20 @@ pub(super) struct Live {
     canvas: Canvas,
     shown: Arc<Mutex<Shown>>,
     size: (u16, u16),
-    running: BTreeMap<WorkerId, (Arc<str>, Duration)>,
+    running: BTreeMap<WorkerId, Running>,
     scheduled: Option<Duration>,
     drawn: Option<Duration>,
     above: String,
     /// How many lines of it are on the screen.
     lines: usize,
+}
+
+/// What a worker runs.
+#[derive(Debug)]
+struct Running {
+    test: Arc<str>,
+    since: Duration,
+    slow: bool,
 }
 
 /// The parts of the region that indicatif's template asks for.
@@ -114,7 +122,13 @@ impl Live {
                 self.bar.set_style(self.style(&template));
             }
             RunEvent::TestStarted { worker, test, .. } => {
-                self.running.insert(*worker, (test.id.clone(), at));
+                let running = Running { test: test.id.clone(), since: at, slow: false };
+                self.running.insert(*worker, running);
+            }
+            RunEvent::TestSlow { worker, .. } => {
+                if let Some(running) = self.running.get_mut(worker) {
+                    running.slow = true;
+                }
             }
             RunEvent::TestFinished { worker, .. }
             | RunEvent::TestLost { worker, .. }
@@ -140,7 +154,6 @@ impl Live {
             | RunEvent::TestNotRun { .. }
             | RunEvent::Warned { .. }
             | RunEvent::Output { .. }
-            | RunEvent::TestSlow { .. }
             | RunEvent::WorkerRecycled { .. }
             | RunEvent::WorkerUsage { .. }
             | RunEvent::WorkerReplaced { .. }
@@ -234,14 +247,15 @@ impl Live {
 
     fn worker_line(&self, at: Duration, page: &Page, worker: WorkerId, status: &str) -> String {
         let name = format!("{worker:<4} ");
-        let Some((test, since)) = self.running.get(&worker) else {
+        let Some(Running { test, since, slow }) = self.running.get(&worker) else {
             return page.paint(DIM, &format!("{name}{status}"));
         };
         let time = clock(at.saturating_sub(*since));
+        let (style, time) = if *slow { (YELLOW, format!("slow {time}")) } else { (PLAIN, time) };
         let room = self.width().saturating_sub(name.width() + time.width() + 2);
         let test = end_of(test, room);
         let gap = " ".repeat(room - test.width());
-        format!("{}{test}{gap}  {}", page.paint(BOLD, &name), page.paint(PLAIN, &time))
+        format!("{}{test}{gap}  {}", page.paint(BOLD, &name), page.paint(style, &time))
     }
 
     /// What stands beside the bar.

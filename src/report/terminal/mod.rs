@@ -251,6 +251,12 @@ impl<W> TerminalReport<W> {
                 );
                 self.page.line(YELLOW, &again);
             }
+            RunEvent::TestSlow { worker, test, seconds }
+                if self.is_told() && !self.options.live =>
+            {
+                let text = format!("[{worker}] slow: {test}, {seconds:.0} s so far");
+                self.page.line(YELLOW, &text);
+            }
             RunEvent::WorkerReplaced { old, .. } if self.is_told() && self.has_crashed(*old) => {
                 self.page.line(PLAIN, &format!("replacing crashed worker {old}"));
             }

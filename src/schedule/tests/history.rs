@@ -123,6 +123,7 @@ impl Setting {
             TestRules { retries: own.map(|(_, retries)| *retries), ..TestRules::default() }
         });
         Rules {
+            slow: None,
             retry: self.rules,
             resources: vec![("db".to_owned(), 1), ("gpu".to_owned(), 2)],
             recycle: self.recycle,

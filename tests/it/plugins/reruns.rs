@@ -24,6 +24,34 @@ fn reruns_are_counted_as_by_plain_pytest() {
     assert_eq!(told.ids("RERUN").len(), 3, "{told}");
 }
 
+/// Beside a test that passes, one that fails so many times, by a counter in a file.
+fn failing(times: u32) -> crate::support::Project {
+    with_plugins(&[(
+        "test_a.py",
+        &format!(
+            "import pathlib\n\
+             def test_flaky():\n\
+             \x20   count = pathlib.Path('count')\n\
+             \x20   seen = len(count.read_text()) if count.exists() else 0\n\
+             \x20   count.write_text('x' * (seen + 1))\n\
+             \x20   assert seen >= {times}\n\
+             def test_good(): pass\n"
+        ),
+    )])
+}
+
+#[test]
+fn reruns_of_the_plugin_are_part_of_an_attempt_of_ours() {
+    let args = ["-n", "2", "--retries", "1", "--", "--reruns", "1"];
+    // Within the first attempt.
+    failing(1).run(&args).assert(0, "2 passed, 1 rerun");
+    // The first attempt, with its rerun, fails.
+    failing(2).run(&args).assert(0, "2 passed, 2 rerun, 1 flaky");
+    let project = failing(9);
+    project.run(&args).assert(1, "1 failed, 1 passed, 3 rerun");
+    assert_eq!(project.read("count"), "xxxx");
+}
+
 #[test]
 fn a_rerun_is_marked_in_the_progress() {
     let project = with_plugins(&[(

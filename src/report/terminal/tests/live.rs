@@ -49,6 +49,15 @@ fn before_tests_run_the_seeds_status_line_is_rewritten_in_place() {
 }
 
 #[test]
+fn a_slow_test_is_told_in_the_line_of_its_worker() {
+    let script = Script::begun(3).start(0, "a.py::long").slow(0, "a.py::long", 61.4);
+    let screen = screen_after(live(), &script, Duration::from_secs(62));
+    let line = "gw0  a.py::long                                 slow 1m 02s";
+    assert!(screen.contains(line), "{screen}");
+    assert!(!screen.contains("so far"), "{screen}");
+}
+
+#[test]
 fn while_tests_run_each_worker_has_a_line() {
     let script = Script::begun(40).wait(1000);
     let script = (0..20).fold(script, |script, number| script.pass(0, &format!("a.py::t{number}")));

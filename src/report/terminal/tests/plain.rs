@@ -34,6 +34,18 @@ fn mixed() -> Script {
 }
 
 #[test]
+fn a_slow_test_is_told_on_a_line_of_its_own() {
+    let script = || {
+        let begun = Script::begun(3).pass(1, "a.py::quick").start(0, "a.py::long");
+        begun.slow(0, "a.py::long", 61.4).pass(0, "a.py::long")
+    };
+    let text = shown(plain(), &script());
+    assert!(text.contains("\n[gw0] slow: a.py::long, 61 s so far\n"), "{text}");
+    let text = shown(TerminalOptions { verbosity: -1, ..plain() }, &script());
+    assert!(!text.contains("slow"), "{text}");
+}
+
+#[test]
 fn a_run_with_every_kind_of_result() {
     assert_snapshot!(shown(plain(), &mixed()), @r#"
     ============================= test session starts ==============================
