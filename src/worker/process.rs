@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::{Pid, pipe2, read};
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -41,17 +42,27 @@ pub struct TestProcess {
 /// What a process of tests writes.
 #[derive(Debug)]
 pub struct TestOutput {
-    pipe: Receiver,
+    pipe: Pipe,
     rests_until: Option<Instant>,
-    is_open: bool,
+}
+
+/// The end of the pipe that is read.
+#[derive(Debug)]
+enum Pipe {
+    /// Whoever writes wakes this process.
+    Watched(Receiver),
+    /// Nobody is woken: between two reads a harness writes hundreds of times.
+    Unwatched(OwnedFd),
+    /// All was read.
+    Closed,
 }
 
 impl TestOutput {
     /// A pipe, and the end that is to be written to.
     fn pipe() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-        let pipe = Receiver::from_owned_fd(ours)?;
-        Ok((Self { pipe, rests_until: None, is_open: true }, theirs))
+        let pipe = Pipe::Watched(Receiver::from_owned_fd(ours)?);
+        Ok((Self { pipe, rests_until: None }, theirs))
     }
 
     /// Waits until there is output; for ever after its end. Reads are a moment apart: a harness writes little and often, and each
@@ -60,35 +71,47 @@ impl TestOutput {
     /// # Errors
     /// What the system says.
     pub async fn comes(&mut self) -> io::Result<()> {
-        if !self.is_open {
-            return std::future::pending().await;
-        }
-        self.pipe.readable().await?;
         if let Some(until) = self.rests_until {
             sleep_until(until).await;
         }
-        Ok(())
+        self.pipe = match mem::replace(&mut self.pipe, Pipe::Closed) {
+            Pipe::Unwatched(fd) => Pipe::Watched(Receiver::from_owned_fd(fd)?),
+            other => other,
+        };
+        match &self.pipe {
+            Pipe::Watched(pipe) => pipe.readable().await,
+            Pipe::Unwatched(_) | Pipe::Closed => std::future::pending().await,
+        }
     }
 
     /// Whether more may come.
     pub fn is_open(&self) -> bool {
-        self.is_open
+        !matches!(self.pipe, Pipe::Closed)
     }
 
     /// Takes output that is there into the buffer; `None` if there is none now.
     pub fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         self.rests_until = Some(Instant::now() + REST);
-        loop {
-            match self.pipe.try_read(buffer) {
-                Ok(count) if count > 0 => return Some(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => {
-                    self.is_open = false;
-                    return None;
-                }
+        let fd = match mem::replace(&mut self.pipe, Pipe::Closed) {
+            Pipe::Watched(pipe) => pipe.into_nonblocking_fd().ok()?,
+            Pipe::Unwatched(fd) => fd,
+            Pipe::Closed => return None,
+        };
+        let read = loop {
+            match read(&fd, buffer) {
+                Err(Errno::EINTR) => {}
+                read => break read,
             }
+        };
+        let (is_open, count) = match read {
+            Ok(count) if count > 0 => (true, Some(count)),
+            Err(Errno::EAGAIN) => (true, None),
+            Ok(_) | Err(_) => (false, None),
+        };
+        if is_open {
+            self.pipe = Pipe::Unwatched(fd);
         }
+        count
     }
 }
 

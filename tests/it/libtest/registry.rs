@@ -65,9 +65,9 @@ fn of_cargo(project: &Project) -> BTreeMap<String, String> {
         .env("CARGO_TERM_COLOR", "never")
         .output()
         .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
     let mut outcomes = BTreeMap::new();
-    for line in text.lines() {
+    for line in said.lines() {
         let test = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
         let Some((name, word)) = test else { continue };
         let name = [" - should panic", " - compile fail", " - compile"]

@@ -92,5 +92,8 @@ fn tests_are_chosen_by_filters_parts_and_what_came_of_them() {
     assert_eq!(ids(&["-E", "last(bad)"]), IDS[1..3]);
     project.run(&["-n", "1", "-E", "last(failed)"]).assert(1, "1 failed, 6 deselected");
     project.run(&["-n", "2", "-E", "tag(slow) or file(*/doc)"]).assert(0, "2 passed, 5 deselected");
-    project.run(&["-n", "1", "-x", "shop/lib"]).assert(1, "1 failed, 3 not run");
+    let told = project.run(&["-n", "1", "-x", "shop/lib"]);
+    assert_eq!(told.code, Some(1), "{told}");
+    // How many are known to be deselected by then is a matter of luck.
+    told.says("1 failed").says("3 not run").says("stopping after 1 failures");
 }

@@ -95,11 +95,13 @@ fn a_thief_that_dies_making_a_stolen_file_costs_no_test() {
         "test_it.py",
         "import os, pathlib, time, pytest\n\
          def pytest_generate_tests(metafunc):\n\
-        \x20   if os.path.exists('begun') and not os.path.exists('died'):\n\
+        \x20   maker = pathlib.Path('maker')\n\
+        \x20   if not maker.exists():\n\
+        \x20       maker.write_text(str(os.getpid()))\n\
+        \x20   elif maker.read_text() != str(os.getpid()) and not os.path.exists('died'):\n\
         \x20       pathlib.Path('died').write_text('')\n\
         \x20       os.kill(os.getpid(), 9)\n\
          def test_first():\n\
-        \x20   pathlib.Path('begun').write_text('')\n\
         \x20   while not os.path.exists('died'): time.sleep(0.005)\n\
          @pytest.mark.parametrize('n', range(20))\n\
          def test_more(n): pass\n",
