@@ -146,7 +146,7 @@ impl Scheduler {
             let (lane, test) = self.locate(worker, item)?;
             self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow
         };
-        own().unwrap_or(self.rules.slow)
+        own().or(self.rules.slow)
     }
 
     /// Which attempt at a test is the latest, and whether it was the first thing that its worker ran.
@@ -194,7 +194,7 @@ impl Scheduler {
             let care = keeper.take_care(test);
             if let Some(rules) = rules {
                 care.retries = rules.retries;
-                care.slow = rules.slow;
+                care.slow = rules.slow.map(|limit| limit.unwrap_or(Duration::MAX));
                 care.first_terms =
                     Terms { timeout: rules.timeout, alone: rules.alone, ..Terms::default() };
                 self.some_retries |= rules.retries.is_some_and(|retries| retries > 0);

@@ -17,8 +17,8 @@ pub(super) struct Care {
     pub(super) retries: Option<u32>,
     /// What its first attempt is told.
     pub(super) first_terms: Terms,
-    /// From when on it is told to be slow, where it has a time of its own.
-    pub(super) slow: Option<Option<Duration>>,
+    /// From when on it is told to be slow, where it has a time of its own; the longest there is for one that never is.
+    pub(super) slow: Option<Duration>,
     /// The attempt that is next or under way.
     pub(super) attempt: u32,
     /// Where the attempt before ended, and how.
