@@ -377,8 +377,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::SuiteKind;
-    use crate::model::Durations;
+    use crate::model::{Durations, SuiteKind};
 
     fn told(root: &Path, kind: SuiteKind, estimates: &Arc<Estimates>) -> bool {
         let config = Config::builder().root(root).suite(kind).workers(1).build().unwrap();

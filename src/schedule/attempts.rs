@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::{Lane, Outcome, Terms, TestIndex, WorkerId};
 
 use super::account::Account;
+use super::keeper::Slow;
 use super::lane::{Force, lane_id};
 use super::scheduler::Phase;
 use super::{Decision, Scheduler, TestRules};
@@ -144,7 +145,7 @@ impl Scheduler {
     pub fn slow_after(&self, worker: WorkerId, item: u32) -> Option<Duration> {
         let own = || {
             let (lane, test) = self.locate(worker, item)?;
-            self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow
+            self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow.map(|slow| slow.0)
         };
         own().unwrap_or(self.rules.slow)
     }
@@ -194,7 +195,7 @@ impl Scheduler {
             let care = keeper.take_care(test);
             if let Some(rules) = rules {
                 care.retries = rules.retries;
-                care.slow = rules.slow;
+                care.slow = rules.slow.map(Slow);
                 care.first_terms =
                     Terms { timeout: rules.timeout, alone: rules.alone, ..Terms::default() };
                 self.some_retries |= rules.retries.is_some_and(|retries| retries > 0);

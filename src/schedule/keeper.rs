@@ -9,6 +9,10 @@ use super::lane::Tests;
 use super::needs::Needs;
 use crate::model::{Outcome, Terms, WorkerId};
 
+/// From when on a test that still runs is told to be slow, if ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slow(pub(super) Option<Duration>);
+
 /// What is known of a test that is more than one of many.
 #[derive(Debug, Clone)]
 pub(super) struct Care {
@@ -18,7 +22,7 @@ pub(super) struct Care {
     /// What its first attempt is told.
     pub(super) first_terms: Terms,
     /// From when on it is told to be slow, where it has a time of its own.
-    pub(super) slow: Option<Option<Duration>>,
+    pub(super) slow: Option<Slow>,
     /// The attempt that is next or under way.
     pub(super) attempt: u32,
     /// Where the attempt before ended, and how.
