@@ -336,12 +336,14 @@ fn rules(config: &Config) -> Rules {
             timeout: terms.timeout,
             resources: terms.resources,
             exclusive: terms.exclusive,
+            requires: terms.requires,
             alone: terms.isolation == Some(Isolation::Process),
         }
     });
     Rules {
         retry: config.retry,
         resources: config.resources.clone(),
+        offers: config.hosts.iter().map(|host| host.tags.clone()).collect(),
         recycle: config.recycle,
         of_test: (!config.overrides.is_empty()).then_some(of_test),
         estimates: None,
