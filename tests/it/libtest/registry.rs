@@ -68,8 +68,8 @@ fn of_cargo(project: &Project) -> BTreeMap<String, String> {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut outcomes = BTreeMap::new();
     for line in text.lines() {
-        let test = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
-        let Some((name, word)) = test else { continue };
+        let told = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "));
+        let Some((name, word)) = told else { continue };
         let name = [" - should panic", " - compile fail", " - compile"]
             .iter()
             .find_map(|suffix| name.strip_suffix(suffix))
