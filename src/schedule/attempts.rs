@@ -104,7 +104,10 @@ impl Scheduler {
         care.attempt += 1;
         care.alone = false;
         care.last = Some((worker, outcome));
-        care.fresh = care.attempt > care.retries.unwrap_or(retries) && !self.without_fresh;
+        // Where not every host will do, a worker is not waited for that has run nothing.
+        let is_choosy = care.needs().is_choosy();
+        let is_last = care.attempt > care.retries.unwrap_or(retries);
+        care.fresh = is_last && !self.without_fresh && !is_choosy;
         account.reopen(test);
         let delay = self.rules.retry.wait(attempt, lane_id(lane).0, test);
         if delay.is_zero() {

@@ -186,7 +186,8 @@ impl Keeper {
 
     /// Whether a test waits that may run beside others.
     pub(super) fn has_ready_beside_others(&self) -> bool {
-        self.lines.iter().any(|line| !line.needs.exclusive)
+        // The one that is there may not do for a test that is choosy.
+        self.lines.iter().any(|line| !line.needs.exclusive || line.needs.is_choosy())
     }
 
     /// Nothing waits for a fresh worker any more: what does is given to any.
