@@ -1,5 +1,7 @@
 //! One worker under the agent: its process, its queue, its conversation and its deadlines, until its death notice.
 
+mod ending;
+
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use self::ending::Condemned;
 use super::choice::Choice;
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
 use super::ear::Ear;
@@ -27,22 +30,8 @@ use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, Work
 use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
-/// How long a worker has for its stack dump between `SIGABRT` and `SIGTERM`. faulthandler writes at once; a core
-/// dump of a big process may take about a second.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// How long a worker's process group has between `SIGTERM` and `SIGKILL`, to stop servers and remove files.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// How often a process group that was told to end is looked at: nobody tells of the end of other people's children.
-const GROUP_LOOK: Duration = Duration::from_millis(20);
-
 /// How long a worker may live on with its protocol descriptor closed: it is either exiting or broken.
 const CLOSED_GRACE: Duration = Duration::from_secs(3);
-
-/// How long a killed process may take to be gone: long enough for the kernel to free 100 GiB. One that waits for a dead
-/// network file system takes for ever.
-const ENDING: Duration = Duration::from_secs(60);
 
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
@@ -139,26 +128,6 @@ pub(super) async fn serve(
     worker.report_death(ending, &tail);
 }
 
-/// Why and since when a worker is being ended.
-#[derive(Debug)]
-struct Condemned {
-    cause: String,
-    is_test: bool,
-    on_request: bool,
-    until: Until,
-}
-
-/// The next step of an end.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    /// It and all of its process group are told to end then.
-    Terminated(Instant),
-    /// It is killed then.
-    Killed(Instant),
-    /// It is killed, and no longer waited for then.
-    Gone(Instant),
-}
-
 #[derive(Debug)]
 struct Worker {
     id: WorkerId,
@@ -224,33 +193,6 @@ impl Worker {
         }
     }
 
-    /// The worker's process has ended. If a deadline ended it, what it had started has a moment to end too.
-    async fn see_off(
-        &self,
-        orders: &mut mpsc::UnboundedReceiver<Order>,
-        mut follow_output: Pin<&mut impl FusedFuture<Output = ()>>,
-    ) {
-        let killed_at = match self.condemned.as_ref().map(|condemned| condemned.until) {
-            Some(Until::Terminated(_)) => {
-                self.process.terminate();
-                Instant::now() + GRACE
-            }
-            Some(Until::Killed(at)) => at,
-            Some(Until::Gone(_)) | None => return,
-        };
-        while self.process.has_group() && Instant::now() < killed_at {
-            tokio::select! {
-                biased;
-                order = orders.recv() => match order {
-                    None | Some(Order::Stop(StopMode::Kill)) => return,
-                    Some(_to_a_dead_one) => {}
-                },
-                () = &mut follow_output, if !follow_output.is_terminated() => {}
-                () = tokio::time::sleep(GROUP_LOOK) => {}
-            }
-        }
-    }
-
     fn note(&mut self, now: Instant) {
         let queue = &self.process.queue;
         self.watch.note(self.conversation.stage(), queue.work(), queue.closed_by(), now);
@@ -258,57 +200,9 @@ impl Worker {
 
     fn wake_at(&self) -> Option<Instant> {
         match &self.condemned {
-            Some(Condemned { until, .. }) => {
-                let (Until::Terminated(at) | Until::Killed(at) | Until::Gone(at)) = until;
-                Some(*at)
-            }
+            Some(condemned) => Some(condemned.due()),
             None => self.watch.due().map(|due| due.at).into_iter().chain(self.silent_until).min(),
         }
-    }
-
-    /// Ends what is overdue; `Some` if the process can not be ended.
-    fn overdue(&mut self) -> Option<Ending> {
-        if let Some(condemned) = &mut self.condemned {
-            match condemned.until {
-                Until::Terminated(_) => {
-                    condemned.until = Until::Killed(Instant::now() + GRACE);
-                    self.process.terminate();
-                }
-                Until::Killed(_) => {
-                    condemned.until = gone();
-                    self.process.kill();
-                }
-                Until::Gone(_) => {
-                    let why =
-                        format!("it did not end within {} s of being killed", ENDING.as_secs());
-                    return Some(Ending::Unknown(why));
-                }
-            }
-        } else if self.silent_until.is_some_and(|until| until <= Instant::now()) {
-            self.condemn("it closed the descriptor of the worker protocol".to_owned());
-        } else if let Some(due) = self.watch.due() {
-            // A stack dump first, where the framework has one.
-            self.process.signal(Signal::SIGABRT);
-            self.condemned = Some(Condemned {
-                cause: due.cause(self.conversation.making_id()),
-                is_test: due.is_test,
-                on_request: false,
-                until: Until::Terminated(Instant::now() + LAST_WORDS),
-            });
-        }
-        None
-    }
-
-    /// The worker is to be killed at once, for this cause.
-    fn condemn(&mut self, cause: String) {
-        self.end_now(cause, false);
-    }
-
-    fn end_now(&mut self, cause: String, on_request: bool) {
-        let condemned = Condemned { cause, is_test: false, on_request, until: gone() };
-        // One that has time for its last words has it no longer.
-        self.condemned.get_or_insert(condemned).until = gone();
-        self.process.kill();
     }
 
     /// The worker has closed the descriptor on which it speaks.
@@ -462,10 +356,6 @@ impl Worker {
         };
         self.sender.worker(self.id, WorkerEvent::Exited(death));
     }
-}
-
-fn gone() -> Until {
-    Until::Gone(Instant::now() + ENDING)
 }
 
 async fn sleep_until(wake_at: Option<Instant>) {
