@@ -341,6 +341,7 @@ fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
             slow: terms.slow,
             resources: terms.resources,
             exclusive: terms.exclusive,
+            requires: terms.requires,
             alone: terms.isolation == Some(Isolation::Process),
         }
     });
@@ -349,6 +350,7 @@ fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
     Rules {
         retry: config.retry,
         resources: config.resources.clone(),
+        offers: config.hosts.iter().map(|host| host.tags.clone()).collect(),
         recycle: config.recycle,
         of_test: (!config.overrides.is_empty()).then_some(of_test),
         slow: config.deadlines.slow,

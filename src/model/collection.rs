@@ -44,12 +44,20 @@ impl Item {
     /// What marks a tag as a resource that the test needs: `resource:db`, `resource:gpu=2`.
     pub const RESOURCE: &'static str = "resource:";
 
+    /// What marks a tag as something that the test's host must offer: `requires:gpu`.
+    pub const REQUIRES: &'static str = "requires:";
+
     /// The tag of a test that is to run while no other does.
     pub const EXCLUSIVE: &'static str = "exclusive";
 
-    /// Whether its tags say that it may not begin at any time beside any other test.
+    /// Whether its tags say that it may not begin anywhere, at any time, beside any other test.
     pub fn has_needs(&self) -> bool {
-        self.tags.iter().any(|tag| &**tag == Self::EXCLUSIVE || tag.starts_with(Self::RESOURCE))
+        let is_need = |tag: &str| {
+            tag == Self::EXCLUSIVE
+                || tag.starts_with(Self::RESOURCE)
+                || tag.starts_with(Self::REQUIRES)
+        };
+        self.tags.iter().any(|tag| is_need(tag))
     }
 
     /// The file that holds the test.

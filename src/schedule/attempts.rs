@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::{Lane, Outcome, Terms, TestIndex, WorkerId};
 
 use super::account::Account;
+use super::keeper::Slow;
 use super::lane::{Force, lane_id};
 use super::scheduler::Phase;
 use super::{Decision, Scheduler, TestRules};
@@ -103,7 +104,10 @@ impl Scheduler {
         care.attempt += 1;
         care.alone = false;
         care.last = Some((worker, outcome));
-        care.fresh = care.attempt > care.retries.unwrap_or(retries) && !self.without_fresh;
+        // Where not every host will do, a worker is not waited for that has run nothing.
+        let is_choosy = care.needs().is_choosy();
+        let is_last = care.attempt > care.retries.unwrap_or(retries);
+        care.fresh = is_last && !self.without_fresh && !is_choosy;
         account.reopen(test);
         let delay = self.rules.retry.wait(attempt, lane_id(lane).0, test);
         if delay.is_zero() {
@@ -144,9 +148,9 @@ impl Scheduler {
     pub fn slow_after(&self, worker: WorkerId, item: u32) -> Option<Duration> {
         let own = || {
             let (lane, test) = self.locate(worker, item)?;
-            self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow
+            self.tracks[lane].force.as_ref()?.keeper.care(test)?.slow.map(|slow| slow.0)
         };
-        own().or(self.rules.slow)
+        own().unwrap_or(self.rules.slow)
     }
 
     /// Which attempt at a test is the latest, and whether it was the first thing that its worker ran.
@@ -194,7 +198,7 @@ impl Scheduler {
             let care = keeper.take_care(test);
             if let Some(rules) = rules {
                 care.retries = rules.retries;
-                care.slow = rules.slow.map(|limit| limit.unwrap_or(Duration::MAX));
+                care.slow = rules.slow.map(Slow);
                 care.first_terms =
                     Terms { timeout: rules.timeout, alone: rules.alone, ..Terms::default() };
                 self.some_retries |= rules.retries.is_some_and(|retries| retries > 0);

@@ -352,6 +352,9 @@ impl Scheduler {
     /// After every event: a lane that stands still goes on, one with nothing left to begin is told
     /// so.
     pub(super) fn settle(&mut self, lane: usize, out: &mut Vec<Decision>) {
+        if self.phase == Phase::Running {
+            self.give_up_unserved(lane, out);
+        }
         let track = &self.tracks[lane];
         let (Phase::Running, Some(force)) = (&self.phase, &track.force) else {
             return;

@@ -9,6 +9,10 @@ use super::lane::Tests;
 use super::needs::Needs;
 use crate::model::{Outcome, Terms, WorkerId};
 
+/// From when on a test that still runs is told to be slow, if ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slow(pub(super) Option<Duration>);
+
 /// What is known of a test that is more than one of many.
 #[derive(Debug, Clone)]
 pub(super) struct Care {
@@ -17,8 +21,8 @@ pub(super) struct Care {
     pub(super) retries: Option<u32>,
     /// What its first attempt is told.
     pub(super) first_terms: Terms,
-    /// From when on it is told to be slow, where it has a time of its own; the longest there is for one that never is.
-    pub(super) slow: Option<Duration>,
+    /// From when on it is told to be slow, where it has a time of its own.
+    pub(super) slow: Option<Slow>,
     /// The attempt that is next or under way.
     pub(super) attempt: u32,
     /// Where the attempt before ended, and how.
@@ -182,7 +186,8 @@ impl Keeper {
 
     /// Whether a test waits that may run beside others.
     pub(super) fn has_ready_beside_others(&self) -> bool {
-        self.lines.iter().any(|line| !line.needs.exclusive)
+        // The one that is there may not do for a test that is choosy.
+        self.lines.iter().any(|line| !line.needs.exclusive || line.needs.is_choosy())
     }
 
     /// Nothing waits for a fresh worker any more: what does is given to any.

@@ -19,6 +19,7 @@ mod lane;
 mod late;
 mod loss;
 mod needs;
+mod offers;
 mod places;
 mod placing;
 mod policies;

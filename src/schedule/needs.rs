@@ -1,10 +1,10 @@
-//! What tests need of the machine, and who has it: units of resources, or everything.
+//! What tests need, and who has it: units of resources, everything, or what some hosts alone offer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::TestRules;
-use crate::model::{Item, WorkerId};
+use crate::model::{HostId, Item, WorkerId};
 
 /// What a test needs. Nothing at all is what a test needs that is only kept back to be run again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Needs {
     units: BTreeMap<usize, u32>,
     /// That no other test runs.
     pub(super) exclusive: bool,
+    /// What the host must offer.
+    requires: BTreeSet<String>,
 }
 
 impl Needs {
@@ -27,7 +29,18 @@ impl Needs {
     }
 
     pub(super) fn is_nothing(&self) -> bool {
-        self.units.is_empty() && !self.exclusive
+        self.units.is_empty() && !self.exclusive && self.requires.is_empty()
+    }
+
+    /// Whether not every host will do.
+    pub(super) fn is_choosy(&self) -> bool {
+        !self.requires.is_empty()
+    }
+
+    /// What the host must offer, for people.
+    pub(super) fn required(&self) -> String {
+        let names: Vec<String> = self.requires.iter().map(|name| format!("`{name}`")).collect();
+        names.join(" and ")
     }
 }
 
@@ -49,12 +62,24 @@ impl Claim {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     resources: Vec<(String, u32)>,
+    /// What each host offers; empty if none offers anything.
+    offers: Vec<Vec<String>>,
     claims: BTreeMap<WorkerId, Claim>,
 }
 
 impl Ledger {
-    pub(super) fn new(resources: Vec<(String, u32)>) -> Self {
-        Self { resources, claims: BTreeMap::new() }
+    pub(super) fn new(resources: Vec<(String, u32)>, mut offers: Vec<Vec<String>>) -> Self {
+        // Suites have marks of that name for purposes of their own.
+        if offers.iter().all(Vec::is_empty) {
+            offers.clear();
+        }
+        Self { resources, offers, claims: BTreeMap::new() }
+    }
+
+    /// Whether a host offers all that these needs require.
+    pub(super) fn offers(&self, host: HostId, needs: &Needs) -> bool {
+        let offered = self.offers.get(host.0 as usize).map_or(&[][..], Vec::as_slice);
+        needs.requires.iter().all(|name| offered.contains(name))
     }
 
     /// What a test needs, by its tags and by what holds for it; `None` for nothing.
@@ -78,6 +103,8 @@ impl Ledger {
                     )
                 })?;
                 self.add(&mut needs, name.trim(), count)?;
+            } else if let Some(name) = tag.strip_prefix(Item::REQUIRES) {
+                needs.requires.insert(name.to_owned());
             }
         }
         if let Some(rules) = rules {
@@ -85,6 +112,14 @@ impl Ledger {
             for (name, count) in &rules.resources {
                 self.add(&mut needs, name, *count)?;
             }
+            needs.requires.extend(rules.requires.iter().cloned());
+        }
+        if self.offers.is_empty() {
+            needs.requires.clear();
+        }
+        let mut hosts = (0..).map(HostId).take(self.offers.len());
+        if needs.is_choosy() && !hosts.any(|host| self.offers(host, &needs)) {
+            return Err(format!("no host offers {}", needs.required()));
         }
         Ok((!needs.is_nothing()).then(|| Arc::new(needs)))
     }

@@ -81,6 +81,7 @@ impl Scheduler {
             let fits = !member.finished
                 && (!care.fresh || load == 0 && is_fresh(member))
                 && (load == 0 || knows())
+                && self.ledger.offers(member.host, needs)
                 && self.ledger.fits(worker, needs)
                 && (!needs.exclusive || self.is_quiet_beside(worker));
             if !fits {
@@ -171,10 +172,14 @@ impl Scheduler {
         let Some(care) = keeper.heads().first().and_then(|test| keeper.care(*test)) else {
             return Vec::new();
         };
-        let suits =
-            |worker: &WorkerId| !care.fresh || self.roster.get(*worker).is_some_and(is_fresh);
+        let needs = care.needs();
+        let suits = |worker: &WorkerId| {
+            self.roster.get(*worker).is_some_and(|member| {
+                (!care.fresh || is_fresh(member)) && self.ledger.offers(member.host, &needs)
+            })
+        };
         let taker = self.takers(account).find(suits);
-        let exclusive = care.needs().exclusive;
+        let exclusive = needs.exclusive;
         let others = (0..self.tracks.len()).flat_map(begun);
         others
             .filter(|(worker, _, _)| {

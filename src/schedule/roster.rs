@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{TestIndex, WorkerId};
+use crate::model::{HostId, TestIndex, WorkerId};
 
 use super::places::Places;
 
@@ -29,6 +29,7 @@ pub(super) enum Stage {
 pub(super) struct Member {
     /// The lane it works in; `None`: there is nothing for it to do.
     pub(super) lane: Option<usize>,
+    pub(super) host: HostId,
     pub(super) stage: Stage,
     /// Which of the different collections it has, while the start waits for the others.
     pub(super) class: Option<usize>,
@@ -81,12 +82,13 @@ pub(super) struct Roster {
 
 impl Roster {
     /// Adds a worker; `false` if its id is taken.
-    pub(super) fn add(&mut self, worker: WorkerId, lane: Option<usize>) -> bool {
+    pub(super) fn add(&mut self, worker: WorkerId, lane: Option<usize>, host: HostId) -> bool {
         if self.members.contains_key(&worker) {
             return false;
         }
         let member = Member {
             lane,
+            host,
             stage: Stage::Expected,
             class: None,
             places: None,

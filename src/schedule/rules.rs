@@ -89,6 +89,9 @@ pub struct TestRules {
     /// Whether it runs while no other test does.
     pub exclusive: bool,
 
+    /// What its host must offer, beside what its tags say.
+    pub requires: Vec<String>,
+
     /// Whether it runs in a process of its own.
     pub alone: bool,
 }
@@ -104,6 +107,9 @@ pub struct Rules {
 
     /// Resources by name with how many units there are.
     pub resources: Vec<(String, u32)>,
+
+    /// What each host offers, by its place in the list of hosts. If none offers anything, what tests require is not heeded.
+    pub offers: Vec<Vec<String>>,
 
     /// How long workers live.
     pub recycle: RecycleRules,
@@ -123,6 +129,7 @@ impl fmt::Debug for Rules {
         f.debug_struct("Rules")
             .field("retry", &self.retry)
             .field("resources", &self.resources)
+            .field("offers", &self.offers)
             .field("recycle", &self.recycle)
             .field("slow", &self.slow)
             .finish_non_exhaustive()

@@ -78,13 +78,13 @@ impl Scheduler {
         match lanes {
             Lanes::Shared => {
                 tracks.push(Track::default());
-                for (worker, _) in expected {
-                    roster.add(*worker, Some(0));
+                for (worker, spec) in expected {
+                    roster.add(*worker, Some(0), spec.host);
                 }
             }
             Lanes::Own => {
                 for (worker, spec) in expected {
-                    if roster.add(*worker, Some(tracks.len())) {
+                    if roster.add(*worker, Some(tracks.len()), spec.host) {
                         tracks.push(Track {
                             owner: Some((*worker, spec.clone())),
                             ..Track::default()
@@ -117,7 +117,7 @@ impl Scheduler {
     /// With rules of this run, before anything has happened.
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
-        self.ledger = Ledger::new(rules.resources.clone());
+        self.ledger = Ledger::new(rules.resources.clone(), rules.offers.clone());
         self.rules = rules;
         self
     }
@@ -193,7 +193,7 @@ impl Scheduler {
             Lanes::Shared => Some(0),
             Lanes::Own => self.orphaned_lane(spec, replaces),
         };
-        if !self.roster.add(worker, lane) {
+        if !self.roster.add(worker, lane, spec.host) {
             return vec![Decision::Fault(ScheduleError::KnownWorker(worker))];
         }
         if let (Lanes::Own, Some(lane)) = (self.lanes, lane) {

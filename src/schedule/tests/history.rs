@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::model::{Collection, Dist, Durations, Item, Outcome, WorkerSpec};
+use crate::model::{Collection, Dist, Durations, HostId, Item, Outcome, WorkerSpec};
 use crate::schedule::{
     self, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
 };
@@ -24,6 +24,8 @@ struct Setting {
     fails: Vec<(u8, u8, u32)>,
     /// By file and test, what it needs.
     needs: Vec<(u8, u8, Vec<&'static str>)>,
+    /// What the two hosts offer.
+    offers: [Vec<&'static str>; 2],
     /// By file and test, its own number of retries.
     own: Vec<(u8, u8, u32)>,
     /// By file and test, how many tenths of a second each phase took in runs before.
@@ -52,7 +54,15 @@ fn settings() -> impl Strategy<Value = Setting> {
     let recycle = (prop::option::weighted(0.2, 1_u32..6), prop::bool::weighted(0.2));
     let fails = prop::collection::vec((0_u8..5, 0_u8..8, 1_u32..6), 0..12);
     let needs = prop::sample::subsequence(
-        vec!["resource:db", "resource:gpu", "resource:gpu=2", "exclusive", "resource:nobody"],
+        vec![
+            "resource:db",
+            "resource:gpu",
+            "resource:gpu=2",
+            "exclusive",
+            "resource:nobody",
+            "requires:fast",
+            "requires:big",
+        ],
         0..3,
     );
     let needs = prop::collection::vec((0_u8..5, 0_u8..8, needs), 0..8);
@@ -65,22 +75,26 @@ fn settings() -> impl Strategy<Value = Setting> {
             (rules, RecycleRules { after, failed }, fails, needs, own)
         },
     );
+    let offer = || prop::sample::subsequence(vec!["fast", "big"], 0..=2);
     let special = prop_oneof![1 => Just(Default::default()), 4 => special];
     let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
-    (options, items, known, 1_usize..9, odds, special).prop_map(
-        |(options, items, known, workers, odds, (rules, recycle, fails, needs, own))| Setting {
-            options,
-            items,
-            rules,
-            recycle,
-            fails,
-            needs,
-            own,
-            known,
-            workers,
-            differs: odds.0,
-            differs_in_a_file: odds.1,
-            smooth_start: odds.2,
+    (options, items, known, 1_usize..9, odds, special, [offer(), offer()]).prop_map(
+        |(options, items, known, workers, odds, (rules, recycle, fails, needs, own), offers)| {
+            Setting {
+                options,
+                items,
+                rules,
+                recycle,
+                fails,
+                needs,
+                offers,
+                own,
+                known,
+                workers,
+                differs: odds.0,
+                differs_in_a_file: odds.1,
+                smooth_start: odds.2,
+            }
         },
     )
 }
@@ -126,6 +140,11 @@ impl Setting {
             slow: None,
             retry: self.rules,
             resources: vec![("db".to_owned(), 1), ("gpu".to_owned(), 2)],
+            offers: self
+                .offers
+                .iter()
+                .map(|host| host.iter().map(|name| (*name).into()).collect())
+                .collect(),
             recycle: self.recycle,
             of_test: (!self.own.is_empty()).then_some(of_test),
             estimates: None,
@@ -151,7 +170,8 @@ fn id(file: u8, test: u8) -> String {
 }
 
 fn spec(number: usize) -> WorkerSpec {
-    WorkerSpec { chdir: Some((number % 2).to_string()), ..WorkerSpec::default() }
+    let host = HostId(u32::from(number % 2 == 1));
+    WorkerSpec { host, chdir: Some((number % 2).to_string()), ..WorkerSpec::default() }
 }
 
 fn play(setting: &Setting, steps: &[(u8, u8)]) {

@@ -7,6 +7,7 @@ mod ending;
 mod history;
 mod load;
 mod loss;
+mod offers;
 mod peer;
 mod plug;
 mod scope;

@@ -153,7 +153,9 @@ impl World {
             if fails && !patient {
                 worker.events.push_back(Event::Failed(item));
             }
+            let item = worker.items[item as usize].clone();
             self.check_resources();
+            self.check_host(id, &item);
         } else if worker.finish {
             worker.stage = Stage::Dead;
             worker.events.push_back(Event::Down(None, None, Outcome::Crashed));

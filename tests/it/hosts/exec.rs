@@ -31,6 +31,31 @@ fn a_number_in_the_command_makes_as_many_hosts() {
 }
 
 #[test]
+fn tests_run_where_there_is_what_they_require() {
+    let text = "import os, pytest\n\
+        @pytest.mark.requires('gpu')\n\
+        @pytest.mark.parametrize('number', range(6))\n\
+        def test_gpu(number): assert os.environ['KIND'] == 'big'\n\
+        @pytest.mark.parametrize('number', range(6))\n\
+        def test_any(number): pass\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let host = |kind: &str, tags: &str| {
+        format!("exec=env KIND={kind} {}//workers=2//name={kind}{tags}", agent())
+    };
+    let run = |big_tags: &str, more: &[&str]| {
+        let (small, big) = (host("small", "//tags=disk"), host("big", big_tags));
+        project.run(&[&["--tx", &small, "--tx", &big], more].concat())
+    };
+    for dist in ["stream", "load", "worksteal", "loadscope"] {
+        run("//tags=gpu,net", &["--dist", dist]).assert(0, "12 passed");
+    }
+    let told = run("", &[]);
+    assert_ne!(told.says("no host offers `gpu`").code, Some(0), "{told}");
+    let told = run("//tags=gpu", &["--dist", "each"]);
+    told.assert(7, "36 passed, 12 not run").says("the host of this worker does not offer `gpu`");
+}
+
+#[test]
 fn a_container_is_a_host() {
     if missing(&["unshare"]) {
         return;
