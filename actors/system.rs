@@ -21,7 +21,7 @@ use super::terminal::TerminalReporter;
 use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch::Role;
-use crate::model::{HostSpec, Isolation, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
+use crate::model::{HostSpec, Isolation, Outcome, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
 use crate::select::{Facts, Past, Selection};
 use crate::session::Session;
@@ -324,17 +324,39 @@ fn remembered(config: &Config) -> Remembered {
 fn past(config: &Config, history: Option<&History>) -> Past {
     history
         .filter(|_| {
-            Selection::needs_past(config.filter.as_ref(), config.partition, &config.overrides)
+            minds_troublemakers(config)
+                || Selection::needs_past(
+                    config.filter.as_ref(),
+                    config.partition,
+                    &config.overrides,
+                )
         })
         .map(History::past)
         .unwrap_or_default()
 }
 
 /// What the configuration says of tests beside how they are shared out.
+/// Whether a test that ended its process, or had to be ended, is to have one of its own from then on.
+fn minds_troublemakers(config: &Config) -> bool {
+    matches!(config.suite, Suite::Libtest(_))
+}
+
 fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
     let overrides = config.overrides.clone();
+    let minds_troublemakers = minds_troublemakers(config);
+    let is_troublemaker = move |outcome: Option<Outcome>| {
+        minds_troublemakers && matches!(outcome, Some(Outcome::Crashed | Outcome::TimedOut))
+    };
+    let rules_differ =
+        !overrides.is_empty() || past.iter().any(|(_, seen)| is_troublemaker(Some(seen.outcome)));
     let of_test: RulesOfTest = Arc::new(move |item| {
-        let terms = overrides.terms(&Facts::of(item, &past));
+        let facts = Facts::of(item, &past);
+        let terms = overrides.terms(&facts);
+        let isolation = terms.isolation.unwrap_or(if is_troublemaker(facts.last_outcome) {
+            Isolation::Process
+        } else {
+            Isolation::Adaptive
+        });
         TestRules {
             retries: terms.retries,
             timeout: terms.timeout,
@@ -342,7 +364,7 @@ fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
             resources: terms.resources,
             exclusive: terms.exclusive,
             requires: terms.requires,
-            alone: terms.isolation == Some(Isolation::Process),
+            alone: isolation == Isolation::Process,
         }
     });
     // Those of a framework do not ask what a test takes.
@@ -352,7 +374,7 @@ fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
         resources: config.resources.clone(),
         offers: config.hosts.iter().map(|host| host.tags.clone()).collect(),
         recycle: config.recycle,
-        of_test: (!config.overrides.is_empty()).then_some(of_test),
+        of_test: rules_differ.then_some(of_test),
         slow: config.deadlines.slow,
         estimates: (tells_workers && !estimates.is_empty()).then_some(estimates),
     }

@@ -65,17 +65,12 @@ impl Custom {
         let [program, args @ ..] = &self.suite.command[..] else {
             return Err(CustomError::NoCommand);
         };
-        let mut env: Vec<(OsString, OsString)> = vec![
-            ("CALLSHEET_WORKER".into(), worker.to_string().into()),
-            ("CALLSHEET_WORKER_COUNT".into(), input.worker_count.to_string().into()),
-        ];
-        env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
         Ok(WorkerCommand {
             program: PathBuf::from(program),
             native: false,
             longest_test: None,
             args: args.iter().map(OsString::from).collect(),
-            env,
+            env: super::variables_of(worker, spec, input),
             cwd,
             setup: super::setup_of(worker, &self.suite.root, &self.suite.args, input).to_string(),
             alone: None,

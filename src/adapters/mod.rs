@@ -58,6 +58,23 @@ pub struct WorkerCommand {
     pub common: Option<Box<Self>>,
 }
 
+impl WorkerCommand {
+    /// A worker that is this very program in another role.
+    fn native(root: &Path, env: Vec<(OsString, OsString)>, setup: &Value) -> Self {
+        Self {
+            program: "callsheet".into(),
+            native: true,
+            longest_test: None,
+            args: Vec::new(),
+            env,
+            cwd: root.to_owned(),
+            setup: setup.to_string(),
+            alone: None,
+            common: None,
+        }
+    }
+}
+
 /// How the processes of an adapter are started.
 #[derive(Debug, Clone)]
 pub struct Care {
@@ -210,6 +227,26 @@ impl Adapter {
             Self::Libtest(_) | Self::Command(_) | Self::Custom(_) => Ok((String::new(), None)),
         }
     }
+}
+
+/// What of a specification only pytest's workers can heed, if there is such.
+fn pytests_own(spec: &WorkerSpec) -> Option<&'static str> {
+    let python = spec.python.as_ref().map(|_| "python=");
+    python.or_else(|| spec.chdir.as_ref().map(|_| "chdir="))
+}
+
+/// The variables of a worker that is not pytest's.
+fn variables_of(
+    worker: WorkerId,
+    spec: &WorkerSpec,
+    input: &WorkerInput,
+) -> Vec<(OsString, OsString)> {
+    let own = [
+        ("CALLSHEET_WORKER".into(), worker.to_string().into()),
+        ("CALLSHEET_WORKER_COUNT".into(), input.worker_count.to_string().into()),
+    ];
+    let asked = spec.env.iter().map(|(name, value)| (name.into(), value.into()));
+    own.into_iter().chain(asked).collect()
 }
 
 /// The setup of the worker protocol for a worker that needs no more than what every worker is told.

@@ -7,7 +7,7 @@ use crate::model::{TestIndex, WorkerId};
 use super::files::Files;
 use super::lane::lane_id;
 use super::roster::Stage;
-use super::{Decision, ScheduleError, Scheduler};
+use super::{Decision, Scheduler};
 
 /// How many hosts may be lost while they run a test, or make the tests of a file, before nobody is given it again: it may be
 /// what takes them down.
@@ -34,21 +34,11 @@ impl Scheduler {
     /// is a file whose tests were being made. To be followed up as [`worker_down`](Self::worker_down) is.
     pub fn worker_lost(&mut self, worker: WorkerId, running: Option<u32>) -> Vec<Decision> {
         let told = running.and_then(|item| self.locate(worker, item));
-        let Some((before, lane)) = self.roster.change(worker, |member| {
-            let before = member.stage;
-            member.stage = Stage::Down;
-            member.class = None;
-            member.places = None;
-            member.recalls.clear();
-            (before, member.lane)
-        }) else {
-            return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))];
+        let lane = match self.strike_off(worker) {
+            Ok(lane) => lane,
+            Err(answer) => return answer,
         };
         let mut out = Vec::new();
-        let Some(lane) = lane.filter(|_| before != Stage::Down) else {
-            return out;
-        };
-        self.ledger.leave(worker);
         let left =
             self.account(lane).map(|account| account.leave(worker, told.map(|(_, test)| test)));
         if let Some(left) = left {

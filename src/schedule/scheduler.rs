@@ -309,21 +309,11 @@ impl Scheduler {
     ) -> Vec<Decision> {
         let collecting = making.and_then(|file| self.streamed_file(worker, file));
         let told = running.and_then(|item| self.locate(worker, item));
-        let Some((before, lane)) = self.roster.change(worker, |member| {
-            let before = member.stage;
-            member.stage = Stage::Down;
-            member.class = None;
-            member.places = None;
-            member.recalls.clear();
-            (before, member.lane)
-        }) else {
-            return vec![Decision::Fault(ScheduleError::UnknownWorker(worker))];
+        let lane = match self.strike_off(worker) {
+            Ok(lane) => lane,
+            Err(answer) => return answer,
         };
         let mut out = Vec::new();
-        let Some(lane) = lane.filter(|_| before != Stage::Down) else {
-            return out;
-        };
-        self.ledger.leave(worker);
         if let Some(account) = self.account(lane) {
             let left = account.leave(worker, told.map(|(_, test)| test));
             for test in left.begun {
@@ -349,6 +339,24 @@ impl Scheduler {
         self.give_up_lane(worker, lane, &mut out);
         self.try_begin(&mut out);
         out
+    }
+
+    /// A worker's process is gone, and with it all that was known of it; gives its lane, or `Err` with what to answer if there is
+    /// nothing to be done about it.
+    pub(super) fn strike_off(&mut self, worker: WorkerId) -> Result<usize, Vec<Decision>> {
+        let Some((before, lane)) = self.roster.change(worker, |member| {
+            let before = member.stage;
+            member.stage = Stage::Down;
+            member.class = None;
+            member.places = None;
+            member.recalls.clear();
+            (before, member.lane)
+        }) else {
+            return Err(vec![Decision::Fault(ScheduleError::UnknownWorker(worker))]);
+        };
+        let lane = lane.filter(|_| before != Stage::Down).ok_or_else(Vec::new)?;
+        self.ledger.leave(worker);
+        Ok(lane)
     }
 
     /// No replacement will come for a worker that is down or could not be started. Under `each`

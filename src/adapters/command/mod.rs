@@ -1,6 +1,5 @@
 //! Suites of commands: a manifest names them, and workers of callsheet's own run each in a process.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,30 +62,16 @@ impl Commands {
         spec: &WorkerSpec,
         input: &WorkerInput,
     ) -> Result<WorkerCommand, CommandError> {
-        if spec.python.is_some() {
-            return Err(CommandError::Spec("python="));
+        if let Some(key) = super::pytests_own(spec) {
+            return Err(CommandError::Spec(key));
         }
-        if spec.chdir.is_some() {
-            return Err(CommandError::Spec("chdir="));
-        }
-        let mut env: Vec<(OsString, OsString)> = vec![
-            ("CALLSHEET_WORKER".into(), worker.to_string().into()),
-            ("CALLSHEET_WORKER_COUNT".into(), input.worker_count.to_string().into()),
-        ];
-        env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
         let mut setup = super::setup_of(worker, &self.root, &[], input);
         setup["timeout"] = json!(self.timeout);
         setup["native"] = json!({"framework": "command", "plan": self.plan});
+        let env = super::variables_of(worker, spec, input);
         Ok(WorkerCommand {
-            program: "callsheet".into(),
-            native: true,
             longest_test: self.longest(),
-            args: Vec::new(),
-            env,
-            cwd: self.root.clone(),
-            setup: setup.to_string(),
-            alone: None,
-            common: None,
+            ..WorkerCommand::native(&self.root, env, &setup)
         })
     }
 

@@ -1,6 +1,5 @@
 //! The tests of a Rust project: cargo builds them, each binary lists its own, and workers of callsheet's run them in processes.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -110,49 +109,14 @@ impl Libtest {
         spec: &WorkerSpec,
         input: &WorkerInput,
     ) -> Result<WorkerCommand, LibtestError> {
-        if spec.python.is_some() {
-            return Err(LibtestError::Spec("python="));
+        if let Some(key) = super::pytests_own(spec) {
+            return Err(LibtestError::Spec(key));
         }
-        if spec.chdir.is_some() {
-            return Err(LibtestError::Spec("chdir="));
-        }
-        let mut env: Vec<(OsString, OsString)> = vec![
-            ("CALLSHEET_WORKER".into(), worker.to_string().into()),
-            ("CALLSHEET_WORKER_COUNT".into(), input.worker_count.to_string().into()),
-        ];
-        env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
-        let setup = json!({
-            "protocol": 1,
-            "worker": worker.to_string(),
-            "worker_count": input.worker_count,
-            "run_id": input.run_id,
-            "dist": input.dist,
-            "argv": input.argv,
-            "args": [],
-            "root": self.root,
-            "basetemp": null,
-            "color": input.color,
-            "columns": input.columns,
-            "verbosity": input.verbosity,
-            "live_output": input.live_output,
-            "stream": input.stream,
-            "lazy_import": input.lazy_import,
-            "collect_only": input.collect_only,
-            "halt_on_failure": input.halt_on_failure,
-            "seed": input.seed,
-            "timeout": self.timeout,
-            "native": {"framework": "libtest", "version": self.toolchain, "plan": self.plan},
-        });
-        Ok(WorkerCommand {
-            program: "callsheet".into(),
-            native: true,
-            longest_test: None,
-            args: Vec::new(),
-            env,
-            cwd: self.root.clone(),
-            setup: setup.to_string(),
-            alone: None,
-            common: None,
-        })
+        let mut setup = super::setup_of(worker, &self.root, &[], input);
+        setup["timeout"] = json!(self.timeout);
+        setup["native"] =
+            json!({"framework": "libtest", "version": self.toolchain, "plan": self.plan});
+        let env = super::variables_of(worker, spec, input);
+        Ok(WorkerCommand::native(&self.root, env, &setup))
     }
 }

@@ -97,3 +97,22 @@ fn tests_are_chosen_by_filters_parts_and_what_came_of_them() {
     // How many are known to be deselected by then is a matter of luck.
     told.says("1 failed").says("3 not run").says("stopping after 1 failures");
 }
+
+#[test]
+fn a_test_that_took_its_process_down_has_one_of_its_own_from_the_next_run_on() {
+    let mates = ["a", "b", "c", "d", "e", "f", "g"]
+        .map(|name| format!("    #[test] fn mate_{name}() {{}}\n"))
+        .concat();
+    let library = format!(
+        "#[cfg(test)]\nmod tests {{\n{mates}    #[test] fn wild() {{\n\
+         \x20       if !std::path::Path::new(\"tamed\").exists() {{ std::process::abort() }}\n\
+         \x20       let mates = std::env::args().filter(|name| name.starts_with(\"tests::\")).count();\n\
+         \x20       assert_eq!(mates, 1);\n    }}\n}}\n"
+    );
+    let project =
+        Project::cargo(&[("Cargo.toml", &manifest("wilderness")), ("src/lib.rs", &library)]);
+    project.run(&["-n", "1"]).assert(1, "1 failed, 7 passed");
+    project.write("tamed", "");
+    project.run(&["-n", "1"]).assert(0, "8 passed");
+    project.run(&["-n", "1", "--no-history"]).assert(1, "1 failed, 7 passed");
+}
