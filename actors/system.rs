@@ -1,5 +1,6 @@
 //! Gives birth to the actors of one run and ties them together.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::history::{History, Recorder};
 use crate::launch::Role;
 use crate::model::{HostSpec, Isolation, Outcome, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
 use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
-use crate::select::{Facts, Past, Selection};
+use crate::select::{Facts, Past, Seen, Selection};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -194,7 +195,9 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     let Remembered { history, estimates, problem } = remembered(config);
     let past = past(config, history.as_ref());
     let selection =
-        Selection::new(config.filter.as_ref(), config.partition, &config.overrides, &past);
+        Selection::new(config.filter.as_ref(), config.partition, &config.overrides, &past)
+            .on_hosts(config.hosts.iter().map(|host| &*host.tags))
+            .with_alone(troublemakers(config, &past));
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
@@ -335,24 +338,28 @@ fn past(config: &Config, history: Option<&History>) -> Past {
         .unwrap_or_default()
 }
 
-/// What the configuration says of tests beside how they are shared out.
 /// Whether a test that ended its process, or had to be ended, is to have one of its own from then on.
 fn minds_troublemakers(config: &Config) -> bool {
     matches!(config.suite, Suite::Libtest(_))
 }
 
+/// The tests that are to have a process of their own for what they did in runs before.
+fn troublemakers(config: &Config, past: &Past) -> HashSet<Arc<str>> {
+    let ended_it = |seen: &Seen| matches!(seen.outcome, Outcome::Crashed | Outcome::TimedOut);
+    past.iter()
+        .filter(|(_, seen)| minds_troublemakers(config) && ended_it(seen))
+        .map(|(id, _)| id.clone())
+        .collect()
+}
+
+/// What the configuration says of tests beside how they are shared out.
 fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
     let overrides = config.overrides.clone();
-    let minds_troublemakers = minds_troublemakers(config);
-    let is_troublemaker = move |outcome: Option<Outcome>| {
-        minds_troublemakers && matches!(outcome, Some(Outcome::Crashed | Outcome::TimedOut))
-    };
-    let rules_differ =
-        !overrides.is_empty() || past.iter().any(|(_, seen)| is_troublemaker(Some(seen.outcome)));
+    let troublemakers = troublemakers(config, &past);
+    let rules_differ = !overrides.is_empty() || !troublemakers.is_empty();
     let of_test: RulesOfTest = Arc::new(move |item| {
-        let facts = Facts::of(item, &past);
-        let terms = overrides.terms(&facts);
-        let isolation = terms.isolation.unwrap_or(if is_troublemaker(facts.last_outcome) {
+        let terms = overrides.terms(&Facts::of(item, &past));
+        let isolation = terms.isolation.unwrap_or(if troublemakers.contains(&item.id) {
             Isolation::Process
         } else {
             Isolation::Adaptive

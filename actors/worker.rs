@@ -95,9 +95,9 @@ impl Handler<FromHost> for WorkerActor {
                 self.state = State::Making(file);
                 News::Making(file)
             }
-            WorkerEvent::Made { file, first, items, deselected, queued } => {
+            WorkerEvent::Made { file, first, items, deselected, queued, kept } => {
                 self.state = State::Ready;
-                News::Made(MadeFile { file, first, items, deselected, queued })
+                News::Made(MadeFile { file, first, items, deselected, queued, kept })
             }
             WorkerEvent::Started { item } => {
                 self.state = State::Running(item);

@@ -252,7 +252,10 @@ impl World {
             }
         }
         let items = places.iter().map(|place| self.items[*place as usize].clone()).collect();
-        self.tell(id, News::Made(MadeFile { file, first, items, deselected: 0, queued }));
+        self.tell(
+            id,
+            News::Made(MadeFile { file, first, items, deselected: 0, queued, kept: Vec::new() }),
+        );
         self.go_on(id);
     }
 

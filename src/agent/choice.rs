@@ -52,6 +52,21 @@ impl Choice {
         Vec::new()
     }
 
+    /// Those of a file's items that may begin at once, by the worker's own numbers, with what holds for them; and the places
+    /// of the others.
+    pub(super) fn part(&self, items: &[Item], own: Vec<u32>) -> (Batch, Vec<u32>) {
+        let (mut batch, mut kept) = (Batch::default(), Vec::new());
+        for (place, (item, own)) in (0..).zip(items.iter().zip(own)) {
+            let Some(terms) = self.selector.terms(item) else {
+                kept.push(place);
+                continue;
+            };
+            batch.items.push(own);
+            batch.terms.extend((!terms.is_default()).then_some((own, terms)));
+        }
+        (batch, kept)
+    }
+
     fn choose(&mut self, items: &mut Vec<Item>) {
         if self.selector.is_idle() {
             return;
@@ -143,7 +158,7 @@ mod tests {
                 let first = u32::try_from(all.len()).unwrap();
                 all.extend(part.clone());
                 let mut event = WorkerEvent::Made {
-                    file: 0, first, items: items(&part), deselected: 7, queued: false,
+                    file: 0, first, items: items(&part), deselected: 7, queued: false, kept: vec![],
                 };
                 let own = choice.sift(&mut event);
                 let WorkerEvent::Made { first, items, deselected, .. } = event else { panic!() };

@@ -303,7 +303,7 @@ impl Conversation {
         self.items += u32::try_from(items.len()).expect("the sum was checked part by part");
         self.stage = Stage::Idle;
         // Whether they are queued is for the owner of the queue to say.
-        WorkerEvent::Made { file, first, items, deselected, queued: false }
+        WorkerEvent::Made { file, first, items, deselected, queued: false, kept: Vec::new() }
     }
 
     /// A part or the end of a whole collection may come now.

@@ -246,21 +246,16 @@ impl Queue {
         true
     }
 
-    /// The worker has made the items of the file that it was making, of which these are in the run: unless they are only to
-    /// become known, they are what it runs next. Whether they are. With `kept_back` they are only to become known, whatever
-    /// was said before.
-    pub(super) fn made(
-        &mut self,
-        items: impl IntoIterator<Item = u32>,
-        kept_back: bool,
-    ) -> io::Result<bool> {
+    /// The worker has made the items of the file that it was making, of which these may begin: unless they are only to
+    /// become known, they are what it runs next. Whether they are.
+    pub(super) fn made(&mut self, at_once: Batch) -> io::Result<bool> {
         let making = self.making.take();
         let queued = making.is_some_and(|file| !self.only_made.remove(&file))
-            && !kept_back
             && self.close != Some(Close::Interrupt);
         if queued {
+            self.terms.extend(at_once.terms);
             let rest = std::mem::take(&mut self.waiting);
-            self.waiting.extend(items.into_iter().map(Entry::Item));
+            self.waiting.extend(at_once.items.into_iter().map(Entry::Item));
             self.waiting.extend(rest);
         }
         self.pump()?;

@@ -26,7 +26,7 @@ use super::sampler::Sampler;
 use super::template::Templates;
 use super::watch::Watch;
 use crate::adapters::WorkerCommand;
-use crate::model::{Batch, Deadlines, Death, Ending, Item, Stream, WorkerId, WorkerInput};
+use crate::model::{Batch, Deadlines, Death, Ending, Stream, WorkerId, WorkerInput};
 use crate::select::Selector;
 use crate::wire::{StopMode, WorkerEvent};
 
@@ -288,11 +288,12 @@ impl Worker {
                 queue.began(*item)
             }
             WorkerEvent::Making { file } => Ok(queue.making(*file)),
-            WorkerEvent::Made { items, queued, .. } => {
+            WorkerEvent::Made { items, queued, kept, .. } => {
                 // When a test may begin that needs something of the machine is for the scheduler to say.
-                let kept_back = items.iter().any(Item::has_needs);
-                queue.made(made, kept_back).map(|now| {
+                let (at_once, left_to_it) = self.choice.part(items, made);
+                queue.made(at_once).map(|now| {
                     *queued = now;
+                    *kept = if now { left_to_it } else { Vec::new() };
                     true
                 })
             }

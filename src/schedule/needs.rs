@@ -114,9 +114,8 @@ impl Ledger {
             }
             needs.requires.extend(rules.requires.iter().cloned());
         }
-        if self.offers.is_empty() {
-            needs.requires.clear();
-        }
+        // What every host offers is no reason to prefer one; where none offers anything, nothing is.
+        needs.requires.retain(|name| !self.offers.iter().all(|host| host.contains(name)));
         let mut hosts = (0..).map(HostId).take(self.offers.len());
         if needs.is_choosy() && !hosts.any(|host| self.offers(host, &needs)) {
             return Err(format!("no host offers {}", needs.required()));

@@ -28,6 +28,9 @@ pub struct MadeFile {
 
     /// Whether they stand in the worker's queue already.
     pub queued: bool,
+
+    /// The places among the tests of those that do not, although the others do: ascending.
+    pub kept: Vec<u32>,
 }
 
 impl Scheduler {
@@ -179,7 +182,8 @@ impl Scheduler {
             files_left: u32::try_from(force.files_open()).unwrap_or(u32::MAX),
         });
         if made.queued {
-            for test in tests.clone().rev() {
+            let is_kept = |test: &u32| made.kept.binary_search(&(test - tests.start)).is_ok();
+            for test in tests.clone().rev().filter(|test| !is_kept(test)) {
                 force.account.found_with(worker, test);
             }
         }
@@ -193,14 +197,15 @@ impl Scheduler {
         }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
-            let left_to_us = self.rules.of_test.is_some() || made.items.iter().any(Item::has_needs);
             self.look_after(lane, tests.clone(), out);
-            if wanted_at_once && left_to_us && !made.queued {
+            if wanted_at_once && made.queued {
+                // What its agent was right to leave to us is kept back by now, and what was not still waits.
                 let account = self.account(lane);
                 let waits = |test: &u32| {
                     account.as_ref().is_some_and(|known| known.state(*test) == Some(State::Waiting))
                 };
-                run_at_once.extend(tests.clone().filter(waits).map(TestIndex));
+                let kept = made.kept.iter().map(|place| tests.start + place);
+                run_at_once.extend(kept.filter(waits).map(TestIndex));
             }
         }
         if !run_at_once.is_empty() {
@@ -367,8 +372,6 @@ impl Scheduler {
         if let Some(account) = self.account(lane) {
             account.hold_file(worker, weight);
         }
-        // What holds for its tests is known when they are.
-        let run = run && self.rules.of_test.is_none();
         out.push(Decision::Make { worker, files: vec![own], run });
         true
     }

@@ -34,6 +34,7 @@ mod selector;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod upfront;
 
 pub use error::FilterError;
 pub use facts::{Facts, Past, Seen};

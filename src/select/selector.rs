@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::upfront::{Judge, Upfront};
 use super::{Facts, Filter, FilterError, Overrides, Partition, Past, Seen};
-use crate::model::{Item, Outcome};
+use crate::model::{Item, Outcome, Terms};
 
 /// Tests of past runs that travel in one message: their ids may be long.
 const PART: usize = 4096;
@@ -23,6 +24,9 @@ pub struct Selection {
 
     /// Filters as text and the tags that they give, in order.
     tags: Vec<(String, Vec<Arc<str>>)>,
+
+    /// What is known of tests before they are made.
+    upfront: Upfront,
 
     /// What past runs have seen, where any of it asks for that.
     past: Vec<Known>,
@@ -47,7 +51,8 @@ impl Selection {
     ) -> Self {
         let seen = partition.and_then(|partition| partition.of_seen(past, filter));
         let of_past = filter.is_some_and(Filter::needs_past)
-            || overrides.giving_tags().any(|(filter, _)| filter.needs_past());
+            || overrides.giving_tags().any(|(filter, _)| filter.needs_past())
+            || overrides.giving_terms().any(|(filter, _)| filter.needs_past());
         let known = |(id, Seen { outcome, duration }): (&Arc<str>, Seen)| Known {
             is_mine: seen.as_ref().and_then(|seen| seen.get(id).copied()),
             id: id.clone(),
@@ -64,8 +69,24 @@ impl Selection {
                 .giving_tags()
                 .map(|(filter, tags)| (filter.to_string(), tags))
                 .collect(),
+            upfront: Upfront::of(overrides),
             past,
         }
+    }
+
+    /// With what each host offers, so that tests which require what every host has, or where no host offers anything, can
+    /// begin as soon as they are made.
+    #[must_use]
+    pub fn on_hosts<'a>(mut self, offers: impl IntoIterator<Item = &'a [String]>) -> Self {
+        self.upfront.on_hosts(offers);
+        self
+    }
+
+    /// With the tests that have a process of their own unless an override says otherwise.
+    #[must_use]
+    pub fn with_alone(mut self, ids: impl IntoIterator<Item = Arc<str>>) -> Self {
+        self.upfront.alone(ids);
+        self
     }
 
     /// The selection in parts that fit a frame each.
@@ -81,6 +102,7 @@ impl Selection {
         self.filter = part.filter.or(self.filter.take());
         self.partition = part.partition.or(self.partition);
         self.tags.append(&mut part.tags);
+        self.upfront.add(part.upfront);
         self.past.append(&mut part.past);
     }
 
@@ -102,6 +124,7 @@ pub struct Selector {
     filter: Option<Filter>,
     partition: Option<Partition>,
     tags: Vec<(Filter, Vec<Arc<str>>)>,
+    judge: Judge,
     past: Past,
     is_mine: HashMap<Arc<str>, bool>,
 }
@@ -112,7 +135,7 @@ impl Selector {
     /// # Errors
     /// A filter that was written by another version of callsheet.
     pub fn new(selection: Selection) -> Result<Self, FilterError> {
-        let Selection { filter, partition, tags, past } = selection;
+        let Selection { filter, partition, tags, upfront, past } = selection;
         let tags = tags
             .into_iter()
             .map(|(filter, tags)| Ok((Filter::parse(&filter)?, tags)))
@@ -121,6 +144,7 @@ impl Selector {
             filter: filter.map(|filter| Filter::parse(&filter)).transpose()?,
             partition,
             tags,
+            judge: upfront.judge()?,
             is_mine: past
                 .iter()
                 .filter_map(|known| Some((known.id.clone(), known.is_mine?)))
@@ -149,6 +173,12 @@ impl Selector {
         }
         let matches = |filter: &Filter| filter.matches(&Facts::of(item, &self.past));
         self.filter.as_ref().is_none_or(matches) && self.is_in_part(&item.id)
+    }
+
+    /// The terms of the first attempt at a chosen item that may begin as soon as it is made; `None` if it needs something that
+    /// only who sees all hosts can give it.
+    pub fn terms(&self, item: &Item) -> Option<Terms> {
+        self.judge.terms(item, &self.past)
     }
 
     fn is_in_part(&self, id: &str) -> bool {

@@ -129,6 +129,15 @@ impl Overrides {
         tagging.filter(|(_, tags)| !tags.is_empty())
     }
 
+    /// Those that say how a test is run wherever it is, with its limit of time and its isolation.
+    pub(super) fn giving_terms(
+        &self,
+    ) -> impl Iterator<Item = (&Filter, (Option<Option<Duration>>, Option<Isolation>))> {
+        let said = |each: &Settings| (each.timeout, each.isolation);
+        let saying = self.all.iter().map(move |each| (&each.filter, said(&each.settings)));
+        saying.filter(|(_, (timeout, isolation))| timeout.is_some() || isolation.is_some())
+    }
+
     /// What holds for a test: what its own tags say (`resource:db`, `exclusive`, `requires:gpu`), and then each override whose filter
     /// holds. The last one to set a value wins; resources, requirements and tags add up, and a filter sees the tags that
     /// overrides before it gave. Of one resource the largest number counts.

@@ -219,6 +219,8 @@ pub enum WorkerEvent {
         deselected: u32,
         /// Whether the items stand in the worker's queue now.
         queued: bool,
+        /// The places among the items of those that do not, although the others do: they need something of the machine.
+        kept: Vec<u32>,
     },
 
     /// An item begins.

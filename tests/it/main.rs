@@ -22,6 +22,7 @@ mod libtest;
 mod look;
 mod modes;
 mod outcomes;
+mod overrides;
 mod parity;
 mod plugins;
 mod provision;

@@ -249,12 +249,20 @@ fn a_worker_that_lists_files_makes_their_items_when_it_is_told_to() {
             items: vec![item("b.py::x", None), item("b.py::y", Some("g")), item("b.py::z", None)],
             deselected: 5,
             queued: false,
+            kept: vec![],
         },
         WorkerEvent::Started { item: 2 },
     ];
     assert_eq!(events[1..7], expected);
     assert_eq!(events[8], WorkerEvent::Making { file: 0 });
-    let made = WorkerEvent::Made { file: 0, first: 3, items: vec![], deselected: 0, queued: false };
+    let made = WorkerEvent::Made {
+        file: 0,
+        first: 3,
+        items: vec![],
+        deselected: 0,
+        queued: false,
+        kept: vec![],
+    };
     assert_eq!(events[10], made, "items are numbered over the worker's life");
 }
 

@@ -234,7 +234,7 @@ fn a_worker_that_makes_files_while_they_are_taken_back_never_disagrees_with_the_
         Entry::File(file) => {
             assert!(queue.making(file), "file {file} began out of turn");
             assert_eq!(items, made, "a file was begun before the items of the one before");
-            queue.made(made..made + items_of(file), false).unwrap();
+            queue.made((made..made + items_of(file)).collect::<Vec<_>>().into()).unwrap();
             made += items_of(file);
             files.push(file);
             1

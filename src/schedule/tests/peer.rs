@@ -107,12 +107,15 @@ impl Worker {
         let items: Vec<_> = of_file.cloned().collect();
         self.names.extend(Collection::new(items.clone()).names());
         self.items.extend(items.iter().cloned());
-        let run = run && !items.iter().any(Item::has_needs);
+        let mut kept = Vec::new();
         if run {
+            let places = (0..).zip(&items);
+            kept.extend(places.filter(|(_, item)| item.has_needs()).map(|(place, _)| place));
             let numbers = first..u32::try_from(self.names.len()).unwrap();
-            numbers.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));
+            let at_once = numbers.filter(|number| !kept.contains(&(number - first)));
+            at_once.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));
         }
-        let made = MadeFile { file, first, items, deselected: 0, queued: run };
+        let made = MadeFile { file, first, items, deselected: 0, queued: run, kept };
         self.events.push_back(Event::Made(made));
     }
 }

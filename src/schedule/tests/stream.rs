@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Dist, Durations, Item, Outcome, TestFile, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, MadeFile, Scheduler, policy};
+use crate::schedule::{Estimates, MadeFile, Rules, Scheduler, TestRules, policy};
 
 use super::script::{lines, options};
 
@@ -23,6 +23,11 @@ impl Stream {
         Self { scheduler: Scheduler::new(policy, &expected), files: files.to_vec() }
     }
 
+    fn with_rules(mut self, rules: Rules) -> Self {
+        self.scheduler = self.scheduler.with_rules(rules);
+        self
+    }
+
     fn lists(&mut self, worker: u32) -> Vec<String> {
         let files = |(id, size): &(&str, u64)| TestFile {
             id: (*id).into(),
@@ -36,11 +41,26 @@ impl Stream {
 
     /// Makes so many tests of a file, in two classes.
     fn makes(&mut self, worker: u32, file: u32, first: u32, count: u32, run: bool) -> Vec<String> {
+        self.makes_with(worker, (file, first, count), run, &[])
+    }
+
+    /// The same, of which some need this and do not run at once.
+    fn makes_with(
+        &mut self,
+        worker: u32,
+        (file, first, count): (u32, u32, u32),
+        run: bool,
+        needs: &[(u32, &str)],
+    ) -> Vec<String> {
         let name = self.files[file as usize].0;
         let class = |test: u32| if test < count / 2 { "A" } else { "B" };
         let item = |test: u32| Item::from_id(&format!("{name}::{}::t{test}", class(test)));
-        let items = (0..count).map(item).collect();
-        let made = MadeFile { file, first, items, deselected: 0, queued: run };
+        let mut items: Vec<Item> = (0..count).map(item).collect();
+        for (test, tag) in needs {
+            items[*test as usize].tags = [(*tag).into()].into();
+        }
+        let kept = needs.iter().map(|(test, _)| *test).collect();
+        let made = MadeFile { file, first, items, deselected: 0, queued: run, kept };
         let mut said = lines(self.scheduler.file_making(WorkerId(worker), file));
         said.extend(lines(self.scheduler.file_made(WorkerId(worker), &made)));
         said
@@ -114,6 +134,24 @@ fn who_has_nothing_left_takes_the_end_of_the_longest_queue_between_two_classes()
     // The thief has still to make them; it gets them then.
     assert_eq!(run.withdrawn(0, &[4, 5, 6, 7, 8], &[]), ["make gw1 [0]"]);
     assert_eq!(run.makes(1, 0, 0, 9, false), ["run gw1 [4, 5, 6, 7, 8]"]);
+}
+
+#[test]
+fn only_tests_that_need_something_wait_for_the_scheduler() {
+    let rules = |_: &Item| TestRules { retries: Some(2), ..TestRules::default() };
+    let rules = Rules {
+        of_test: Some(Arc::new(rules)),
+        resources: vec![("db".to_owned(), 1)],
+        ..Rules::default()
+    };
+    let mut run = Stream::new(1, &[("a.py", 10), ("b.py", 10)], &[]).with_rules(rules);
+    assert_eq!(run.lists(0), ["scheduling 2 files on 1", "make and run gw0 [0]"]);
+    let said = run.makes_with(0, (0, 0, 5), true, &[(1, "resource:db"), (3, "requires:gpu")]);
+    assert_eq!(
+        said,
+        ["make and run gw0 [1]", "a.py has 5 by gw0, 1 left", "run gw0 [3]", "run gw0 [1]",],
+        "no host offers anything, so that what test 3 requires is not heeded"
+    );
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn event() -> BoxedStrategy<WorkerEvent> {
             items,
             deselected,
             queued: true,
+            kept: vec![0, 2],
         },
     );
     let streaming = prop_oneof![

@@ -268,7 +268,7 @@ impl World {
             }
             Some(Event::Made(file, first)) => {
                 let items = first..first + items_of(file);
-                let queued = self.queue.made(items.clone(), false).unwrap();
+                let queued = self.queue.made(items.clone().collect::<Vec<_>>().into()).unwrap();
                 assert_eq!(queued, !self.interrupted && self.files[file as usize]);
                 if self.interrupted {
                     // Nobody is to run them.

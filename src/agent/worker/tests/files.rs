@@ -49,6 +49,30 @@ say('made', f=f, items=[], last=True, deselected=7); run(); run(); run(); finish
 }
 
 #[test]
+fn what_needs_something_of_the_machine_is_left_to_the_scheduler_and_nothing_else() {
+    let script = "listed('a.py'); f = take()['make']; say('making', f=f)
+needs = [[], ['exclusive'], ['requires:gpu'], ['resource:db'], ['slow']]
+say('made', f=f, items=[['t', 1, None, tags] for tags in needs], last=True, deselected=0)
+for _ in range(4): run()
+finish()";
+    let answer = |event: &WorkerEvent| match event {
+        WorkerEvent::Ended { item: 0, .. } => Some(Order::Run(vec![3].into())),
+        WorkerEvent::Ended { item: 3, .. } => Some(Order::Finish),
+        _ => None,
+    };
+    let told =
+        serve_with(&command(script), vec![make(&[0], true)], Limits::default(), None, answer);
+    assert!(told.death().is_clean(), "{:?}", told.death());
+    let made = told.0.iter().find_map(|event| match event {
+        WorkerEvent::Made { queued, kept, .. } => Some((*queued, kept.clone())),
+        _ => None,
+    });
+    // No host offers anything, so what one requires is not heeded.
+    assert_eq!(made, Some((true, vec![1, 3])));
+    assert_eq!(told.ended(), [0, 2, 4, 3]);
+}
+
+#[test]
 fn items_that_are_not_chosen_are_never_handed_out() {
     let script = "listed('a.py', 'b.py', 'c.py')
 for ids, runs in (['unwanted', 'x'], 1), (['unwanted'], 0), (['y', 'unwanted', 'z'], 2):
