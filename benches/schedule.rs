@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
         if !queue.is_empty() {
             self.busy.push_back(worker);
         }
-        let made = MadeFile { file, first, items, deselected: 0, queued };
+        let made = MadeFile { file, first, items, deselected: 0, queued, kept: Vec::new() };
         let decisions = self.scheduler.file_made(worker, &made);
         self.carry_out(decisions);
     }

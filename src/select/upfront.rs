@@ -93,7 +93,7 @@ impl Judge {
             Some(isolation) => isolation == Isolation::Process,
             None => self.alone.contains(&item.id),
         };
-        Some(Terms { timeout, alone, ..Terms::default() })
+        Some(Terms { alone, timeout, ..Terms::default() })
     }
 
     fn asks_for_more(&self, tag: &str) -> bool {
