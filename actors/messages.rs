@@ -89,6 +89,8 @@ pub struct ExpectWorker {
     pub worker: WorkerId,
     /// Its specification.
     pub spec: WorkerSpec,
+    /// The name of its host.
+    pub host: String,
     /// The dead worker it replaces.
     pub replaces: Option<WorkerId>,
 }

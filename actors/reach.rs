@@ -89,6 +89,11 @@ impl Doors {
 }
 
 impl SupervisorActor {
+    /// What people know a host by.
+    pub(super) fn host_name(&self, host: HostId) -> String {
+        self.hosts.get(host).map(|host| host.spec.name.clone()).unwrap_or_default()
+    }
+
     fn host_news(&self, host: HostId, news: HostNews) {
         if !self.hosts.is_plain()
             && let Some(host) = self.hosts.get(host)

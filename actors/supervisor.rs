@@ -219,7 +219,9 @@ impl SupervisorActor {
         delay: Duration,
         context: &mut Context<Self>,
     ) {
-        self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, replaces: Some(old) });
+        let host = self.host_name(spec.host);
+        let replaces = Some(old);
+        self.neighbours.expect.do_send(ExpectWorker { worker: new, spec, host, replaces });
         if delay.is_zero() {
             self.start_worker(new, context);
         } else {
@@ -249,8 +251,9 @@ impl Handler<StartFleet> for SupervisorActor {
     fn handle(&mut self, _: StartFleet, context: &mut Context<Self>) {
         self.begun = Instant::now();
         for spec in self.plan.specs.clone() {
+            let host = self.host_name(spec.host);
             let worker = self.fleet.recruit(spec);
-            self.publish(RunEvent::WorkerStarting { worker, replaces: None });
+            self.publish(RunEvent::WorkerStarting { worker, host, replaces: None });
             self.fleet.wait(worker);
         }
         for host in self.hosts.ids() {

@@ -11,8 +11,8 @@ impl Handler<ExpectWorker> for SchedulerActor {
     type Result = ();
 
     fn handle(&mut self, expect: ExpectWorker, _context: &mut Context<Self>) {
-        let ExpectWorker { worker, spec, replaces } = expect;
-        self.publish(RunEvent::WorkerStarting { worker, replaces });
+        let ExpectWorker { worker, spec, host, replaces } = expect;
+        self.publish(RunEvent::WorkerStarting { worker, host, replaces });
         let decisions = self.core.worker_expected(worker, &spec, replaces);
         self.carry_out(decisions, None);
     }

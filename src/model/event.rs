@@ -102,6 +102,8 @@ pub enum RunEvent {
     WorkerStarting {
         /// The worker.
         worker: WorkerId,
+        /// The name of its host.
+        host: String,
         /// The worker it replaces, if it does.
         replaces: Option<WorkerId>,
     },

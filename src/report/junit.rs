@@ -1,6 +1,6 @@
 //! The results as `JUnit` XML, in the form that Jenkins, GitLab and Maven's tools read: a suite a file, a case a test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use quick_junit::{
 use super::replaced::Replaced;
 use super::result::{Results, Story, TestResult};
 use super::{OutputError, Report, plain};
-use crate::model::{CollectReport, Dist, Lane, Outcome, RunEvent, Section, TestEnd};
+use crate::model::{CollectReport, Dist, Lane, Outcome, RunEvent, Section, TestEnd, WorkerId};
 
 /// Keeps the results and writes them at the end.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct JunitReport {
     begun: Option<SystemTime>,
     last: Option<SystemTime>,
     run_id: String,
+    hosts: HashMap<WorkerId, String>,
     lanes: bool,
     /// Whether the types of what went wrong are those of pytest.
     is_pytest: bool,
@@ -43,6 +44,7 @@ impl JunitReport {
             begun: None,
             last: None,
             run_id: String::new(),
+            hosts: HashMap::new(),
             lanes: false,
             is_pytest: true,
             suites: BTreeMap::new(),
@@ -69,6 +71,9 @@ impl JunitReport {
         case.add_property(Property::new("id", &*result.test.id));
         if let Some(worker) = result.worker {
             case.add_property(Property::new("worker", worker.to_string()));
+            if let Some(host) = self.hosts.get(&worker) {
+                case.add_property(Property::new("host", &**host));
+            }
         }
         case.add_property(Property::new("outcome", result.outcome.word()));
         let seconds = result.end.map_or(0.0, |end| end.durations.total());
@@ -135,6 +140,9 @@ impl Report for JunitReport {
             RunEvent::RunStarted { run_id, dist, .. } => {
                 self.run_id.clone_from(run_id);
                 self.lanes = *dist == Dist::Each;
+            }
+            RunEvent::WorkerStarting { worker, host, .. } => {
+                self.hosts.insert(*worker, host.clone());
             }
             RunEvent::SuiteReady(info) => self.is_pytest = info.framework.starts_with("pytest"),
             RunEvent::CollectReported { report, .. } => self.add_collector(report),

@@ -100,7 +100,7 @@ impl Script {
             workers: workers.clone(),
         });
         workers.into_iter().fold(script, |script, (worker, _)| {
-            script.push(RunEvent::WorkerStarting { worker, replaces: None })
+            script.push(RunEvent::WorkerStarting { worker, host: "local".into(), replaces: None })
         })
     }
 
@@ -263,8 +263,13 @@ impl Script {
     }
 
     pub(super) fn replaced(self, old: u32, new: u32) -> Self {
-        self.push(RunEvent::WorkerReplaced { old: WorkerId(old), new: WorkerId(new) })
-            .push(RunEvent::WorkerStarting { worker: WorkerId(new), replaces: Some(WorkerId(old)) })
+        self.push(RunEvent::WorkerReplaced { old: WorkerId(old), new: WorkerId(new) }).push(
+            RunEvent::WorkerStarting {
+                worker: WorkerId(new),
+                host: "local".into(),
+                replaces: Some(WorkerId(old)),
+            },
+        )
     }
 
     pub(super) fn denied(self, worker: u32, reason: &str) -> Self {

@@ -163,6 +163,32 @@ fn junit_is_whole_under_every_mode_and_after_an_interrupt() {
 }
 
 #[test]
+fn junit_says_on_which_host_a_test_ran() {
+    let body = "import os\ndef test_dies(): os.kill(os.getpid(), 9)\ndef test_lives(): pass\n";
+    let requirements = ["pytest==9.2.0", "xmlschema==4.1.0"];
+    let project = Project::with(&requirements, &[("test_a.py", body)]);
+    let host = |name: &str| format!("exec={} agent//name={name}", env!("CARGO_BIN_EXE_callsheet"));
+    let args = ["--tx", &host("big"), "--tx", &host("small"), "--dist", "each"];
+    let told = project.run(&[&args[..], &["--junit", "junit.xml"]].concat());
+    assert_eq!(told.code, Some(1), "{told}");
+    let document = junit(&project, "junit.xml");
+    let suites = document["all"].as_array().unwrap();
+    let of_suite = |suite: &Value| {
+        let cases = suite["all"].as_array().unwrap().iter();
+        cases.map(|case| case["properties"]["host"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut hosts: Vec<Vec<String>> = suites.iter().map(of_suite).collect();
+    hosts.sort();
+    // The second test ran on the worker that came in place of the dead one.
+    assert_eq!(hosts, [["big", "big"], ["small", "small"]]);
+
+    let told = project.run(&["-n1", "--junit", "junit.xml", "test_a.py::test_lives"]);
+    assert_eq!(told.code, Some(0), "{told}");
+    let document = junit(&project, "junit.xml");
+    assert_eq!(document["all"][0]["all"][0]["properties"]["host"], "local");
+}
+
+#[test]
 fn flaky_tests_are_told_apart_in_junit() {
     let project = Project::with(
         &["pytest==9.2.0", "xmlschema==4.1.0", "pytest-rerunfailures==16.1"],

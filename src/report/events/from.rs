@@ -52,9 +52,11 @@ impl<'a> From<&'a RunEvent> for Told<'a> {
                 framework: &info.framework,
             },
             RunEvent::Host { host, news } => of_host(host, news),
-            RunEvent::WorkerStarting { worker, replaces } => {
-                Self::WorkerStarting { worker: name(worker), replaces: replaces.as_ref().map(name) }
-            }
+            RunEvent::WorkerStarting { worker, host, replaces } => Self::WorkerStarting {
+                worker: name(worker),
+                host,
+                replaces: replaces.as_ref().map(name),
+            },
             RunEvent::WorkerSpawned { worker, pid } => {
                 Self::WorkerSpawned { worker: name(worker), pid: *pid }
             }

@@ -98,6 +98,7 @@ pub(super) enum Told<'a> {
     },
     WorkerStarting {
         worker: String,
+        host: &'a str,
         replaces: Option<String>,
     },
     WorkerSpawned {

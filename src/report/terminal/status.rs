@@ -26,7 +26,7 @@ impl Status {
                     self.set(*worker, "I");
                 }
             }
-            RunEvent::WorkerStarting { worker, replaces } => {
+            RunEvent::WorkerStarting { worker, replaces, .. } => {
                 // A clone stands where its predecessor stood.
                 if let Some(old) = replaces.and_then(|old| self.find(old)) {
                     *old = (*worker, "I".to_owned());
