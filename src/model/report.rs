@@ -52,6 +52,17 @@ pub struct PhaseReport {
     pub duration: f64,
 }
 
+impl PhaseReport {
+    /// What a failed report says that its test will come to, before the worker tells the end.
+    pub fn announces(&self) -> Outcome {
+        match &*self.word {
+            "CRASHED" => Outcome::Crashed,
+            "TIMED OUT" => Outcome::TimedOut,
+            _ => Outcome::Failed,
+        }
+    }
+}
+
 /// Seconds spent in each phase of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Durations {

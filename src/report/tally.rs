@@ -74,6 +74,8 @@ struct Running {
     settled: bool,
     /// Whether the test already counts as progress.
     progressed: bool,
+    /// Whether a report has told of it as of one that is run again.
+    rerun: bool,
     /// The last of its reports that was kept.
     entry: Option<usize>,
 }
@@ -265,6 +267,7 @@ impl Tally {
         let running = self.running.entry(worker).or_default();
         let implied = report.phase == Phase::Teardown && !part && !running.settled;
         running.settled |= !part;
+        running.rerun |= category == "rerun";
         if category == "skipped" {
             self.skips.add(&report.location, &report.brief);
         } else if !category.ends_with("passed")
@@ -306,7 +309,7 @@ impl Tally {
     fn retried(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) {
         let running = self.running.remove(&worker).unwrap_or_default();
         self.progressed -= u32::from(running.progressed);
-        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+        if !running.rerun && matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
             self.count("rerun");
         }
         let entries = self.entries.iter().rev();
