@@ -23,7 +23,9 @@ use crate::config::Config;
 use crate::history::{History, Recorder};
 use crate::launch::Role;
 use crate::model::{HostSpec, Isolation, Outcome, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy};
+use crate::schedule::{
+    Estimates, FileIsWanted, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy,
+};
 use crate::select::{Facts, Past, Seen, Selection};
 use crate::session::Session;
 
@@ -382,9 +384,16 @@ fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
         offers: config.hosts.iter().map(|host| host.tags.clone()).collect(),
         recycle: config.recycle,
         of_test: rules_differ.then_some(of_test),
+        of_file: wanted_files(config),
         slow: config.deadlines.slow,
         estimates: (tells_workers && !estimates.is_empty()).then_some(estimates),
     }
+}
+
+/// Which files can have tests that the filter selects. Only of pytest the id of a test begins with its file in every case.
+fn wanted_files(config: &Config) -> Option<FileIsWanted> {
+    let filter = config.filter.clone().filter(|_| matches!(config.suite, Suite::Pytest(_)))?;
+    Some(Arc::new(move |file| filter.may_match_in(file)))
 }
 
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.

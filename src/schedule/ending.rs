@@ -127,10 +127,14 @@ impl Scheduler {
     ) {
         let known = self.tracks[lane].force.as_ref().and_then(|force| force.tests.files());
         let listing = known.map_or(&[][..], Files::listing);
-        out.extend(files.iter().map(|file| Decision::FileNotRun {
-            file: listing[*file as usize].id.clone(),
-            reason: reason.clone(),
-            lost,
+        let of_file = self.rules.of_file.as_ref();
+        let unwanted: Arc<str> = "none of their tests is selected".into();
+        out.extend(files.iter().map(|file| {
+            let file = listing[*file as usize].id.clone();
+            // It would have had none of the tests that the stop has cost.
+            let is_wanted = lost || of_file.is_none_or(|is_wanted| is_wanted(&file));
+            let reason = if is_wanted { reason.clone() } else { unwanted.clone() };
+            Decision::FileNotRun { file, reason, lost }
         }));
     }
 

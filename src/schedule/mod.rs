@@ -37,7 +37,9 @@ mod tests;
 pub use decision::{Decision, ScheduleError};
 pub use estimates::{Estimates, FileEstimate};
 pub use policy::{Lanes, Move, Policy, View, policy};
-pub use rules::{LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules};
+pub use rules::{
+    FileIsWanted, LEAST_BUDGET, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
+};
 pub use scheduler::Scheduler;
 pub(crate) use slow::SlowWatch;
 pub use stream::MadeFile;

@@ -99,6 +99,9 @@ pub struct TestRules {
 /// What holds for a test, by what is known of it.
 pub type RulesOfTest = Arc<dyn Fn(&Item) -> TestRules + Send + Sync>;
 
+/// Whether any test of a file may be in the run, by the file alone.
+pub type FileIsWanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// All that holds in a run. The default: every test is run once, needs nothing, and workers live as long as the run.
 #[derive(Clone, Default)]
 pub struct Rules {
@@ -116,6 +119,9 @@ pub struct Rules {
 
     /// What holds for single tests, where anything does.
     pub of_test: Option<RulesOfTest>,
+
+    /// Which files may have tests that are in the run; `None`: any.
+    pub of_file: Option<FileIsWanted>,
 
     /// From when on a test that still runs is told to be slow; `None`: never.
     pub slow: Option<Duration>,

@@ -26,6 +26,25 @@ impl Expression {
         }
     }
 
+    /// Whether it holds for the tests of a file, by the file alone; `None` if that hangs on the tests.
+    pub(super) fn judge_file(&self, file: &str) -> Option<bool> {
+        let decided = |parts: &[Self], decisive: bool| {
+            let judged: Vec<Option<bool>> =
+                parts.iter().map(|part| part.judge_file(file)).collect();
+            if judged.contains(&Some(decisive)) {
+                Some(decisive)
+            } else {
+                (!judged.contains(&None)).then_some(!decisive)
+            }
+        };
+        match self {
+            Self::All(parts) => decided(parts, false),
+            Self::Any(parts) => decided(parts, true),
+            Self::Not(part) => part.judge_file(file).map(|holds| !holds),
+            Self::Is(predicate) => predicate.holds_in(file),
+        }
+    }
+
     pub(super) fn needs_past(&self) -> bool {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_past),

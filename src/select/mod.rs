@@ -81,6 +81,11 @@ impl Filter {
         self.expression.judge(facts, false) != Some(false)
     }
 
+    /// Whether it can hold for a test of this file, of which no more is known.
+    pub fn may_match_in(&self, file: &str) -> bool {
+        self.expression.judge_file(file) != Some(false)
+    }
+
     /// Whether it asks how tests ended or what they took before.
     pub fn needs_past(&self) -> bool {
         self.expression.needs_past()

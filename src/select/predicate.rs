@@ -110,6 +110,16 @@ impl Predicate {
         }
     }
 
+    /// Whether it holds for every test of a file, or for none; `None` if that hangs on the test.
+    pub(super) fn holds_in(&self, file: &str) -> Option<bool> {
+        match self {
+            Self::File(glob) => Some(glob.matches_path(file)),
+            // An id begins with its file.
+            Self::Name(text) => file.contains(&**text).then_some(true),
+            _ => None,
+        }
+    }
+
     /// Whether it asks for what only a worker can tell.
     pub(super) fn is_of_marks(&self) -> bool {
         matches!(self, Self::Group(_) | Self::Tag(_))

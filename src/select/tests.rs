@@ -224,6 +224,20 @@ proptest! {
     }
 
     #[test]
+    fn what_can_not_match_in_a_file_matches_none_of_its_tests(
+        expression in expression(),
+        file in "[a-z/]{1,5}",
+        test in "[a-z]{0,4}",
+        tag in "[a-z]{1,3}",
+    ) {
+        let filter = Filter { expression };
+        let tags = tags(&[&tag]);
+        let id = format!("{file}::{test}");
+        let facts = Facts { id: &id, file: &file, group: Some(&tag), tags: &tags, ..Facts::default() };
+        prop_assert!(filter.may_match_in(&file) || !filter.matches(&facts));
+    }
+
+    #[test]
     fn parts_are_disjoint_and_together_all(
         of in 1..6_u32,
         seen in prop::collection::btree_map("[a-z]{1,4}", prop::option::of(0..5_000_u64), 0..40),

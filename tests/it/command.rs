@@ -216,7 +216,7 @@ fn the_run_stops_after_a_failure_where_it_is_told_to() {
     );
     let told = project.run(&["-n1", "-x", "--no-history"]);
     // Nobody has looked into those.
-    told.assert(1, "1 failed").says("2 whole files not run: the run stopped after 1 failure");
+    told.assert(1, "1 failed").says("2 uncollected files not run: the run stopped after 1 failure");
     let told = project.run(&["-n1", "-x", "--dist", "load"]);
     told.assert(1, "1 failed, 2 not run");
     assert!(!project.path().join("b").exists(), "{told}");
@@ -297,7 +297,7 @@ fn what_runs_is_finished_when_the_run_is_interrupted() {
     project.write("go", "");
     let told = running.end();
     assert_eq!(told.code, Some(2), "{told}");
-    told.says("whole files not run").says("interrupted by SIGINT");
+    told.says("uncollected files not run").says("interrupted by SIGINT");
     assert!(project.path().join("done").exists(), "{told}");
 }
 

@@ -182,6 +182,22 @@ fn a_list_tells_machines_all_that_is_known() {
 }
 
 #[test]
+fn a_stop_costs_no_test_of_files_that_the_filter_leaves_out() {
+    let fails = "def test_it(): assert 0\n";
+    let project = Project::new(&[
+        ("test_a.py", fails),
+        ("test_b.py", fails),
+        ("test_c.py", fails),
+        ("test_d.py", fails),
+    ]);
+    let told = project.run(&["-n1", "-x", "-E", "file(test_[abc].py) and not file(test_b.py)"]);
+    told.assert(1, "1 failed");
+    // Of the other one nobody knows what would have been selected.
+    told.says("1 uncollected file not run: the run stopped after 1 failure")
+        .says("2 uncollected files not run: none of their tests is selected");
+}
+
+#[test]
 fn a_wrong_filter_is_shown_with_its_place() {
     let project = Project::new(SUITE);
     let told = project.run(&["-E", "tag(slow) adn login"]);

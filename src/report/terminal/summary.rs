@@ -163,9 +163,9 @@ fn not_run(page: &mut Page, tally: &Tally, verbosity: i32) {
 fn extent(group: &NotRun) -> String {
     match (group.tests.len(), group.files.len()) {
         (tests, 0) => tests.to_string(),
-        (0, files) => counted(files, "whole file"),
+        (0, files) => counted(files, "uncollected file"),
         (tests, files) => {
-            format!("{} and {}", counted(tests, "test"), counted(files, "whole file"))
+            format!("{} and {}", counted(tests, "test"), counted(files, "uncollected file"))
         }
     }
 }

@@ -138,6 +138,7 @@ impl Setting {
         });
         Rules {
             slow: None,
+            of_file: None,
             retry: self.rules,
             resources: vec![("db".to_owned(), 1), ("gpu".to_owned(), 2)],
             offers: self
