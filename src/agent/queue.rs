@@ -76,7 +76,8 @@ impl Entry {
 /// Writes what there is to say, each with a comma before it.
 fn write_terms(left: &mut impl Write, terms: &Terms) -> io::Result<()> {
     let Terms { estimate, alone, attempt, timeout } = *terms;
-    if let Some(estimate) = estimate {
+    // What is no number is no number of JSON either.
+    if let Some(estimate) = estimate.filter(|estimate| !estimate.is_nan()) {
         write!(left, r#","estimate":{:.6}"#, estimate.clamp(0.0, LONGEST_SECONDS))?;
     }
     if alone {

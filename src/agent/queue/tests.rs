@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod terms;
 mod world;
 
 use world::{MADE, Step, World, items_of, step};

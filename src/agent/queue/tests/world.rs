@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::super::*;
+use super::terms::{said, says};
 
 /// The first of the items that files are made into; below are those of a whole collection.
 pub(super) const MADE: u32 = 1_000_000;
@@ -18,6 +19,8 @@ pub(super) struct Reader {
     pub(super) socket: OwnedFd,
     events: VecDeque<Event>,
     pub(super) read: Vec<Entry>,
+    /// The whole of the last message.
+    last: String,
     made: u32,
     pub(super) halted: bool,
     pub(super) ended: bool,
@@ -34,7 +37,8 @@ pub(super) enum Event {
 impl Reader {
     pub(super) fn new(socket: OwnedFd) -> Self {
         let (events, read) = (VecDeque::new(), Vec::new());
-        Self { socket, events, read, made: MADE, halted: false, ended: false }
+        let last = String::new();
+        Self { socket, events, read, last, made: MADE, halted: false, ended: false }
     }
 
     pub(super) fn receive(&self, flags: MsgFlags) -> Option<Vec<u8>> {
@@ -62,6 +66,7 @@ impl Reader {
         }
         assert_eq!(self.receive(MsgFlags::empty()), Some(message));
         self.read.extend(entry);
+        self.last.clone_from(&text);
         match (entry, &*text) {
             (Some(Entry::Item(item)), _) => self.events.push_back(Event::Began(item)),
             (Some(Entry::File(file)), _) => {
@@ -98,8 +103,10 @@ impl Reader {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Push(u32),
-    /// Gives items that are known and nobody's.
-    PushKnown(u8),
+    /// The same, before all that the worker has not read.
+    PushFirst(u32),
+    /// Gives items that are known and nobody's, at the end or first.
+    PushKnown(u8, bool),
     Make(u8, bool),
     Read(u8),
     Fail,
@@ -112,7 +119,8 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..50_u32).prop_map(Step::Push),
-        3 => (1..9_u8).prop_map(Step::PushKnown),
+        2 => (1..5_u32).prop_map(Step::PushFirst),
+        4 => (1..9_u8, any::<bool>()).prop_map(|(count, first)| Step::PushKnown(count, first)),
         5 => (1..6_u8, any::<bool>()).prop_map(|(count, run)| Step::Make(count, run)),
         10 => (1..100_u8).prop_map(Step::Read),
         4 => Just(Step::Fail),
@@ -135,6 +143,10 @@ pub(super) struct World {
     pub(super) unread: VecDeque<Entry>,
     pub(super) withdrawn: Vec<Entry>,
     pub(super) known: Vec<u32>,
+    /// What was said of items when they were last given.
+    terms: HashMap<u32, Terms>,
+    /// How many items were given, again and again.
+    gifts: u32,
     owes_resume: bool,
     interrupted: bool,
 }
@@ -150,6 +162,8 @@ impl World {
             unread: VecDeque::new(),
             withdrawn: Vec::new(),
             known: Vec::new(),
+            terms: HashMap::new(),
+            gifts: 0,
             owes_resume: false,
             interrupted: false,
         }
@@ -158,17 +172,19 @@ impl World {
     pub(super) fn take(&mut self, step: Step) {
         match step {
             // Nothing is given to a worker that was told to end.
-            Step::Push(_) | Step::PushKnown(_) | Step::Make(..)
+            Step::Push(_) | Step::PushFirst(_) | Step::PushKnown(..) | Step::Make(..)
                 if self.queue.closed_by().is_some() => {}
-            Step::Push(count) => {
-                let items = self.given..self.given + count;
-                self.given += count;
-                self.push(items.collect());
-            }
-            Step::PushKnown(count) => {
+            Step::Push(count) => self.push_new(count, false),
+            Step::PushFirst(count) => self.push_new(count, true),
+            Step::PushKnown(count, first) => {
+                let is_item = |entry: &mut Entry| matches!(entry, Entry::Item(_));
+                let back = self.withdrawn.extract_if(.., is_item);
+                self.known.extend(back.map(|entry| match entry {
+                    Entry::Item(number) | Entry::File(number) => number,
+                }));
                 let from = self.known.len().saturating_sub(count.into());
                 let items = self.known.split_off(from);
-                self.push(items);
+                self.push(items, first);
             }
             Step::Make(count, run) => self.make(count, run),
             Step::Read(count) => (0..count).for_each(|_| self.read()),
@@ -198,9 +214,36 @@ impl World {
         (0..self.given).chain(MADE..self.reader.made).map(Entry::Item).chain(files).collect()
     }
 
-    fn push(&mut self, items: Vec<u32>) {
-        self.unread.extend(items.iter().copied().map(Entry::Item));
-        self.queue.push(items.into()).unwrap();
+    fn push_new(&mut self, count: u32, first: bool) {
+        let items = self.given..self.given + count;
+        self.given += count;
+        self.push(items.collect(), first);
+    }
+
+    fn push(&mut self, items: Vec<u32>, first: bool) {
+        let entries = items.iter().copied().map(Entry::Item);
+        if first {
+            entries.rev().for_each(|entry| self.unread.push_front(entry));
+        } else {
+            self.unread.extend(entries);
+        }
+        let terms = self.say(&items);
+        self.queue.push(Batch { items, terms, first }).unwrap();
+    }
+
+    /// What is said of items that are given now, each time something else.
+    fn say(&mut self, items: &[u32]) -> Vec<(u32, Terms)> {
+        let mut all = Vec::new();
+        for item in items {
+            self.gifts += 1;
+            if let Some(terms) = said(self.gifts) {
+                self.terms.insert(*item, terms);
+                all.push((*item, terms));
+            } else {
+                self.terms.remove(item);
+            }
+        }
+        all
     }
 
     /// Gives files, first those that were taken back.
@@ -255,12 +298,18 @@ impl World {
     fn read(&mut self) {
         if let Some(entry) = self.reader.step() {
             assert_eq!(self.unread.pop_front(), Some(entry), "the order was not kept");
+            if let Entry::Item(item) = entry {
+                let meant = self.terms.get(&item).copied().unwrap_or_default();
+                assert!(says(&self.reader.last, &meant), "{} for {meant:?}", self.reader.last);
+            }
         }
     }
 
     fn hear(&mut self) {
         match self.reader.events.pop_front() {
             Some(Event::Began(item)) => {
+                let meant = self.terms.remove(&item).unwrap_or_default();
+                assert!(super::terms::are_same(&self.queue.terms(item), &meant), "{item}");
                 assert!(self.queue.began(item).unwrap(), "{item} was not the head");
             }
             Some(Event::Making(file)) => {
@@ -268,14 +317,17 @@ impl World {
             }
             Some(Event::Made(file, first)) => {
                 let items = first..first + items_of(file);
-                let queued = self.queue.made(items.clone().collect::<Vec<_>>().into()).unwrap();
-                assert_eq!(queued, !self.interrupted && self.files[file as usize]);
-                if self.interrupted {
-                    // Nobody is to run them.
-                } else if self.files[file as usize] {
-                    items.rev().for_each(|item| self.unread.push_front(Entry::Item(item)));
-                } else {
-                    self.known.extend(items);
+                // Some need something, and are left to others.
+                let (kept, items): (Vec<u32>, Vec<u32>) = items.partition(|item| item % 5 == 4);
+                let runs = !self.interrupted && self.files[file as usize];
+                let terms = if runs { self.say(&items) } else { vec![(first, said(2).unwrap())] };
+                let batch = Batch { items: items.clone(), terms, first: false };
+                assert_eq!(self.queue.made(batch).unwrap(), runs);
+                if runs {
+                    items.iter().rev().for_each(|item| self.unread.push_front(Entry::Item(*item)));
+                    self.known.extend(kept);
+                } else if !self.interrupted {
+                    self.known.extend(items.into_iter().chain(kept));
                 }
             }
             Some(Event::Halted) => {
