@@ -16,6 +16,7 @@ impl Scheduler {
             let (lane_id, index, name) = scheduler.name(worker, item)?;
             scheduler.attempt_begins(worker, lane, test);
             out.push(Decision::Started { worker, lane: lane_id, index, test: name });
+            scheduler.recycle_after_this(worker, lane, out);
             scheduler.settle(lane, out);
             Some(())
         })
@@ -67,7 +68,7 @@ impl Scheduler {
                 let last = || scheduler.last_end(lane, test).filter(|_| outcome == Outcome::NotRun);
                 out.push(last().unwrap_or(end));
             }
-            scheduler.recycle_by_rule(worker, lane, outcome, out);
+            scheduler.recycle_after(worker, lane, outcome, out);
             if first_word {
                 scheduler.refill(lane, worker, Some(duration), out);
             }

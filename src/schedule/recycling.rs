@@ -27,29 +27,38 @@ impl Scheduler {
         self.roster.get(worker).is_some_and(|member| member.recycled)
     }
 
-    /// After a test: makes way if the rules of the run say so.
-    pub(super) fn recycle_by_rule(
+    /// A worker begins a test: it makes way after it if that is the last one that it is to run. Said as early as that, it has
+    /// not begun many more before it hears of it, however quick they are.
+    pub(super) fn recycle_after_this(
+        &mut self,
+        worker: WorkerId,
+        lane: usize,
+        out: &mut Vec<Decision>,
+    ) {
+        let Some(after) = self.rules.recycle.after else {
+            return;
+        };
+        let begun = self.roster.get(worker).map_or(0, |member| member.begun);
+        if begun >= after && self.is_worth_recycling(worker, lane) {
+            let plural = if begun == 1 { "" } else { "s" };
+            self.make_way(worker, lane, format!("it has run {begun} test{plural}").into(), out);
+        }
+    }
+
+    /// A test is over: its worker makes way if the test failed and the rules of the run say so.
+    pub(super) fn recycle_after(
         &mut self,
         worker: WorkerId,
         lane: usize,
         outcome: Outcome,
         out: &mut Vec<Decision>,
     ) {
-        let rules = self.rules.recycle;
-        let failed = rules.failed && outcome.is_bad() && outcome != Outcome::NotRun;
-        if !failed && rules.after.is_none() {
-            return;
-        }
-        let begun = self.roster.get(worker).map_or(0, |member| member.begun);
-        let reason: Arc<str> = match rules.after {
-            _ if failed => "a test failed in it".into(),
-            Some(after) if begun >= after => {
-                format!("it has run {begun} test{}", if begun == 1 { "" } else { "s" }).into()
-            }
-            Some(_) | None => return,
-        };
-        if self.is_worth_recycling(worker, lane) {
-            self.make_way(worker, lane, reason, out);
+        let failed = outcome.is_bad() && outcome != Outcome::NotRun;
+        if self.rules.recycle.failed && failed && self.is_worth_recycling(worker, lane) {
+            self.make_way(worker, lane, "a test failed in it".into(), out);
+        } else {
+            // What was not worth it when the test began may be now.
+            self.recycle_after_this(worker, lane, out);
         }
     }
 

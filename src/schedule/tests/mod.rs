@@ -10,6 +10,7 @@ mod loss;
 mod offers;
 mod peer;
 mod plug;
+mod recycling;
 mod scope;
 mod script;
 mod start;
