@@ -126,9 +126,13 @@ impl Ledger {
     fn add(&self, needs: &mut Needs, name: &str, count: u32) -> Result<(), String> {
         let place = self.resources.iter().position(|(known, _)| known == name);
         let Some(place) = place else {
-            return Err(format!(
-                "it needs the resource `{name}`, which nobody defined; add it to `resources` in the configuration"
-            ));
+            let known: Vec<&str> = self.resources.iter().map(|(known, _)| &**known).collect();
+            let way_out = if known.is_empty() {
+                format!("add it to the configuration: resources = {{ {name} = 1 }}")
+            } else {
+                format!("`resources` in the configuration has {}", known.join(", "))
+            };
+            return Err(format!("it needs the resource `{name}`, which nobody defined; {way_out}"));
         };
         let there = self.resources[place].1;
         if count > there {

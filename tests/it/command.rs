@@ -236,6 +236,14 @@ fn what_is_wrong_with_a_manifest_is_told_before_anything_is_run() {
             format!("{mark}timout = '3s'\n"),
             "callsheet-commands.toml:4: unknown key `timout`; the nearest known key is `timeout`",
         ),
+        (
+            format!("[defaults]\nenvironment = {{}}\n{mark}"),
+            "callsheet-commands.toml:2: unknown key `environment`; the nearest known key is `env`",
+        ),
+        (
+            mark.replace("[test]", "[tests]"),
+            "callsheet-commands.toml:1: unknown key `tests`; the nearest known key is `test`",
+        ),
         (format!("{mark}tags = \n"), "callsheet-commands.toml:4: this is not valid TOML"),
         (
             format!("{mark}{mark}"),

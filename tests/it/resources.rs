@@ -36,6 +36,49 @@ fn a_resource_that_nobody_defined_is_told_and_fails_the_run() {
 }
 
 #[test]
+fn what_a_test_can_never_have_is_told_with_the_test_and_the_way_out() {
+    let project = Project::new(&[(
+        "test_a.py",
+        "import pytest\n\
+         @pytest.mark.resources('databse')\ndef test_unknown(): pass\n\
+         @pytest.mark.resources('gpu=3')\ndef test_too_much(): pass\n\
+         @pytest.mark.resources('gpu=many')\ndef test_no_number(): pass\n\
+         def test_free(): pass\n",
+    )]);
+    project.write("callsheet.toml", "resources = { gpu = 2 }\n");
+    for dist in ["stream", "load"] {
+        let told = project.run(&["-n", "2", "--dist", dist]);
+        told.assert(7, "1 passed, 3 not run")
+            .says("3 tests were not run; the results are incomplete");
+        for (why, test) in [
+            (
+                "it needs the resource `databse`, which nobody defined; `resources` in the configuration has gpu",
+                "test_unknown",
+            ),
+            (
+                "it needs 3 units of the resource `gpu`, of which there are 2; see `resources` in the configuration",
+                "test_too_much",
+            ),
+            (
+                "its mark `gpu=many` names no number of units; write for example `gpu=2`",
+                "test_no_number",
+            ),
+        ] {
+            told.says(&format!("1 lost: {why}\n    test_a.py::{test}\n"));
+        }
+    }
+    // The same of a command, by its manifest.
+    let project = Project::new(&[(
+        "callsheet-commands.toml",
+        "[[test]]\nname = 'a'\ncommand = 'true'\nresources = ['db']\n[[test]]\nname = 'b'\ncommand = 'true'\n",
+    )]);
+    let told = project.run(&["-n", "2"]);
+    told.assert(7, "1 passed, 1 not run").says(
+        "1 lost: it needs the resource `db`, which nobody defined; add it to the configuration: resources = { db = 1 }\n    a\n",
+    );
+}
+
+#[test]
 fn an_override_that_names_a_resource_nobody_defined_is_told_before_anything_runs() {
     let project = Project::new(&[("test_a.py", "def test_it(): open('ran', 'w')\n")]);
     for (config, problem) in [

@@ -1,8 +1,10 @@
 //! What programs are told of a run: `JUnit`, the stream of events, annotations, and files that can not be written.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -274,18 +276,67 @@ fn outputs_that_can_not_be_written_are_told_before_anything_is_run() {
     project.write("file", "");
     fs::create_dir(project.path().join("directory")).unwrap();
     for flag in ["--junit", "--events"] {
-        for (path, cause) in [("file/below.xml", "not a directory"), ("directory", "directory")] {
+        for (path, cause) in [
+            ("file/below.xml", "not a directory"),
+            ("directory", "directory"),
+            // There nobody can make a file, not even root.
+            ("/proc/nope.xml", "No such file"),
+        ] {
             let told = project.run(&["-n1", flag, path]);
             assert_eq!(told.code, Some(4), "{flag} {path}\n{told}");
             told.says("the output file `").says(path).says(cause);
         }
     }
-    let told = project.run_with(
-        &[("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "directory/no/such/summary.md")],
-        &["-n1"],
-    );
-    assert_eq!(told.code, Some(4), "{told}");
-    told.says("summary.md");
+    for summary in ["directory/no/such/summary.md", "directory", "file/summary.md", "/proc/nope.md"]
+    {
+        let told = project
+            .run_with(&[("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", summary)], &["-n1"]);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says("the output file `").says(summary).says("can not be written");
+    }
+    assert!(!project.path().join("ran").exists());
+}
+
+/// The same by a root that is bound by the permissions of files, where there is a program for that.
+fn without_override(command: &Command) -> Option<Command> {
+    let mut lesser = Command::new("setpriv");
+    lesser.args(["--bounding-set", "-dac_override"]);
+    Command::new("setpriv").arg("--version").output().ok()?;
+    lesser.arg(command.get_program()).args(command.get_args());
+    lesser.current_dir(command.get_current_dir()?);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => lesser.env(name, value),
+            None => lesser.env_remove(name),
+        };
+    }
+    Some(lesser)
+}
+
+#[test]
+fn an_output_that_may_not_be_written_is_told_before_anything_is_run() {
+    let project = Project::new(&[(
+        "test_a.py",
+        "import pathlib\ndef test_1(): pathlib.Path('ran').touch()\n",
+    )]);
+    let file = project.path().join("kept");
+    fs::write(&file, "kept").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    for flag in ["--junit", "--events"] {
+        let mut command = project.command(&["-n1", flag, "kept"]);
+        if fs::OpenOptions::new().append(true).open(&file).is_ok() {
+            // Root may write anything, unless it gives that up.
+            let Some(lesser) = without_override(&command) else {
+                let _unheard = writeln!(io::stderr(), "skipped: no file is read-only here");
+                return;
+            };
+            command = lesser;
+        }
+        let told = Running::start(command).end();
+        assert_eq!(told.code, Some(4), "{flag}\n{told}");
+        told.says("the output file `").says("ermission denied");
+    }
+    assert_eq!(project.read("kept"), "kept");
     assert!(!project.path().join("ran").exists());
 }
 
