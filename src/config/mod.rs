@@ -84,7 +84,7 @@ pub struct Config {
     pub slurm: Option<(String, Duration)>,
 
     /// How many workers must have collected before the first test goes out, while others are on their way; `None`: all of
-    /// the hosts that are up.
+    /// the hosts that are up, or the first one where files are streamed.
     pub min_workers: Option<u32>,
 
     /// How tests are distributed.

@@ -20,6 +20,9 @@ impl Scheduler {
         if self.phase != Phase::Collecting || self.is_start_awaited() {
             return;
         }
+        if self.streams {
+            return self.begin_listed(out);
+        }
         let takers: Vec<(WorkerId, usize, usize)> = self
             .roster
             .iter()

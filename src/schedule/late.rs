@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::model::WorkerId;
 
-use super::roster::Stage;
+use super::roster::{Member, Stage};
+use super::scheduler::Phase;
 use super::{Decision, Scheduler};
 
 impl Scheduler {
-    /// Tests go out as soon as this many workers have collected, whoever else is on the way. Without it all are waited for
-    /// but those that are [late](Self::worker_late).
+    /// Tests or files go out as soon as this many workers have collected or listed them, whoever else is on the way. Without it
+    /// the first listing is enough, and for a collection all are waited for but those that are [late](Self::worker_late).
     pub fn begin_with(&mut self, workers: usize) {
         self.enough = Some(workers.max(1));
     }
@@ -33,7 +34,33 @@ impl Scheduler {
             Some(enough) if count(Stage::Collected) >= enough => false,
             // Those that are late may make it enough.
             Some(_) => self.roster.iter().any(|(_, member)| member.is_awaited(true)),
+            // Files go out as soon as there is somebody who can look into them.
+            None if self.streams => false,
             None => self.roster.awaited() > 0,
+        }
+    }
+
+    /// The files of all that have listed them go out: by the listing of the first one.
+    pub(super) fn begin_listed(&mut self, out: &mut Vec<Decision>) {
+        for (worker, lane, listing) in std::mem::take(&mut self.listings) {
+            let is_there = |member: &Member| member.stage == Stage::Collected && !member.finished;
+            if !self.roster.get(worker).is_some_and(is_there) {
+                continue;
+            }
+            match self.phase {
+                Phase::Collecting => self.begin_streaming(worker, lane, listing, out),
+                Phase::Running => self.admit_listing(worker, lane, &listing, out),
+                Phase::Stopped(_) | Phase::Closed => {}
+            }
+        }
+    }
+
+    /// Somebody can not list files, so that all collect everything: those that have listed them have no part in that.
+    pub(super) fn turn_away_listed(&mut self, out: &mut Vec<Decision>) {
+        for (worker, lane, _) in std::mem::take(&mut self.listings) {
+            if self.roster.get(worker).is_some_and(|member| member.stage == Stage::Collected) {
+                self.turn_away(worker, lane, None, out);
+            }
         }
     }
 

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
+use crate::model::{
+    Collection, Lane, Outcome, TestFile, TestIndex, TestName, WorkerId, WorkerSpec,
+};
 
 use super::account::Account;
 use super::lane::{Force, Track, lane_id};
@@ -64,6 +66,8 @@ pub struct Scheduler {
     pub(super) budget_told: bool,
     /// Some tests have retries of their own.
     pub(super) some_retries: bool,
+    /// What workers have listed that wait for the start.
+    pub(super) listings: Vec<(WorkerId, usize, Vec<TestFile>)>,
     /// A worker that made way for a fresh one had no successor: nothing waits for one any more.
     pub(super) without_fresh: bool,
 }
@@ -110,6 +114,7 @@ impl Scheduler {
             budget_hit: false,
             budget_told: false,
             some_retries: false,
+            listings: Vec::new(),
             without_fresh: false,
         }
     }
@@ -274,6 +279,7 @@ impl Scheduler {
             Phase::Collecting => {
                 if std::mem::take(&mut self.streams) {
                     self.policy = self.policy.fallback();
+                    self.turn_away_listed(&mut out);
                 }
                 let class = self.class_of(collection);
                 self.tracks[lane].class = Some(class);

@@ -51,7 +51,8 @@ impl Scheduler {
         };
         match self.phase {
             Phase::Collecting if self.streams => {
-                self.begin_streaming(worker, lane, listing, &mut out);
+                self.listings.push((worker, lane, listing));
+                self.try_begin(&mut out);
             }
             Phase::Collecting => self.turn_away(worker, lane, None, &mut out),
             Phase::Running => self.admit_listing(worker, lane, &listing, &mut out),
@@ -60,7 +61,7 @@ impl Scheduler {
         out
     }
 
-    fn begin_streaming(
+    pub(super) fn begin_streaming(
         &mut self,
         worker: WorkerId,
         lane: usize,
@@ -85,7 +86,7 @@ impl Scheduler {
         self.begin_lane(lane, out);
     }
 
-    fn admit_listing(
+    pub(super) fn admit_listing(
         &mut self,
         worker: WorkerId,
         lane: usize,

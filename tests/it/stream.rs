@@ -5,6 +5,7 @@ mod crashes;
 mod fallback;
 mod scopes;
 mod selection;
+mod start;
 mod stealing;
 
 use crate::support::{Project, Told};

@@ -35,6 +35,8 @@ struct Setting {
     differs: bool,
     /// Another one has the same files, one of them with other tests.
     differs_in_a_file: bool,
+    /// How many are to have collected before anything goes out.
+    enough: Option<usize>,
     /// Nothing happens before all have collected.
     smooth_start: bool,
 }
@@ -77,7 +79,12 @@ fn settings() -> impl Strategy<Value = Setting> {
     );
     let offer = || prop::sample::subsequence(vec!["fast", "big"], 0..=2);
     let special = prop_oneof![1 => Just(Default::default()), 4 => special];
-    let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.1), prop::bool::weighted(0.7));
+    let odds = (
+        prop::bool::weighted(0.05),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.7),
+        prop::option::weighted(0.3, 1_usize..10),
+    );
     (options, items, known, 1_usize..9, odds, special, [offer(), offer()]).prop_map(
         |(options, items, known, workers, odds, (rules, recycle, fails, needs, own), offers)| {
             Setting {
@@ -94,6 +101,7 @@ fn settings() -> impl Strategy<Value = Setting> {
                 differs: odds.0,
                 differs_in_a_file: odds.1,
                 smooth_start: odds.2,
+                enough: odds.3,
             }
         },
     )
@@ -186,6 +194,9 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
     }
     let steals = setting.options.dist == Dist::WorkSteal;
     let mut world = World::new(setting.policy(), steals, setting.rules(), setting.fails(), workers);
+    if let Some(enough) = setting.enough {
+        world.begin_with(enough);
+    }
     if setting.smooth_start {
         world.start_up();
     }

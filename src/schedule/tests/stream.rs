@@ -83,6 +83,36 @@ fn files_nobody_has_seen_go_out_at_once_the_biggest_first() {
 }
 
 #[test]
+fn files_wait_for_as_many_workers_as_are_asked_for() {
+    let mut run = Stream::new(3, &[("a.py", 10), ("b.py", 30), ("c.py", 20)], &[]);
+    run.scheduler.begin_with(2);
+    assert!(run.lists(2).is_empty());
+    assert_eq!(
+        run.lists(0),
+        ["scheduling 3 files on 3", "make and run gw2 [1]", "make and run gw0 [2]"]
+    );
+    assert_eq!(run.lists(1), ["make and run gw1 [0]"]);
+}
+
+#[test]
+fn files_go_out_where_fewer_workers_than_asked_for_can_come() {
+    let mut run = Stream::new(3, &[("a.py", 10), ("b.py", 30)], &[]);
+    run.scheduler.begin_with(3);
+    assert!(run.lists(0).is_empty());
+    assert!(run.lists(1).is_empty());
+    // The first dies while it waits, and the last never comes.
+    let said = lines(run.scheduler.worker_down(WorkerId(0), None, None, Outcome::Crashed));
+    assert!(said.is_empty(), "{said:?}");
+    assert!(lines(run.scheduler.worker_abandoned(WorkerId(0), "given up")).is_empty());
+    let said = lines(run.scheduler.worker_down(WorkerId(2), None, None, Outcome::Crashed));
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(
+        lines(run.scheduler.worker_abandoned(WorkerId(2), "given up")),
+        ["scheduling 2 files on 1", "make and run gw1 [1]"]
+    );
+}
+
+#[test]
 fn one_worker_alone_keeps_to_the_order_of_the_project() {
     let known = [("a.py::t", 1.0), ("b.py::t", 3.0), ("c.py::t", 2.0)];
     let mut run = Stream::new(1, &[("a.py", 1), ("b.py", 1), ("c.py", 1)], &known);

@@ -85,6 +85,10 @@ impl World {
         world
     }
 
+    pub(super) fn begin_with(&mut self, workers: usize) {
+        self.scheduler.begin_with(workers);
+    }
+
     fn spawn(&mut self, spec: WorkerSpec, collection: Collection) -> WorkerId {
         let id = WorkerId(u32::try_from(self.workers.len()).unwrap());
         let worker = Worker::new(spec, collection, self.streams);
