@@ -38,3 +38,20 @@ fn a_file_that_is_kept_as_byte_code_is_not_shared() {
     let may_write = std::env::var_os(NO_BYTE_CODE.0).is_none();
     assert_eq!(project.path().join("temp/callsheet-code").exists(), !may_write, "{told}");
 }
+
+#[test]
+fn byte_code_that_an_earlier_run_left_is_used() {
+    let source = "def test_a(): pass\n";
+    let project = Project::new(&[("test_a.py", source), ("test_b.py", source)]);
+    let shared = |temporary: &str, may_write: &str| {
+        let basetemp = format!("--basetemp={temporary}");
+        let told = project.run_with(&[(NO_BYTE_CODE.0, may_write)], &["-n", "2", "--", &basetemp]);
+        told.assert(0, "2 passed");
+        fs::read_dir(project.path().join(temporary).join("callsheet-code"))
+            .map_or(0, Iterator::count)
+    };
+    assert_eq!(shared("first", ""), 0);
+    assert_eq!(shared("second", "1"), 0);
+    project.write("test_b.py", "def test_b(): pass\n");
+    assert_eq!(shared("third", "1"), 1, "the file that has changed is compiled once for both");
+}

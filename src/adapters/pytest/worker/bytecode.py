@@ -35,6 +35,8 @@ class Shared:
         start = len(paths) * self._turn // self._count
         for path in paths[start:] + paths[:start]:
             try:
+                if _has_byte_code(path):
+                    continue
                 file = self._file(path)
                 if os.path.exists(file):
                     continue
@@ -66,6 +68,15 @@ class Shared:
         with open(draft, "wb") as out:
             out.write(marshal.dumps(code))
         os.replace(draft, file)
+
+
+def _has_byte_code(path):
+    """Whether an earlier run has left some that is not older than the file. If it does not fit all the same, the import sees to it."""
+    kept = rewrite.get_cache_dir(path) / (path.name[:-3] + rewrite.PYC_TAIL)
+    try:
+        return kept.stat().st_mtime >= path.stat().st_mtime
+    except OSError:
+        return False
 
 
 def shared(config, setup):
