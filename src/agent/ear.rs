@@ -81,7 +81,7 @@ impl Ear {
             }
         };
         let now = Instant::now();
-        let events = self.chunk[..count].iter().filter(|byte| **byte == b'\n').count();
+        let events = self.chunk[..count].split(|byte| *byte == b'\n').count() - 1;
         self.pace = (now - self.heard) / u32::try_from(events.max(1)).unwrap_or(u32::MAX);
         self.heard = now;
         if self.rests && self.has_enough(in_hand.saturating_sub(events)) && count < MUCH {
