@@ -94,7 +94,8 @@ fn control(options: &Options) -> Result<(), Box<dyn Error>> {
     if passed != files * tests || verdict.exit_code != 0 {
         return Err(format!("not every test has passed: {verdict:?}").into());
     }
-    let (wall, busy) = ((end - first.at).as_secs_f64(), all.saturating_sub(first.cpu).as_secs_f64());
+    let (wall, busy) =
+        ((end - first.at).as_secs_f64(), all.saturating_sub(first.cpu).as_secs_f64());
     println!("{hosts} hosts x {workers} workers, {passed} tests in {files} files");
     println!(
         "to the first test: {:.1} s, {:.1} s of CPU, {} MiB",
