@@ -225,7 +225,9 @@ impl Host {
         let place = name(file);
         let item = |test| Item::from_id(&format!("{place}::test_{test:04}"));
         let items = (0..self.tests).map(item).collect();
-        self.tell(worker, WorkerEvent::Made { file, first, items, deselected: 0, queued: run })?;
+        let kept = Vec::new();
+        let made = WorkerEvent::Made { file, first, items, deselected: 0, queued: run, kept };
+        self.tell(worker, made)?;
         if run {
             (first..).take(self.tests as usize).try_for_each(|item| self.run(worker, item))
         } else {

@@ -13,7 +13,7 @@ const LONGEST: usize = 128;
 
 /// A number that changes with the types that cross the wire: FNV-1a over their sources.
 pub const fn fingerprint() -> u64 {
-    const SOURCES: [&[u8]; 11] = [
+    const SOURCES: [&[u8]; 12] = [
         include_bytes!("protocol.rs"),
         include_bytes!("frame.rs"),
         include_bytes!("../model/collection.rs"),
@@ -25,6 +25,7 @@ pub const fn fingerprint() -> u64 {
         include_bytes!("../model/terms.rs"),
         include_bytes!("../model/worker.rs"),
         include_bytes!("../select/selector.rs"),
+        include_bytes!("../select/upfront.rs"),
     ];
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut file = 0;
