@@ -4,13 +4,13 @@ use crate::support::{Project, Running};
 
 #[test]
 fn a_worker_makes_way_after_so_many_tests_and_nothing_is_lost() {
-    // The eleventh test of a process waits until its worker is known to make way: how far a worker gets before it hears of that
-    // is for the machine to say, and here it gets no further.
+    // The eleventh test of a process waits until its worker is known to make way. How many more it begins before it hears of that
+    // is for the machine to say: there are many left.
     let body = "import os, pytest\n\
         worker, count = '\"' + os.environ['PYTEST_XDIST_WORKER'] + '\"', 0\n\
         def makes_way():\n\
         \x20   return any('\"worker-recycled\"' in line and worker in line for line in open('events.jsonl'))\n\
-        @pytest.mark.parametrize('n', range(60))\n\
+        @pytest.mark.parametrize('n', range(300))\n\
         def test_it(n):\n\
         \x20   global count\n\
         \x20   count += 1\n\
@@ -19,12 +19,13 @@ fn a_worker_makes_way_after_so_many_tests_and_nothing_is_lost() {
     for dist in ["stream", "load", "worksteal"] {
         let project = Project::new(&[("test_it.py", body)]);
         project.write("callsheet.toml", "recycle_after = 10\nmax_worker_restart = 0\n");
-        let (told, _) = told(&project, dist);
-        told.assert(0, "60 passed");
+        let (told, events) = told(&project, dist);
+        told.assert(0, "300 passed");
+        assert!(events.contains(r#""worker":"gw0","reason":"it has run 10 tests""#), "{events}");
         let ran = project.read("ran");
         let mut pids: Vec<&str> = ran.lines().collect();
         pids.dedup();
-        assert_eq!(pids.len(), 6, "{dist} {pids:?}");
+        assert!(pids.len() > 1, "{dist} {pids:?}");
     }
 }
 
