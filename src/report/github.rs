@@ -91,6 +91,8 @@ pub struct StepSummary {
     tally: Tally,
     results: Results,
     failures: Vec<(String, Outcome, String)>,
+    /// Tests that passed after a failure, with what their attempts before came to.
+    flaky: Vec<(String, String)>,
     collect_failures: Vec<(String, String)>,
     begun: Option<SystemTime>,
     took: Duration,
@@ -109,6 +111,7 @@ impl StepSummary {
             tally: Tally::default(),
             results: Results::default(),
             failures: Vec::new(),
+            flaky: Vec::new(),
             collect_failures: Vec::new(),
             begun: None,
             took: Duration::ZERO,
@@ -126,6 +129,7 @@ impl StepSummary {
                 (!self.collect_failures.is_empty())
                     .then(|| format!("{} not collected", self.collect_failures.len())),
             )
+            .chain((!self.flaky.is_empty()).then(|| format!("{} flaky", self.flaky.len())))
             .collect();
         let counts = if counts.is_empty() { "no tests".to_owned() } else { counts.join(", ") };
         let _ = writeln!(text, "**{counts}** in {:.1} s", self.took.as_secs_f64());
@@ -144,6 +148,9 @@ impl StepSummary {
         if more > 0 {
             let _ = writeln!(text, "\n… and {more} more");
         }
+        for (id, story) in self.flaky.iter().take(MOST_IN_SUMMARY) {
+            let _ = write!(text, "{}", details(id, "flaky", story));
+        }
         text.push('\n');
         text
     }
@@ -159,9 +166,15 @@ impl Report for StepSummary {
         {
             self.collect_failures.push((report.id.clone(), cut(&plain(&report.text))));
         }
-        if let Some(result) = self.results.event(event)
-            && is_bad(&result)
-        {
+        if let Some(result) = self.results.event(event) {
+            if !is_bad(&result) {
+                if result.outcome == Outcome::Passed && !result.retried.is_empty() {
+                    let texts: Vec<&str> =
+                        result.retried.iter().map(|story| &*story.text).collect();
+                    self.flaky.push((result.test.id.to_string(), cut(&texts.join("\n\n"))));
+                }
+                return Ok(());
+            }
             let texts: Vec<&str> = result.stories.iter().map(|story| &*story.text).collect();
             let text = match &result.not_run {
                 Some((reason, _)) => reason.clone(),

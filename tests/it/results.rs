@@ -212,6 +212,43 @@ fn flaky_tests_are_told_apart_in_junit() {
     assert!(found[1].starts_with("test_flaky; flakyFailure"), "{found:?}");
 }
 
+#[test]
+fn what_was_run_again_is_told_apart_in_every_report() {
+    let body = "import pathlib\ndef test_flaky():\n    path = pathlib.Path('tried')\n    \
+                seen = path.exists()\n    path.touch()\n    assert seen, 'not yet'\n\
+                def test_broken(): assert 0\n";
+    let requirements = ["pytest==9.2.0", "xmlschema==4.1.0"];
+    let project = Project::with(&requirements, &[("test_a.py", body)]);
+    let summary = project.path().join("summary.md");
+    fs::write(&summary, "").unwrap();
+    let variables =
+        [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
+    let args = ["-n1", "--retries", "1", "--junit", "junit.xml", "--events", "-"];
+    let told = project.run_with(&variables, &args);
+    assert_eq!(told.code, Some(1), "{told}");
+    let found = cases(&junit(&project, "junit.xml"));
+    assert_eq!(
+        found,
+        [
+            "test_broken; failure AssertionError assert 0; rerunFailure AssertionError assert 0",
+            "test_flaky; flakyFailure AssertionError AssertionError: not yet",
+        ]
+    );
+    let events = events_of(&told);
+    let again = events.iter().filter(|event| event["event"] == "test-retried");
+    assert_eq!(again.count(), 2);
+    let flaky = |event: &&Value| {
+        event["event"] == "test-finished" && event["id"] == "test_a.py::test_flaky"
+    };
+    let flaky = events.iter().find(flaky).unwrap();
+    assert_eq!((&flaky["attempt"], &flaky["outcome"]), (&2.into(), &"passed".into()));
+    assert_eq!(events.last().unwrap()["flaky"], 1);
+    let summary = project.read("summary.md");
+    assert!(summary.contains("**1 passed, 1 failed, 1 flaky** in "), "{summary}");
+    assert!(summary.contains("<code>test_a.py::test_flaky</code>: flaky"), "{summary}");
+    assert!(summary.contains("not yet"), "{summary}");
+}
+
 /// The events of a run, from its standard output.
 fn events_of(told: &Told) -> Vec<Value> {
     assert_valid(&told.stdout);
