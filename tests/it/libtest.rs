@@ -1,6 +1,8 @@
 //! Tests of Rust projects: real cargo builds them, their own binaries run them.
 
 mod broken;
+mod doctests;
+mod listings;
 mod outcomes;
 mod places;
 mod registry;

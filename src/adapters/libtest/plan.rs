@@ -20,6 +20,9 @@ pub struct Plan {
 
     /// What becomes of tests marked `#[ignore]`.
     pub run_ignored: RunIgnored,
+
+    /// The directory where the workers of a host tell each other what came of doctests; `None` if each runs all of them.
+    pub doc_results: Option<PathBuf>,
 }
 
 /// Something that is started to run tests.
