@@ -7,6 +7,7 @@ mod outcomes;
 mod places;
 mod registry;
 mod results;
+mod retries;
 mod selection;
 
 use crate::support::Project;
