@@ -9,6 +9,7 @@ mod registry;
 mod results;
 mod retries;
 mod selection;
+mod settings;
 
 use crate::support::Project;
 

@@ -33,8 +33,8 @@ pub(super) async fn list(
     let at_once = 2 * cpus;
     let ask = |mut program: Program| async move {
         let only_ignored = run_ignored == RunIgnored::Only;
-        let has_harness = program.kind == ProgramKind::Libtest;
-        // What another harness says may depend on anything.
+        let has_harness = program.kind == ProgramKind::Libtest && program.args.is_empty();
+        // What another harness says may depend on anything, and so may what a runner makes of it.
         let recalled = has_harness.then(|| known.recall(&program.path, only_ignored));
         let (stamp, tests) = recalled.unwrap_or_default();
         if let Some(tests) = tests {
@@ -103,6 +103,7 @@ impl Asked<'_> {
         let path = program.path.display().to_string();
         let mut command = Command::new(&program.path);
         command
+            .args(&program.args)
             .args(["--list", "--format", "terse"])
             .args(ignored.then_some("--ignored"))
             .current_dir(&self.place.cwd)

@@ -19,6 +19,7 @@ mod listing;
 mod plan;
 mod remembered;
 mod selection;
+mod settings;
 mod toolchain;
 
 pub use error::LibtestError;
@@ -26,6 +27,7 @@ pub use plan::{Place, Plan, Program, ProgramKind};
 
 use cargo::Cargo;
 use remembered::Remembered;
+use settings::Settings;
 use toolchain::Toolchain;
 
 /// A Rust project whose tests are built and known.
@@ -64,7 +66,9 @@ impl Libtest {
         let (built, metadata) = (built?, metadata?);
         let target = metadata.target_directory.as_std_path();
         let toolchain = Toolchain::find(&cargo, target).await?;
-        let (programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
+        let (mut programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
+        let settings = Settings::read(&cargo);
+        settings.apply(&cargo, &toolchain, target, &mut programs, &mut places).await;
         let limit = care.deadlines.collect;
         let known = Remembered::below(target);
         let listed = listing::list(programs, &places, suite.run_ignored, limit, &cargo.env, &known);
