@@ -9,7 +9,7 @@ use super::lane::Force;
 use super::places::Places;
 use super::roster::{Recall, Stage};
 use super::scheduler::Phase;
-use super::{Decision, ScheduleError, Scheduler};
+use super::{Decision, Estimates, ScheduleError, Scheduler};
 
 /// The tests of a file, as a worker has made them.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +193,8 @@ impl Scheduler {
         }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
-            let left_to_us = self.rules.of_test.is_some() || made.items.iter().any(Item::has_needs);
+            let left_to_us =
+                self.tells_of_tests_in(lane, file) || made.items.iter().any(Item::has_needs);
             self.look_after(lane, tests.clone(), out);
             if wanted_at_once && left_to_us && !made.queued {
                 let account = self.account(lane);
@@ -367,10 +368,20 @@ impl Scheduler {
         if let Some(account) = self.account(lane) {
             account.hold_file(worker, weight);
         }
-        // What holds for its tests is known when they are.
-        let run = run && self.rules.of_test.is_none();
+        let run = run && !self.tells_of_tests_in(lane, file);
         out.push(Decision::Make { worker, files: vec![own], run });
         true
+    }
+
+    /// Whether the tests of a file are given one by one when they are made, because the worker is to be told more of them: what
+    /// holds for them is known then, and what they are expected to take says how many share a process.
+    fn tells_of_tests_in(&self, lane: usize, file: u32) -> bool {
+        let is_estimated = |estimates: &Estimates| {
+            let files = self.tracks[lane].force.as_ref().and_then(|force| force.tests.files());
+            let listed = files.and_then(|files| files.listing().get(file as usize));
+            listed.is_some_and(|file| estimates.file(&file.id).is_some())
+        };
+        self.rules.of_test.is_some() || self.rules.estimates.as_deref().is_some_and(is_estimated)
     }
 
     pub(super) fn take_back_file(
