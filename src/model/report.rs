@@ -53,12 +53,13 @@ pub struct PhaseReport {
 }
 
 impl PhaseReport {
-    /// What a failed report says that its test will come to, before the worker tells the end.
-    pub fn announces(&self) -> Outcome {
-        match &*self.word {
+    /// How the test failed, if this report says that it did. Workers that run each test in a process report its end as well, which
+    /// they put into words as everybody does.
+    pub fn failure(&self) -> Outcome {
+        match self.word.as_str() {
             "CRASHED" => Outcome::Crashed,
             "TIMED OUT" => Outcome::TimedOut,
-            _ => Outcome::Failed,
+            _other => Outcome::Failed,
         }
     }
 }

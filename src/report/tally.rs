@@ -74,8 +74,6 @@ struct Running {
     settled: bool,
     /// Whether the test already counts as progress.
     progressed: bool,
-    /// Whether a report has told of it as of one that is run again.
-    rerun: bool,
     /// The last of its reports that was kept.
     entry: Option<usize>,
 }
@@ -267,7 +265,6 @@ impl Tally {
         let running = self.running.entry(worker).or_default();
         let implied = report.phase == Phase::Teardown && !part && !running.settled;
         running.settled |= !part;
-        running.rerun |= category == "rerun";
         if category == "skipped" {
             self.skips.add(&report.location, &report.brief);
         } else if !category.ends_with("passed")
@@ -309,7 +306,9 @@ impl Tally {
     fn retried(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) {
         let running = self.running.remove(&worker).unwrap_or_default();
         self.progressed -= u32::from(running.progressed);
-        if !running.rerun && matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+        // A worker that lives on has told of it by a report.
+        let is_told = running.entry.is_some_and(|entry| self.entries[entry].category == "rerun");
+        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) && !is_told {
             self.count("rerun");
         }
         let entries = self.entries.iter().rev();

@@ -13,8 +13,8 @@ use super::scheduler::Phase;
 use super::{Decision, Scheduler, TestRules};
 
 impl Scheduler {
-    /// A report of a running item says that its attempt has failed, and comes to this: whether another attempt will follow, so
-    /// that this is no failure of the test yet. Its [`test_ended`](Self::test_ended) says the same, unless the worker dies before it or the run
+    /// A report of a running item says that its attempt has failed, and how: whether another attempt will follow, so that this is no
+    /// failure of the test yet. Its [`test_ended`](Self::test_ended) says the same, unless the worker dies before it or the run
     /// is stopped.
     pub fn attempt_failed(&mut self, worker: WorkerId, item: u32, outcome: Outcome) -> bool {
         let place = self.locate(worker, item);

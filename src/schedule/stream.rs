@@ -198,15 +198,15 @@ impl Scheduler {
         }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
+            let told_of_each = self.tells_of_tests_in(lane, file);
             self.look_after(lane, tests.clone(), out);
-            if wanted_at_once && made.queued {
+            if wanted_at_once && (made.queued || told_of_each) {
                 // What its agent was right to leave to us is kept back by now, and what was not still waits.
                 let account = self.account(lane);
                 let waits = |test: &u32| {
                     account.as_ref().is_some_and(|known| known.state(*test) == Some(State::Waiting))
                 };
-                let kept = made.kept.iter().map(|place| tests.start + place);
-                run_at_once.extend(kept.filter(waits).map(TestIndex));
+                run_at_once.extend(tests.clone().filter(waits).map(TestIndex));
             }
         }
         if !run_at_once.is_empty() {
@@ -373,8 +373,18 @@ impl Scheduler {
         if let Some(account) = self.account(lane) {
             account.hold_file(worker, weight);
         }
+        let run = run && !self.tells_of_tests_in(lane, file);
         out.push(Decision::Make { worker, files: vec![own], run });
         true
+    }
+
+    /// Whether the tests of a file are given one by one when they are made: what they are expected to take, which the worker is to
+    /// be told, says how many share a process.
+    fn tells_of_tests_in(&self, lane: usize, file: u32) -> bool {
+        let force = self.tracks[lane].force.as_ref();
+        let listed = force.and_then(|force| force.tests.files()?.listing().get(file as usize));
+        let estimates = self.rules.estimates.as_deref();
+        estimates.zip(listed).is_some_and(|(known, file)| known.file(&file.id).is_some())
     }
 
     pub(super) fn take_back_file(

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::model::{Collection, Dist, Durations, HostId, Item, Outcome, WorkerSpec};
 use crate::schedule::{
-    self, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
+    self, Estimates, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
 };
 
 use super::world::{Verdict, World};
@@ -156,7 +156,9 @@ impl Setting {
                 .collect(),
             recycle: self.recycle,
             of_test: (!self.own.is_empty()).then_some(of_test),
-            estimates: None,
+            // Workers of our own are told what tests take, others are not.
+            estimates: (self.workers.is_multiple_of(2) && !self.known.is_empty())
+                .then(|| self.estimates()),
         }
     }
 
@@ -164,13 +166,17 @@ impl Setting {
         self.fails.iter().map(|(file, test, count)| (id(*file, *test).into(), *count)).collect()
     }
 
-    fn policy(&self) -> Box<dyn Policy> {
+    fn estimates(&self) -> Arc<Estimates> {
         let known = self.known.iter().map(|(file, test, [setup, call, teardown])| {
             let [setup, call, teardown] =
                 [setup, call, teardown].map(|tenths| f64::from(*tenths) / 10.0);
             (format!("f{file}.py::T::t{test}"), Durations { setup, call, teardown })
         });
-        schedule::policy(&self.options, self.workers, Arc::new(known.collect()))
+        Arc::new(known.collect())
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        schedule::policy(&self.options, self.workers, self.estimates())
     }
 }
 
