@@ -79,6 +79,7 @@ impl Scheduler {
         let workers = u32::try_from(coming.count()).unwrap_or(u32::MAX);
         out.push(Decision::Scheduling { tests: 0, workers, files: Some(files) });
         self.join(worker, lane, places);
+        self.mind_time_of_files(lane);
         self.begin_lane(lane, out);
     }
 
@@ -193,7 +194,9 @@ impl Scheduler {
         }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
-            let left_to_us = self.rules.of_test.is_some() || made.items.iter().any(Item::has_needs);
+            let left_to_us = self.rules.of_test.is_some()
+                || self.is_file_late(lane, file)
+                || made.items.iter().any(Item::has_needs);
             self.look_after(lane, tests.clone(), out);
             if wanted_at_once && left_to_us && !made.queued {
                 let account = self.account(lane);
@@ -253,6 +256,7 @@ impl Scheduler {
         let (mut items, mut returned, mut same) = (Vec::new(), Vec::new(), true);
         let (mut terms, mut first) = (Vec::new(), false);
         let estimates = self.rules.estimates.as_deref();
+        let limit = self.limit.as_ref();
         self.roster.change(worker, |member| {
             let Some(streamed) = member.places.as_mut().and_then(Places::streamed_mut) else {
                 return;
@@ -260,7 +264,7 @@ impl Scheduler {
             same = streamed.made(file, made.first, tests.start, in_force, &made.items);
             let promised = if same { streamed.promised(file) } else { streamed.all_promised() };
             for test in promised {
-                if !same {
+                if !same || limit.is_some_and(|limit| limit.is_late(lane, test)) {
                     returned
                         .extend(force.account.put_back(worker, test).then_some(TestIndex(test)));
                 } else if force.account.fulfil(worker, test) {
@@ -282,6 +286,8 @@ impl Scheduler {
             force.account.exclude(worker);
             returned.extend(self.withdraw_from(worker, lane, out));
             self.turn_away(worker, lane, diff, out);
+        }
+        if !same || !returned.is_empty() {
             self.came_back(lane, &returned, &[], out);
         }
         if !items.is_empty() {
@@ -368,7 +374,7 @@ impl Scheduler {
             account.hold_file(worker, weight);
         }
         // What holds for its tests is known when they are.
-        let run = run && self.rules.of_test.is_none();
+        let run = run && self.rules.of_test.is_none() && !self.is_file_late(lane, file);
         out.push(Decision::Make { worker, files: vec![own], run });
         true
     }
@@ -399,7 +405,7 @@ impl Scheduler {
     }
 
     /// The place of a file in the listing of a worker that can be given something.
-    fn open_place(&self, worker: WorkerId, file: u32) -> Option<u32> {
+    pub(super) fn open_place(&self, worker: WorkerId, file: u32) -> Option<u32> {
         let member = self.roster.get(worker).filter(|member| !member.finished)?;
         let streamed = member.places.as_ref()?.streamed()?;
         let lane = self.tracks[member.lane?].force.as_ref()?;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::model::{Collection, Dist, Durations, HostId, Item, Outcome, WorkerSpec};
 use crate::schedule::{
-    self, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
+    self, Estimates, Policy, PolicyOptions, RecycleRules, RetryRules, Rules, RulesOfTest, TestRules,
 };
 
 use super::world::{Verdict, World};
@@ -155,13 +155,17 @@ impl Setting {
         self.fails.iter().map(|(file, test, count)| (id(*file, *test).into(), *count)).collect()
     }
 
-    fn policy(&self) -> Box<dyn Policy> {
+    fn estimates(&self) -> Arc<Estimates> {
         let known = self.known.iter().map(|(file, test, [setup, call, teardown])| {
             let [setup, call, teardown] =
                 [setup, call, teardown].map(|tenths| f64::from(*tenths) / 10.0);
             (format!("f{file}.py::T::t{test}"), Durations { setup, call, teardown })
         });
-        schedule::policy(&self.options, self.workers, Arc::new(known.collect()))
+        Arc::new(known.collect())
+    }
+
+    fn policy(&self) -> Box<dyn Policy> {
+        schedule::policy(&self.options, self.workers, self.estimates())
     }
 }
 
@@ -184,7 +188,8 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
         workers[setting.workers - 1].1 = setting.other_tests(setting.items.len() / 2);
     }
     let steals = setting.options.dist == Dist::WorkSteal;
-    let mut world = World::new(setting.policy(), steals, setting.rules(), setting.fails(), workers);
+    let facts = (setting.fails(), setting.estimates());
+    let mut world = World::new(setting.policy(), steals, setting.rules(), facts, workers);
     if setting.smooth_start {
         world.start_up();
     }
@@ -220,6 +225,7 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
                 losses -= 1;
                 world.lose(worker);
             }
+            250..253 => world.time_left(Duration::from_millis(100) * u32::try_from(who).unwrap()),
             254..=255 if who < 20 => world.stop(),
             200..=255 => world.check_nobody_idles_beside_work(),
         }
