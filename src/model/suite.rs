@@ -52,7 +52,7 @@ impl Suite {
         // What is not given from the user's home directory begins there anyway.
         let root = root.map(|root| Path::new(root.strip_prefix("~/").unwrap_or(root)));
         if let Self::Pytest(there) = &mut suite {
-            if let Some(root) = root {
+            if root.is_some() {
                 there.leave_root();
             }
             if let Some(provision) = provision {

@@ -113,7 +113,9 @@ mod tests {
     #[test]
     fn lanes_of_one_specification_are_added_up() {
         let mut lanes = begun(Dist::Each);
-        [0, 2, 1].map(|lane| lanes.event(&left_out(lane)));
+        for lane in [0, 2, 1] {
+            lanes.event(&left_out(lane));
+        }
         let parts = lanes.parts();
         let told: Vec<_> = parts
             .iter()
