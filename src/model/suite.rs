@@ -210,6 +210,9 @@ pub struct WorkerInput {
     /// After a failed report, wait for the word to go on: the run may have reached its `maxfail`.
     pub halt_on_failure: bool,
 
+    /// Workers run on several hosts, which need not see one another's files: what is concluded from all of them travels.
+    pub several_hosts: bool,
+
     /// A seed for the plugins that need one number that all workers share.
     pub seed: u32,
 }

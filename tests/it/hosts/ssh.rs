@@ -194,3 +194,23 @@ fn the_environment_is_made_there() {
     told.assert(0, "1 passed").is_silent_on("making an environment");
     machines.assert_clean();
 }
+
+#[test]
+fn what_was_covered_on_two_hosts_is_one_report() {
+    let Some(machines) = Machines::start(2) else { return };
+    let project = crate::plugins::covered();
+    let plain = project.run(&["-n", "2", "--", "--cov=package", "--cov-report=term-missing"]);
+    let table = |told: &crate::support::Told| {
+        let is_row = |line: &&str| line.starts_with("package") || line.starts_with("TOTAL");
+        told.stdout.lines().filter(is_row).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(table(&plain).len(), 4, "{plain}");
+    let apart = ["--tx", "ssh=n1//sync=rsync", "--tx", "ssh=n2//sync=rsync//chdir=other"];
+    let cov = ["--dist", "loadfile", "--", "--cov=package", "--cov-report=term-missing"];
+    for hosts in [&apart[..], &["--tx", "popen", apart[2], apart[3]]] {
+        let told = Running::start(machines.command(&project, &[hosts, &cov].concat())).end();
+        told.assert(0, "2 passed");
+        assert_eq!(table(&told), table(&plain), "{told}");
+        machines.assert_clean();
+    }
+}
