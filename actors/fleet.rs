@@ -52,6 +52,8 @@ impl Member {
 pub(super) struct Fleet {
     next_id: u32,
     members: BTreeMap<WorkerId, Member>,
+    /// How many have no actor: asked for after each death, when there may be very many others.
+    unstarted: usize,
 }
 
 impl Fleet {
@@ -60,6 +62,7 @@ impl Fleet {
         let worker = WorkerId(self.next_id);
         self.next_id += 1;
         self.members.insert(worker, Member { spec, stage: Stage::Announced });
+        self.unstarted += 1;
         worker
     }
 
@@ -88,12 +91,16 @@ impl Fleet {
 
     fn enter(&mut self, worker: WorkerId, stage: Stage) {
         if let Some(member) = self.members.get_mut(&worker) {
+            self.unstarted -= usize::from(!member.is_started());
             member.stage = stage;
+            self.unstarted += usize::from(!member.is_started());
         }
     }
 
     pub(super) fn remove(&mut self, worker: WorkerId) -> Option<Member> {
-        self.members.remove(&worker)
+        let member = self.members.remove(&worker)?;
+        self.unstarted -= usize::from(!member.is_started());
+        Some(member)
     }
 
     /// The workers that wait for this host, the oldest first.
@@ -118,6 +125,9 @@ impl Fleet {
 
     /// The workers without an actor, the oldest first.
     pub(super) fn unstarted(&self) -> Vec<WorkerId> {
+        if self.unstarted == 0 {
+            return Vec::new();
+        }
         self.at(|member| !member.is_started())
     }
 

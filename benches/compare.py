@@ -94,8 +94,8 @@ def compare(name, case, workers, home, options):
     """All tools of a case with one number of workers: a warm-up each, then in turns."""
     place = case.prepare(home)
     peers = options.peers.split(",") if options.peers else case.peers
-    more = (["callsheet-known"] if case.recorded else []) + (["callsheet-collected"] if case.collected else [])
-    names = ["callsheet", *more, *peers]
+    rows = {"callsheet-known": case.recorded, "callsheet-preloaded": case.preload, "callsheet-collected": case.collected}
+    names = ["callsheet", *(name for name, wanted in rows.items() if wanted), *peers]
     load = os.getloadavg()[0]
     if load > 0.5:
         print("The load average is %.1f: something else is running, and ratios will be off." % load, file=sys.stderr)

@@ -14,7 +14,7 @@ class Goal:
     figure: str
     against: str
     limit: float
-    # With which row: the first run of all, the one with recorded durations, or the one with a template that has collected.
+    # With which row: the first run of all, or one with what the others of callsheet's have.
     tool: str = "callsheet"
 
 
@@ -32,6 +32,8 @@ class Case:
     recorded: bool = False
     # Whether it matters that workers are begun one by one, so that callsheet has a row with a template that has collected.
     collected: bool = False
+    # Modules that `callsheet preload` names for it, so that callsheet has a row with them.
+    preload: tuple = ()
     callsheet: tuple = ()
     xdist: tuple = ()
     workers: tuple = (2, 8)
@@ -51,6 +53,7 @@ CASES = {
         "1,000 parametrised tests in one file", suites.parametrised, peers=(*CORE, "pytest-split", "karva")),
     "heavy": Case(
         "400 tests whose conftest imports numpy and sympy", suites.heavy, needs=(suites.NUMPY, suites.SYMPY), collected=True,
+        preload=("numpy", "sympy"),
         goals=(Goal(8, "memory", "xdist-load", 0.60),)),
     "packaging": Case(
         "packaging 26.3: 62,423 tests, one long file", suites.packaging, needs=tuple(suites.PACKAGING_NEEDS),

@@ -12,7 +12,7 @@ SAID = {
     "pytest": "plain pytest", "xdist-load": "xdist `load`", "xdist-worksteal": "xdist `worksteal`",
     "pytest-split": "pytest-split, side by side", "rtest": "rtest with pytest", "rtest-native": "rtest's own engine",
     "karva": "karva's own engine", "callsheet": "**callsheet**", "callsheet-known": "**callsheet**, durations recorded",
-    "callsheet-collected": "**callsheet**, `--template collected`",
+    "callsheet-collected": "**callsheet**, `--template collected`", "callsheet-preloaded": "**callsheet**, `--preload`",
 }
 EXTRA = {"pytest-split": suites.SPLIT, "rtest": suites.RTEST, "rtest-native": suites.RTEST, "karva": suites.KARVA}
 
@@ -50,8 +50,12 @@ def tool(name, case, workers, home, place, options):
     summaries = 1
     if name.startswith("callsheet"):
         environment["CALLSHEET_PYTEST_PYTHON"] = str(python)
-        template = ["--template", "collected"] if name == "callsheet-collected" else []
-        commands = [[str(options.callsheet), "-n", str(workers), *template, *case.callsheet, *options.callsheet_args, "--", *arguments]]
+        options_of = {
+            "callsheet-collected": ["--template", "collected"],
+            "callsheet-preloaded": [word for module in case.preload for word in ("--preload", module)],
+        }
+        more = options_of.get(name, [])
+        commands = [[str(options.callsheet), "-n", str(workers), *more, *case.callsheet, *options.callsheet_args, "--", *arguments]]
     elif name == "pytest":
         commands = [[*pytest, *arguments]]
     elif name == "pytest-split":

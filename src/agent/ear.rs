@@ -12,8 +12,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::descriptor::Descriptor;
 
-/// How long events may wait: too short for a person to see, and for a worker to get through what it has.
+/// How long events may wait: too short for a person to see.
 const REST: Duration = Duration::from_millis(2);
+
+/// How long a worker must have enough to do for its events to wait: somewhat longer, since it may be quicker than it has just been.
+const ENOUGH: Duration = Duration::from_millis(3);
 
 /// How much a read may bring for a rest to follow: a quarter of a pipe, so that whoever says a lot is not held up.
 const MUCH: usize = 16 * 1024;
@@ -24,6 +27,9 @@ pub(super) struct Ear {
     pipe: Pipe,
     chunk: Vec<u8>,
     rests: bool,
+    /// When something was heard last, and how long the worker took for each of the events heard then.
+    heard: Instant,
+    pace: Duration,
 }
 
 #[derive(Debug)]
@@ -39,22 +45,28 @@ enum Pipe {
 impl Ear {
     /// `rests`: whether events may wait at all.
     pub(super) fn new(events: Descriptor, rests: bool) -> Self {
-        Self { pipe: Pipe::Watched(events), chunk: vec![0; 64 * 1024], rests }
+        Self {
+            pipe: Pipe::Watched(events),
+            chunk: vec![0; 64 * 1024],
+            rests,
+            heard: Instant::now(),
+            pace: Duration::ZERO,
+        }
     }
 
-    /// Reads what is there, waiting for at least a byte; empty at the end of the stream. `nobody_waits`: whether the worker has
-    /// enough to do.
+    /// Reads what is there, waiting for at least a byte; empty at the end of the stream. `in_hand`: how many tests the worker has
+    /// yet to begin before it needs the agent.
     ///
     /// Dropped before its end, it has read nothing.
     ///
     /// # Errors
     /// What the system says; after that the stream is at its end.
-    pub(super) async fn listen(&mut self, nobody_waits: bool) -> io::Result<&[u8]> {
+    pub(super) async fn listen(&mut self, in_hand: usize) -> io::Result<&[u8]> {
         let count = loop {
             match &self.pipe {
                 Pipe::Watched(events) => break events.read(&mut self.chunk).await?,
                 Pipe::Left(events, since) => {
-                    if nobody_waits {
+                    if self.has_enough(in_hand) {
                         sleep_until(*since + REST).await;
                     }
                     match nix::unistd::read(events, &mut self.chunk) {
@@ -68,12 +80,21 @@ impl Ear {
                 Pipe::Lost => break 0,
             }
         };
-        if self.rests && nobody_waits && count < MUCH {
-            self.leave();
+        let now = Instant::now();
+        let events = self.chunk[..count].split(|byte| *byte == b'\n').count() - 1;
+        self.pace = (now - self.heard) / u32::try_from(events.max(1)).unwrap_or(u32::MAX);
+        self.heard = now;
+        if self.rests && self.has_enough(in_hand.saturating_sub(events)) && count < MUCH {
+            self.leave(now);
         } else {
             self.watch()?;
         }
         Ok(&self.chunk[..count])
+    }
+
+    /// Whether the worker can go on for a while without hearing from the agent, if it is as quick as it has just been.
+    fn has_enough(&self, in_hand: usize) -> bool {
+        self.pace.saturating_mul(u32::try_from(in_hand).unwrap_or(u32::MAX)) > ENOUGH
     }
 
     /// Takes what stands in the pipe now.
@@ -86,8 +107,7 @@ impl Ear {
         }
     }
 
-    fn leave(&mut self) {
-        let now = Instant::now();
+    fn leave(&mut self, now: Instant) {
         self.pipe = match std::mem::replace(&mut self.pipe, Pipe::Lost) {
             Pipe::Watched(events) => Pipe::Left(events.into_fd(), now),
             Pipe::Left(events, _since) => Pipe::Left(events, now),
@@ -111,15 +131,23 @@ mod tests {
 
     use super::*;
 
-    /// What is heard of two words, the second written after the first was heard; the clock stands still but for rests.
-    async fn heard(rests: bool, nobody_waits: bool, first: usize) -> (usize, Duration) {
+    /// An ear, and the pipe at which it listens to a worker that took a millisecond for its first event.
+    fn ear(rests: bool) -> (Ear, OwnedFd) {
         let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let mut ear = Ear::new(Descriptor::new(ours).unwrap(), rests);
-        write(&theirs, &vec![b'x'; first]).unwrap();
-        assert_eq!(ear.listen(nobody_waits).await.unwrap().len(), first);
+        ear.heard = Instant::now().checked_sub(Duration::from_millis(1)).unwrap();
+        (ear, theirs)
+    }
+
+    /// What is heard of the second of two texts that are written, one when the other was heard, with so many tests in hand; the
+    /// clock stands still but for rests.
+    async fn heard(rests: bool, in_hand: usize, first: &[u8]) -> (usize, Duration) {
+        let (mut ear, theirs) = ear(rests);
+        write(&theirs, first).unwrap();
+        assert_eq!(ear.listen(in_hand).await.unwrap().len(), first.len());
         write(&theirs, b"yy").unwrap();
         let begun = Instant::now();
-        let count = ear.listen(nobody_waits).await.unwrap().len();
+        let count = ear.listen(in_hand).await.unwrap().len();
         (count, begun.elapsed())
     }
 
@@ -131,13 +159,14 @@ mod tests {
     #[test]
     fn events_wait_only_where_nobody_does() {
         in_standing_time(async {
-            let (count, waited) = heard(true, true, 1).await;
+            let (count, waited) = heard(true, 5, b"a\n").await;
             assert_eq!(count, 2);
             assert!(waited >= REST, "{waited:?}");
-            for (rests, nobody_waits, first) in
-                [(false, true, 1), (true, false, 1), (true, true, MUCH)]
+            let much = [b'x'; MUCH];
+            for (rests, in_hand, first) in
+                [(false, 5, &b"a\n"[..]), (true, 4, b"a\n"), (true, 5, b"a\nb\n"), (true, 5, &much)]
             {
-                assert_eq!(heard(rests, nobody_waits, first).await, (2, Duration::ZERO));
+                assert_eq!(heard(rests, in_hand, first).await, (2, Duration::ZERO));
             }
         });
     }
@@ -145,17 +174,16 @@ mod tests {
     #[test]
     fn nothing_is_lost_by_looking_away() {
         in_standing_time(async {
-            let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).unwrap();
-            let mut ear = Ear::new(Descriptor::new(ours).unwrap(), true);
+            let (mut ear, theirs) = ear(true);
             let writer = std::thread::spawn(move || {
                 for part in [&b"one"[..], b"two", b"three"].repeat(1000) {
                     write(&theirs, part).unwrap();
                 }
             });
             let mut all = Vec::new();
-            // Now and then somebody waits.
-            for turn in 0_u32.. {
-                let bytes = ear.listen(turn % 3 > 0).await.unwrap();
+            // Now and then the worker has nothing more.
+            for turn in 0_usize.. {
+                let bytes = ear.listen(turn % 3 * 1_000_000).await.unwrap();
                 if bytes.is_empty() {
                     break;
                 }
@@ -163,17 +191,16 @@ mod tests {
             }
             writer.join().unwrap();
             assert_eq!(all, b"onetwothree".repeat(1000));
-            assert!(ear.listen(true).await.unwrap().is_empty(), "the end stays the end");
+            assert!(ear.listen(9).await.unwrap().is_empty(), "the end stays the end");
         });
     }
 
     #[test]
     fn what_was_written_before_the_end_is_drained() {
         in_standing_time(async {
-            let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).unwrap();
-            let mut ear = Ear::new(Descriptor::new(ours).unwrap(), true);
+            let (mut ear, theirs) = ear(true);
             write(&theirs, b"a").unwrap();
-            ear.listen(true).await.unwrap();
+            ear.listen(9).await.unwrap();
             write(&theirs, b"bc").unwrap();
             let mut all = Vec::new();
             ear.drain(|bytes| all.extend_from_slice(bytes));

@@ -176,9 +176,10 @@ impl Queue {
         })
     }
 
-    /// Whether the worker can go on for a while without hearing from the agent.
-    pub(super) fn is_well_filled(&self) -> bool {
-        self.sent.len() > LOW
+    /// How many tests the worker can begin without hearing from the agent.
+    pub(super) fn in_hand(&self) -> usize {
+        let file = matches!(self.sent.back(), Some(Entry::File(_)));
+        self.sent.len() - usize::from(file)
     }
 
     /// How the worker has been told to end, if it has.
@@ -228,7 +229,7 @@ impl Queue {
             return Ok(false);
         }
         self.sent.pop_front();
-        if !self.is_well_filled() {
+        if self.sent.len() <= LOW {
             self.pump()?;
         }
         Ok(true)

@@ -162,7 +162,7 @@ impl Worker {
         loop {
             self.note(Instant::now());
             let wake_at = self.wake_at();
-            let has_enough = self.process.queue.is_well_filled();
+            let in_hand = self.process.queue.in_hand();
             tokio::select! {
                 biased;
                 order = orders.recv(), if ordered => if let Some(order) = order {
@@ -172,7 +172,7 @@ impl Worker {
                     ordered = false;
                     self.process.kill();
                 },
-                heard = ear.listen(has_enough), if speaks => match heard {
+                heard = ear.listen(in_hand), if speaks => match heard {
                     Ok(bytes) if !bytes.is_empty() => self.hear(bytes),
                     Ok(_) | Err(_) => {
                         speaks = false;

@@ -13,7 +13,7 @@ const LONGEST: usize = 128;
 
 /// A number that changes with the types that cross the wire: FNV-1a over their sources.
 pub const fn fingerprint() -> u64 {
-    const SOURCES: [&[u8]; 9] = [
+    const SOURCES: [&[u8]; 11] = [
         include_bytes!("protocol.rs"),
         include_bytes!("frame.rs"),
         include_bytes!("../model/collection.rs"),
@@ -22,7 +22,9 @@ pub const fn fingerprint() -> u64 {
         include_bytes!("../model/report.rs"),
         include_bytes!("../model/spec.rs"),
         include_bytes!("../model/suite.rs"),
+        include_bytes!("../model/terms.rs"),
         include_bytes!("../model/worker.rs"),
+        include_bytes!("../select/selector.rs"),
     ];
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut file = 0;

@@ -1,9 +1,10 @@
 //! The library as other programs use it: from every kind of program, several at once, with parts of their own that may fail.
 
+mod examples;
+mod policies;
+
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -13,13 +14,12 @@ use callsheet::actors::messages::Event;
 use callsheet::actors::{self, Parts};
 use callsheet::config::{Config, ConfigBuilder};
 use callsheet::launch::AgentCommand;
-use callsheet::model::{Lane, Outcome, RunEvent, TestIndex, Verdict, WorkerId};
-use callsheet::schedule::{Move, Policy, View};
+use callsheet::model::{Lane, Outcome, RunEvent, TestIndex, Verdict};
 use callsheet::{Run, Subscriber};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::{Project, Running, alive_with, python};
+use crate::support::{Project, alive_with};
 
 /// Ten tests that pass, one that fails, one that is skipped.
 const MIXED: &str = "import pytest\n\
@@ -270,79 +270,6 @@ fn a_killed_run_leaves_no_process_and_no_test_without_its_state() {
     assert_eq!(alive_with("CALLSHEET_RUN_ID", &run_id), []);
 }
 
-/// A policy made of its `refill`.
-struct Own<F>(F);
-
-impl<F: FnMut(WorkerId, &View<'_>) -> Vec<Move> + Send> Policy for Own<F> {
-    fn name(&self) -> &'static str {
-        "Own"
-    }
-
-    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
-        (self.0)(worker, view)
-    }
-}
-
-/// Makes the closure's signature known.
-fn own<F: FnMut(WorkerId, &View<'_>) -> Vec<Move> + Send>(refill: F) -> Own<F> {
-    Own(refill)
-}
-
-#[test]
-fn a_policy_of_the_program_decides_the_order() {
-    let project = Project::new(&[(
-        "test_it.py",
-        "def test_a(): pass\ndef test_ccc(): pass\ndef test_dddd(): pass\ndef test_bb(): pass\n",
-    )]);
-    let longest_first = own(|worker, view| {
-        let free = view.load(worker) == 0;
-        let longest = view.waiting().max_by_key(|test| view.items()[test.0 as usize].id.len());
-        vec![Move::give(worker, longest.filter(|_| free))]
-    });
-    let (subscriber, events) = recorder();
-    let config = config(&project).workers(1).build().unwrap();
-    let verdict = verdict(Run::new().policy(longest_first).subscribe(subscriber), config);
-    assert_eq!(verdict.exit_code, 0);
-    let order: Vec<String> = events
-        .iter()
-        .filter_map(|event| match event {
-            RunEvent::TestStarted { test, .. } => Some(test.id.to_string()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(order, ["dddd", "ccc", "bb", "a"].map(|name| format!("test_it.py::test_{name}")));
-}
-
-/// Runs the mixed project by this policy, which ends it.
-fn broken_by(policy: impl Policy + 'static) -> String {
-    let project = mixed();
-    let (subscriber, events) = recorder();
-    let config = config(&project).build().unwrap();
-    let run_id = config.run_id.clone();
-    let verdict = verdict(Run::new().policy(policy).subscribe(subscriber), config);
-    assert_eq!((verdict.exit_code, verdict.tests), (3, 12));
-    account(&events.iter().collect::<Vec<_>>(), &verdict);
-    assert_eq!(alive_with("CALLSHEET_RUN_ID", &run_id), []);
-    verdict.explanation.unwrap()
-}
-
-#[test]
-fn a_policy_that_breaks_the_rules_ends_the_run_with_its_name() {
-    let why = broken_by(own(|worker, _| vec![Move::give(worker, [TestIndex(0), TestIndex(99)])]));
-    assert!(why.starts_with("policy Own moved test 99"), "{why}");
-}
-
-#[test]
-fn a_policy_that_panics_ends_the_run_with_its_words() {
-    let mut asked = 0;
-    let why = broken_by(own(move |worker, view| {
-        asked += 1;
-        assert!(asked < 4, "out of ideas");
-        vec![Move::give(worker, view.waiting().take(1))]
-    }));
-    assert_eq!(why, "policy Own panicked: out of ideas");
-}
-
 #[test]
 fn a_subscriber_that_panics_is_dropped_and_told_of_while_the_run_goes_on() {
     let project = mixed();
@@ -455,54 +382,4 @@ fn a_hosted_run_leaves_no_actor_behind() {
         verdict
     });
     assert_eq!((verdict.exit_code, verdict.count(Outcome::NotRun)), (2, 3));
-}
-
-/// Runs an example on the suite in `tests/suites/hello` to its end and gives what it printed.
-fn example(name: &str, more: &[&str]) -> String {
-    let own = std::env::current_exe().unwrap();
-    let program = own.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(
-        program.exists(),
-        "{} is not built; `cargo build --examples` does it",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suites/hello"));
-    command.arg(python(&["pytest==9.2.0"])).args(more);
-    let told = Running::start(command).end();
-    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""), "{told}");
-    told.stdout
-}
-
-#[test]
-fn example_embed() {
-    assert!(example("embed", &[]).contains("15 of 17 tests passed"));
-}
-
-#[test]
-fn example_own_policy() {
-    let told = example("own_policy", &["guestbook"]);
-    assert!(
-        told.starts_with("OneLane with 3 workers\n") && told.ends_with("17 tests, exit code 0\n"),
-        "{told}"
-    );
-    let lanes: Vec<&str> = told
-        .lines()
-        .filter(|line| line.contains("test_guestbook.py"))
-        .filter_map(|line| line.split_once(' ').map(|(worker, _)| worker))
-        .collect();
-    assert_eq!(lanes, ["gw0"; 7], "{told}");
-}
-
-#[test]
-fn example_inside_actix() {
-    let told = example("inside_actix", &["3"]);
-    assert!(told.ends_with("interrupted by the counter\n"), "{told}");
-}
-
-#[test]
-fn example_inside_tokio() {
-    let told = example("inside_tokio", &[]);
-    assert!(told.contains("the whole run: 15 passed, 0 not run, exit code 0"), "{told}");
-    assert!(told.contains("the stopped run: ") && told.contains("exit code 2"), "{told}");
 }

@@ -22,7 +22,28 @@ fn count(told: &Told, word: &str) -> usize {
 fn the_worker_keeps_to_its_protocol() {
     let told = run(&Project::new(&[]), "test_worker.py");
     assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
-    assert!(count(&told, "passed") > 55, "{told}");
+    assert!(count(&told, "passed") >= 20, "{told}");
+}
+
+#[test]
+fn the_worker_tells_its_collection_as_pytest_makes_it() {
+    let told = run(&Project::new(&[]), "test_collection.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+    assert!(count(&told, "passed") >= 7, "{told}");
+}
+
+#[test]
+fn fixtures_of_the_worker_come_and_go_as_in_plain_pytest() {
+    let told = run(&Project::new(&[]), "test_fixtures.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+    assert!(count(&told, "passed") >= 8, "{told}");
+}
+
+#[test]
+fn what_ends_a_session_early_is_told_by_the_worker() {
+    let told = run(&Project::new(&[]), "test_stops.py");
+    assert_eq!((told.code, count(&told, "skipped")), (Some(0), 0), "{told}");
+    assert!(count(&told, "passed") >= 15, "{told}");
 }
 
 #[test]

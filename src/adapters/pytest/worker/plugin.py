@@ -10,7 +10,7 @@ import pytest
 from _pytest._io import TerminalWriter
 
 from . import compat, lean, options, unserved
-from .bytecode import shared
+from .bytecode import ahead
 from .described import describe
 from .loop import Loop
 from .render import Renderer
@@ -176,7 +176,7 @@ class Worker:
             if self._setup.get("stream"):
                 self._whole = refusal(session.config)
                 if self._whole is None:
-                    self._stream = Stream(session, bool(self._setup.get("lazy_import")), self._tell_import, shared(session.config, self._setup))
+                    self._stream = Stream(session, bool(self._setup.get("lazy_import")), self._tell_import, ahead(session.config, self._setup))
                     stack.enter_context(self._stream.finding())
             yield
         gc.freeze()

@@ -96,12 +96,12 @@ def _origin(config, impl):
 class Stream:
     """The files of a session, and the making of their items."""
 
-    def __init__(self, session, lazy_import, tell_import, code=None):
+    def __init__(self, session, lazy_import, tell_import, ahead=None):
         self._session = session
         self._config = session.config
         self._lazy_import = lazy_import
         self._tell_import = tell_import
-        self._code = code
+        self._ahead = ahead
         self._genitems = session.genitems
         self._found = []
         self._seen = set()
@@ -234,9 +234,9 @@ class Stream:
         if self._is_imported or self._lazy_import:
             return
         self._is_imported = True
-        if self._code is not None:
+        if self._ahead is not None:
             nodes = [node for unit in self.units for node in unit.nodes]
-            self._code.ahead([node.path for node in nodes if isinstance(node, pytest.Module) and _imports_itself(node)])
+            self._ahead.compile([node.path for node in nodes if isinstance(node, pytest.Module) and _imports_itself(node)])
         for place, unit in enumerate(self.units):
             modules = [node for node in unit.nodes if isinstance(node, pytest.Module) and _imports_itself(node)]
             if modules and made is not None:
