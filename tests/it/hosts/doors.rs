@@ -25,6 +25,7 @@ fn a_wrong_key_is_told_at_once() {
     let told = Running::start(machines.command(&project, &["--tx", "ssh=n1"])).end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("ssh is not let in").says("`ssh n1` must work by hand");
+    machines.assert_clean();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What must hold at any time, and what a supervisor does beside counting deaths.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Collection, Item, Lane, WorkerId};
 
@@ -88,12 +89,17 @@ impl World {
         assert!(self.scheduler.ledger.in_use().iter().all(|(used, all)| used <= all));
     }
 
+    /// To the nanosecond: what is added up may be off by less.
+    fn fits(&self, takes: Option<f64>) -> bool {
+        takes.is_none_or(|takes| Duration::try_from_secs_f64(takes).unwrap() <= self.left)
+    }
+
     /// Nothing is given to a worker that is known not to fit into what is left of the time.
     pub(super) fn check_time(&self, worker: WorkerId, items: &[u32]) {
         for item in items {
             let (_, _, name) = self.scheduler.name(worker, *item).unwrap();
             let takes = self.known.test(&name.id).map(|known| known.total());
-            assert!(takes.is_none_or(|takes| takes <= self.left.as_secs_f64()), "{name} is late");
+            assert!(self.fits(takes), "{name} is late");
         }
     }
 
@@ -101,7 +107,7 @@ impl World {
         for file in files.iter().filter(|_| run) {
             let file = &self.workers[&worker].listing[*file as usize].id;
             let takes = self.known.file(file).map(|known| known.longest);
-            assert!(takes.is_none_or(|takes| takes <= self.left.as_secs_f64()), "{file} is late");
+            assert!(self.fits(takes), "{file} is late");
         }
     }
 
