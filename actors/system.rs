@@ -341,12 +341,12 @@ fn past(config: &Config, history: Option<&History>) -> Past {
         .unwrap_or_default()
 }
 
-/// What the configuration says of tests beside how they are shared out.
 /// Whether a test that ended its process, or had to be ended, is to have one of its own from then on.
 fn minds_troublemakers(config: &Config) -> bool {
     matches!(config.suite, Suite::Libtest(_))
 }
 
+/// What the configuration says of tests beside how they are shared out.
 fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
     let overrides = config.overrides.clone();
     let minds_troublemakers = minds_troublemakers(config);

@@ -43,7 +43,7 @@ impl SchedulerActor {
                 self.time_begins(worker, item);
             }
             News::Report(item, mut report) => {
-                if report.failed && self.core.attempt_failed(worker, item) {
+                if report.failed && self.core.attempt_failed(worker, item, report.failure()) {
                     // What pytest's own plugin for it says.
                     report.failed = false;
                     "rerun".clone_into(&mut report.category);

@@ -4,7 +4,8 @@
 //! or process group they moved to. (Not the run's id: two runs on one machine may be given the same.) Linux shows the
 //! environment that a process began with; elsewhere nothing is found.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -48,11 +49,15 @@ struct Look {
 fn look(agent: u32) -> Look {
     let mark = format!("{AGENT_VARIABLE}={agent}");
     let mut look = Look::default();
+    // Room for most, so that each is read in one go: there may be thousands.
+    let mut environment = Vec::with_capacity(64 * 1024);
     let processes = fs::read_dir("/proc").into_iter().flatten();
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     for pid in pids.map(Pid::from_raw).filter(|pid| *pid != Pid::this()) {
         // Processes of others can not be read, and are not ours.
-        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { continue };
+        environment.clear();
+        let Ok(mut file) = File::open(format!("/proc/{pid}/environ")) else { continue };
+        let Ok(_length) = file.read_to_end(&mut environment) else { continue };
         if environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes()) {
             look.found.push(pid);
         } else if environment.is_empty() && is_alive(pid) {

@@ -52,6 +52,18 @@ pub struct PhaseReport {
     pub duration: f64,
 }
 
+impl PhaseReport {
+    /// How the test failed, if this report says that it did. Workers that run each test in a process report its end as well, which
+    /// they put into words as everybody does.
+    pub fn failure(&self) -> Outcome {
+        match self.word.as_str() {
+            "CRASHED" => Outcome::Crashed,
+            "TIMED OUT" => Outcome::TimedOut,
+            _other => Outcome::Failed,
+        }
+    }
+}
+
 /// Seconds spent in each phase of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Durations {

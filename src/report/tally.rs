@@ -310,7 +310,9 @@ impl Tally {
     fn retried(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) {
         let running = self.running.remove(&worker).unwrap_or_default();
         self.progressed -= u32::from(running.progressed);
-        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+        // A worker that lives on has told of it by a report.
+        let is_told = running.entry.is_some_and(|entry| self.entries[entry].category == "rerun");
+        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) && !is_told {
             self.count("rerun");
         }
         let entries = self.entries.iter().rev();

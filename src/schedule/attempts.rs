@@ -10,15 +10,15 @@ use super::account::{Account, State};
 use super::keeper::Slow;
 use super::lane::{Force, lane_id};
 use super::scheduler::Phase;
-use super::{Decision, Scheduler, TestRules};
+use super::{Decision, Estimates, Scheduler, TestRules};
 
 impl Scheduler {
-    /// A report of a running item says that its attempt has failed: whether another attempt will follow, so that this is no
+    /// A report of a running item says that its attempt has failed, and how: whether another attempt will follow, so that this is no
     /// failure of the test yet. Its [`test_ended`](Self::test_ended) says the same, unless the worker dies before it or the run
     /// is stopped.
-    pub fn attempt_failed(&mut self, worker: WorkerId, item: u32) -> bool {
+    pub fn attempt_failed(&mut self, worker: WorkerId, item: u32, outcome: Outcome) -> bool {
         let place = self.locate(worker, item);
-        place.is_some_and(|(lane, test)| self.grant(lane, test, Outcome::Failed))
+        place.is_some_and(|(lane, test)| self.grant(lane, test, outcome))
     }
 
     /// The wait of a test before its next attempt is over; see [`Decision::Retried`].
@@ -216,6 +216,20 @@ impl Scheduler {
             }
         }
         self.mind_time_of(lane, tests, out);
+    }
+
+    /// Whether the tests of a file are given one by one when they are made, because the worker is to be told more of them: what
+    /// holds for them is known then, and what they are expected to take says how many share a process; or because one of them does not
+    /// fit into what is left of the time.
+    pub(super) fn tells_of_tests_in(&self, lane: usize, file: u32) -> bool {
+        let is_estimated = |estimates: &Estimates| {
+            let files = self.tracks[lane].force.as_ref().and_then(|force| force.tests.files());
+            let listed = files.and_then(|files| files.listing().get(file as usize));
+            listed.is_some_and(|file| estimates.file(&file.id).is_some())
+        };
+        self.rules.of_test.is_some()
+            || self.is_file_late(lane, file)
+            || self.rules.estimates.as_deref().is_some_and(is_estimated)
     }
 
     /// Of tests that wait again, those that are not the policy's are kept back again and taken from the list.

@@ -194,9 +194,8 @@ impl Scheduler {
         }
         let mut run_at_once = Vec::new();
         if self.phase == Phase::Running {
-            let left_to_us = self.rules.of_test.is_some()
-                || self.is_file_late(lane, file)
-                || made.items.iter().any(Item::has_needs);
+            let left_to_us =
+                self.tells_of_tests_in(lane, file) || made.items.iter().any(Item::has_needs);
             self.look_after(lane, tests.clone(), out);
             if wanted_at_once && left_to_us && !made.queued {
                 let account = self.account(lane);
@@ -373,8 +372,7 @@ impl Scheduler {
         if let Some(account) = self.account(lane) {
             account.hold_file(worker, weight);
         }
-        // What holds for its tests is known when they are.
-        let run = run && self.rules.of_test.is_none() && !self.is_file_late(lane, file);
+        let run = run && !self.tells_of_tests_in(lane, file);
         out.push(Decision::Make { worker, files: vec![own], run });
         true
     }

@@ -1,11 +1,15 @@
 //! Tests of Rust projects: real cargo builds them, their own binaries run them.
 
 mod broken;
+mod doctests;
+mod listings;
 mod outcomes;
 mod places;
 mod registry;
 mod results;
+mod retries;
 mod selection;
+mod settings;
 
 use crate::support::Project;
 

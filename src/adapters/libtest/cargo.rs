@@ -157,6 +157,23 @@ impl Cargo {
         kept
     }
 
+    /// The values of an option that may be given more than once.
+    pub(super) fn values_of(&self, option: &'static str) -> impl Iterator<Item = &str> {
+        let next = self.args.iter().skip(1).map(Some).chain([None]);
+        self.args.iter().zip(next).filter_map(move |(arg, next)| {
+            match arg.strip_prefix(option)? {
+                "" => next.map(String::as_str),
+                rest => rest.strip_prefix('='),
+            }
+        })
+    }
+
+    /// Whether a process of this adapter's has this variable.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        let own = self.env.iter().rev().find(|(own, _)| own == name);
+        own.map_or_else(|| env::var_os(name).is_some(), |(_, value)| value.is_some())
+    }
+
     pub(super) fn command(&self, program: &OsStr) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).stdin(Stdio::null());

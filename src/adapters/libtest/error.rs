@@ -1,6 +1,7 @@
 //! Why the tests of a Rust project can not be run.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -79,6 +80,18 @@ pub enum LibtestError {
         text: String,
     },
 
+    /// There is no place for what came of doctests.
+    #[error(
+        "failed to make a directory for the results of doctests in {}: {error}; `TMPDIR` in the environment names another place",
+        place.display()
+    )]
+    Results {
+        /// Where.
+        place: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+
     /// A worker's specification asks for what there is not.
     #[error(
         "`{0}` of a worker's specification is for pytest; cargo and the package decide what runs Rust tests and where"
@@ -95,7 +108,7 @@ impl LibtestError {
             | Self::Listing { .. }
             | Self::Start { .. }
             | Self::Spec(_) => true,
-            Self::Cargo { .. } | Self::Answer { .. } => false,
+            Self::Cargo { .. } | Self::Answer { .. } | Self::Results { .. } => false,
         }
     }
 }

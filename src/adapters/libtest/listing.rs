@@ -12,6 +12,7 @@ use tokio::process::Command;
 use super::LibtestError;
 use super::group::Group;
 use super::plan::{Place, Program, ProgramKind};
+use super::remembered::Remembered;
 use crate::adapters::tie_to_parent;
 use crate::model::RunIgnored;
 
@@ -25,13 +26,26 @@ pub(super) async fn list(
     run_ignored: RunIgnored,
     limit: Duration,
     env: &[(OsString, Option<OsString>)],
+    known: &Remembered,
 ) -> Result<Vec<Program>, LibtestError> {
     // A listing is over as soon as it is begun: while one is read, the next is started.
     let cpus = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     let at_once = 2 * cpus;
     let ask = |mut program: Program| async move {
+        let only_ignored = run_ignored == RunIgnored::Only;
+        let has_harness = program.kind == ProgramKind::Libtest && program.args.is_empty();
+        // What another harness says may depend on anything, and so may what a runner makes of it.
+        let recalled = has_harness.then(|| known.recall(&program.path, only_ignored));
+        let (stamp, tests) = recalled.unwrap_or_default();
+        if let Some(tests) = tests {
+            program.tests = tests;
+            return Ok(program);
+        }
         let asked = Asked { program: &program, place: &places[program.place], limit, env };
         let (kind, tests, ignored) = asked.all(run_ignored).await?;
+        if let Some(stamp) = stamp {
+            known.keep(stamp, &tests);
+        }
         program.kind = kind;
         program.tests = tests;
         program.ignored = ignored;
@@ -89,6 +103,7 @@ impl Asked<'_> {
         let path = program.path.display().to_string();
         let mut command = Command::new(&program.path);
         command
+            .args(&program.args)
             .args(["--list", "--format", "terse"])
             .args(ignored.then_some("--ignored"))
             .current_dir(&self.place.cwd)

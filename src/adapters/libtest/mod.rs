@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{Care, WorkerCommand};
-use crate::model::{LibtestSuite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
+use crate::model::{Dist, LibtestSuite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 
 mod binaries;
 mod cargo;
@@ -16,13 +17,17 @@ mod error;
 mod group;
 mod listing;
 mod plan;
+mod remembered;
 mod selection;
+mod settings;
 mod toolchain;
 
 pub use error::LibtestError;
 pub use plan::{Place, Plan, Program, ProgramKind};
 
 use cargo::Cargo;
+use remembered::Remembered;
+use settings::Settings;
 use toolchain::Toolchain;
 
 /// A Rust project whose tests are built and known.
@@ -33,6 +38,8 @@ pub struct Libtest {
     toolchain: String,
     /// How long a test may take.
     timeout: Option<f64>,
+    /// Where workers tell each other what came of doctests, as long as this lives.
+    doc_results: Option<TempDir>,
 }
 
 impl Libtest {
@@ -59,9 +66,12 @@ impl Libtest {
         let (built, metadata) = (built?, metadata?);
         let target = metadata.target_directory.as_std_path();
         let toolchain = Toolchain::find(&cargo, target).await?;
-        let (programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
+        let (mut programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
+        let settings = Settings::read(&cargo);
+        settings.apply(&cargo, &toolchain, target, &mut programs, &mut places).await;
         let limit = care.deadlines.collect;
-        let listed = listing::list(programs, &places, suite.run_ignored, limit, &cargo.env);
+        let known = Remembered::below(target);
+        let listed = listing::list(programs, &places, suite.run_ignored, limit, &cargo.env, &known);
         let has_doc = cargo.has_doc()
             && metadata
                 .packages
@@ -88,15 +98,26 @@ impl Libtest {
             error: format!("the file of `{name}` stands in no package of the workspace"),
         })?);
         selection::select(&mut programs, &suite.names, suite.keyword.as_deref());
-        let plan =
-            Plan { programs, places, isolation: suite.isolation, run_ignored: suite.run_ignored };
+        let plan = Plan {
+            programs,
+            places,
+            isolation: suite.isolation,
+            run_ignored: suite.run_ignored,
+            doc_results: None,
+        };
+        let has_doc = plan.programs.iter().any(|program| program.kind == ProgramKind::Doc);
+        let doc_results =
+            has_doc.then(|| tempfile::Builder::new().prefix("callsheet-doc-").tempdir());
+        let doc_results = doc_results
+            .transpose()
+            .map_err(|error| LibtestError::Results { place: std::env::temp_dir(), error })?;
         let info = SuiteInfo {
             executable: Cargo::program().display().to_string(),
             chosen_by: "Cargo.toml".to_owned(),
             framework: format!("libtest, {}", toolchain.version),
         };
         let timeout = care.deadlines.test.map(|limit| limit.as_secs_f64());
-        Ok((Self { root, plan, toolchain: toolchain.version, timeout }, info))
+        Ok((Self { root, plan, toolchain: toolchain.version, timeout, doc_results }, info))
     }
 
     /// How the worker is started.
@@ -114,8 +135,11 @@ impl Libtest {
         }
         let mut setup = super::setup_of(worker, &self.root, &[], input);
         setup["timeout"] = json!(self.timeout);
-        setup["native"] =
-            json!({"framework": "libtest", "version": self.toolchain, "plan": self.plan});
+        let mut plan = json!(self.plan);
+        if input.dist != Dist::Each.name() {
+            plan["doc_results"] = json!(self.doc_results.as_ref().map(TempDir::path));
+        }
+        setup["native"] = json!({"framework": "libtest", "version": self.toolchain, "plan": plan});
         let env = super::variables_of(worker, spec, input);
         Ok(WorkerCommand::native(&self.root, env, &setup))
     }

@@ -20,6 +20,9 @@ pub struct Plan {
 
     /// What becomes of tests marked `#[ignore]`.
     pub run_ignored: RunIgnored,
+
+    /// The directory where the workers of a host tell each other what came of doctests; `None` if each runs all of them.
+    pub doc_results: Option<PathBuf>,
 }
 
 /// Something that is started to run tests.
@@ -75,6 +78,15 @@ pub struct Place {
 }
 
 impl Program {
+    /// Has these words start it, which get the file and its arguments.
+    pub(super) fn start_by(&mut self, runner: &[String]) {
+        if let Some((first, words)) = runner.split_first() {
+            let file = std::mem::replace(&mut self.path, first.into());
+            let words = words.iter().cloned().chain([file.display().to_string()]);
+            self.args.splice(0..0, words);
+        }
+    }
+
     /// The id of a test.
     pub fn id_of(&self, test: &str) -> String {
         if test.is_empty() { self.id.clone() } else { format!("{}::{test}", self.id) }

@@ -17,6 +17,8 @@ pub(super) struct Toolchain {
     pub(super) sysroot: PathBuf,
     pub(super) target_libdir: PathBuf,
     pub(super) version: String,
+    /// The platform that it runs on.
+    pub(super) host: String,
 }
 
 /// What cargo remembers of rustc beside what it builds.
@@ -56,7 +58,7 @@ impl Toolchain {
         let sysroot = answers().find_map(|output| output.stdout.lines().find(is_sysroot))?;
         let sysroot = PathBuf::from(sysroot);
         let target_libdir = sysroot.join("lib/rustlib").join(host).join("lib");
-        Some(Self { sysroot, target_libdir, version })
+        Some(Self { sysroot, target_libdir, version, host: host.to_owned() })
     }
 
     async fn ask(cargo: &Cargo) -> Result<Self, LibtestError> {
@@ -67,15 +69,18 @@ impl Toolchain {
             async move { command.output().await }
         };
         let (paths, version) =
-            tokio::join!(ask(&["--print", "sysroot", "--print", "target-libdir"]), ask(&["-V"]));
+            tokio::join!(ask(&["--print", "sysroot", "--print", "target-libdir"]), ask(&["-vV"]));
         let wrong = |error| LibtestError::Cargo { program: rustc.display().to_string(), error };
         let (paths, version) = (paths.map_err(wrong)?.stdout, version.map_err(wrong)?.stdout);
         let paths = String::from_utf8_lossy(&paths);
         let mut paths = paths.lines().map(PathBuf::from);
+        let version = String::from_utf8_lossy(&version);
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
         Ok(Self {
             sysroot: paths.next().unwrap_or_default(),
             target_libdir: paths.next().unwrap_or_default(),
-            version: String::from_utf8_lossy(&version).trim().to_owned(),
+            version: version.lines().next().unwrap_or_default().to_owned(),
+            host: host.unwrap_or_default().to_owned(),
         })
     }
 

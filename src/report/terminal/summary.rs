@@ -250,10 +250,15 @@ fn explained(page: &mut Page, tally: &Tally) {
     }
 }
 
+/// Below so many percent of the bound it is not the tests that took the time, and what more workers would change nobody can say.
+const MOSTLY_TESTS: f64 = 50.0;
+
 /// How long the tests took, how near that is to what is possible, and what more workers would change.
 fn makespan(page: &mut Page, spread: &Spread) {
     let (longest, seconds) = &spread.longest;
-    let more = if spread.useful > spread.workers {
+    let more = if spread.percent() < MOSTLY_TESTS {
+        "most of the time was not spent in tests".to_owned()
+    } else if spread.useful > spread.workers {
         format!("up to {} workers would help, given the CPUs", spread.useful)
     } else {
         "more workers would not help".to_owned()

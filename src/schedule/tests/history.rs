@@ -147,7 +147,9 @@ impl Setting {
                 .collect(),
             recycle: self.recycle,
             of_test: (!self.own.is_empty()).then_some(of_test),
-            estimates: None,
+            // Workers of our own are told what tests take, others are not.
+            estimates: (self.workers.is_multiple_of(2) && !self.known.is_empty())
+                .then(|| self.estimates()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Dist, Durations, Item, Outcome, TestFile, WorkerId, WorkerSpec};
-use crate::schedule::{Estimates, MadeFile, Scheduler, policy};
+use crate::schedule::{Decision, Estimates, MadeFile, Rules, Scheduler, policy};
 
 use super::script::{lines, options};
 
@@ -151,4 +151,28 @@ fn a_worker_that_can_not_stream_has_all_collect_everything() {
     let said = lines(run.scheduler.collected(WorkerId(0), collection));
     assert_eq!(said, ["scheduling 2 on 1", "run gw0 [0, 1]"]);
     assert_eq!(run.scheduler.policy_name(), "LoadScheduling");
+}
+
+#[test]
+fn workers_that_are_told_what_tests_take_get_those_of_a_known_file_when_they_have_made_it() {
+    let known = [("a.py::A::t0", 0.007_812_5), ("b.py::A::t0", 0.001)];
+    let mut run = Stream::new(1, &[("a.py", 1), ("new.py", 1), ("b.py", 1)], &known);
+    let known = known.map(|(id, call)| (id, Durations { call, ..Durations::default() }));
+    let estimates = Some(Arc::new(known.into_iter().collect::<Estimates>()));
+    run.scheduler = run.scheduler.with_rules(Rules { estimates, ..Rules::default() });
+    assert_eq!(run.lists(0), ["scheduling 3 files on 1", "make gw0 [0]"]);
+    let said = lines(run.scheduler.file_making(WorkerId(0), 0));
+    assert_eq!(said, ["make and run gw0 [1]"], "nobody knows it");
+    let items = ["a.py::A::t0", "a.py::A::t1"].map(Item::from_id).to_vec();
+    let made = MadeFile { file: 0, first: 0, items, deselected: 0, queued: false };
+    let said = run.scheduler.file_made(WorkerId(0), &made);
+    let batch = said.iter().find_map(|said| match said {
+        Decision::Run { batch, .. } => Some(batch.clone()),
+        _other => None,
+    });
+    let batch = batch.unwrap();
+    assert_eq!(batch.items, [0, 1]);
+    let told: Vec<(u32, Option<f64>)> =
+        batch.terms.iter().map(|(item, terms)| (*item, terms.estimate)).collect();
+    assert_eq!(told, [(0, Some(0.007_812_5))]);
 }

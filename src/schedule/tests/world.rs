@@ -278,7 +278,7 @@ impl World {
             Event::Started(item) => scheduler.test_started(id, item),
             Event::Ran(item) => scheduler.test_ran(id, item, 0.2),
             Event::Failed(item) => {
-                scheduler.attempt_failed(id, item);
+                scheduler.attempt_failed(id, item, Outcome::Failed);
                 Vec::new()
             }
             Event::Ended(item, outcome) => scheduler.test_ended(id, item, outcome, 0.01),

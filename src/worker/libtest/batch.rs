@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::verdict::Verdict;
@@ -30,7 +31,7 @@ pub(super) struct Began {
 }
 
 /// What came of a test.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) verdict: Verdict,
     pub(super) seconds: f64,

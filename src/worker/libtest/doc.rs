@@ -1,9 +1,10 @@
-//! Running the doctests of a package: all of them in one run of rustdoc, which has no way to name some.
+//! Running the doctests of a package: all of them in one run of rustdoc, whose names can not be told to it, since it takes its
+//! arguments apart at each space. What is left of a name is enough to run few beside those that are run again.
 //!
 //! rustdoc compiles and runs several at once, each in a process of its own, and captures what they write. It says of each that it is
 //! over, and of those that failed at the end why.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::batch::{Batch, Done};
+use super::ledger::Ledger;
 use super::run::wait_until;
 use super::verdict::{Verdict, brief};
 use crate::adapters::libtest::Program;
@@ -28,28 +30,49 @@ const COMPILING: Duration = Duration::from_secs(25);
 /// What came of the doctests of a package, by name.
 pub(super) type Results = HashMap<String, Done>;
 
-/// Runs all doctests of the package, tells of those in the batch as their turn comes, and gives the others to be told when they are asked
-/// for. `true` if the session is to end.
+/// Runs all doctests of the package, unless a worker of this host has; tells of those in the batch as their turn comes, and gives the others
+/// to be told when they are asked for. Of these, `again` names those of which the results that are known do not count. `true` if the session
+/// is to end.
 pub(super) async fn run(
     channel: &mut Channel,
     shared: &Shared,
     program: &Program,
+    ledger: &Ledger,
     batch: &mut Batch,
+    again: &HashSet<String>,
     results: &mut Results,
 ) -> Result<bool, ChannelError> {
+    // Which of them runs first nobody can tell.
+    batch.start_early(&mut |event| channel.say(event));
+    channel.flush()?;
+    let Some(mut pen) = ledger.turn(channel).await? else { return Ok(true) };
+    merge(pen.read().into_iter().filter(|(name, _)| !again.contains(name)), results);
+    fill(batch, results);
+    batch.tell(&mut |event| channel.say(event));
+    channel.flush()?;
+    let left = batch.left();
+    if left.is_empty() {
+        return Ok(false);
+    }
+    // After a whole run only some are left.
+    let is_whole = results.is_empty();
+    let left: Vec<String> = left.iter().map(|place| batch.entries[*place].name.clone()).collect();
     let mut args: Vec<&str> = program.args.iter().map(String::as_str).collect();
     match shared.plan.run_ignored {
         RunIgnored::Default => {}
         RunIgnored::Only => args.push("--ignored"),
         RunIgnored::All => args.push("--include-ignored"),
     }
+    if !is_whole {
+        args.extend(left.iter().filter_map(|name| name.split_whitespace().last()));
+    }
     let place = &shared.plan.places[program.place];
     let env = place.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let begun = Instant::now();
     let mut interrupted = false;
-    // Which of them runs first nobody can tell.
     batch.start_early(&mut |event| channel.say(event));
     channel.flush()?;
+    let mut found = Results::new();
     let mut text = String::new();
     let mut over_time = None;
     let started = TestProcess::start(&program.path, args, env, &place.cwd);
@@ -77,8 +100,9 @@ pub(super) async fn run(
                         while let Some(count) = output.take(&mut buffer) {
                             text.push_str(&String::from_utf8_lossy(&buffer[..count]));
                         }
-                        if take_results(&text, begun, results) {
+                        if take_results(&text, begun, &mut found) {
                             last = Instant::now();
+                            merge(found.clone(), results);
                             fill(batch, results);
                             batch.tell(&mut |event| channel.say(event));
                             batch.start_early(&mut |event| channel.say(event));
@@ -101,18 +125,27 @@ pub(super) async fn run(
     if interrupted {
         return Ok(true);
     }
-    take_results(&text, begun, results);
-    take_failures(&text, begun, results);
-    for name in &program.tests {
+    take_results(&text, begun, &mut found);
+    take_failures(&text, begun, &mut found);
+    merge(found, results);
+    for name in if is_whole { &program.tests } else { &left } {
         if !results.contains_key(name) {
             let verdict = without_result(&status, over_time, &text);
             results.insert(name.clone(), Done { verdict, seconds: 0.0 });
         }
     }
+    pen.write(results);
     fill(batch, results);
     batch.tell(&mut |event| channel.say(event));
     channel.flush()?;
     Ok(false)
+}
+
+/// Adds what is not known yet.
+fn merge(found: impl IntoIterator<Item = (String, Done)>, results: &mut Results) {
+    for (name, done) in found {
+        results.entry(name).or_insert(done);
+    }
 }
 
 /// Gives the tests of the batch what came of them.

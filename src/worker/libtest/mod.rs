@@ -3,6 +3,7 @@
 
 mod batch;
 mod doc;
+mod ledger;
 mod pace;
 mod reader;
 mod run;
@@ -18,6 +19,7 @@ use crate::adapters::libtest::{Plan, Program, ProgramKind};
 use crate::model::{Isolation, Outcome};
 use batch::{Batch, Done, Entry};
 use doc::Results;
+use ledger::Ledger;
 use pace::Pace;
 use verdict::Verdict;
 
@@ -257,6 +259,7 @@ impl Session<'_> {
     async fn run(&mut self, place: usize, jobs: Vec<Job>) -> Result<bool, ChannelError> {
         let program = &self.shared.plan.programs[place];
         let mut entries = Vec::with_capacity(jobs.len());
+        let mut again = HashSet::new();
         for job in jobs {
             let name = &program.tests[self.item(job.item)?.1];
             let ignored = program.ignored.contains(name).then(|| Done {
@@ -267,6 +270,9 @@ impl Session<'_> {
                 },
                 seconds: 0.0,
             });
+            if job.attempt > 1 {
+                again.insert(name.clone());
+            }
             entries.push(Entry {
                 item: job.item,
                 id: program.id_of(name),
@@ -281,10 +287,14 @@ impl Session<'_> {
         let mut halted = false;
         if program.kind == ProgramKind::Doc {
             let known = self.doctests.entry(place).or_default();
+            known.retain(|name, _| !again.contains(name));
             doc::fill(&mut batch, known);
             if !batch.left().is_empty() {
+                let results = self.shared.plan.doc_results.as_ref();
+                let ledger = Ledger(results.map(|results| results.join(place.to_string())));
+                let (channel, shared) = (&mut *self.channel, self.shared);
                 interrupted =
-                    doc::run(self.channel, self.shared, program, &mut batch, known).await?;
+                    doc::run(channel, shared, program, &ledger, &mut batch, &again, known).await?;
             }
         }
         while !batch.left().is_empty() && !interrupted {

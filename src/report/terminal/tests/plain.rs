@@ -358,6 +358,18 @@ fn the_summary_tells_how_near_to_the_bound_the_run_came_and_what_more_workers_wo
 }
 
 #[test]
+fn no_number_of_workers_is_named_where_it_is_not_the_tests_that_take_the_time() {
+    let script = Script::begun(2).took(0, "test_a.py::test_x", 100.0, 1.0).took(
+        1,
+        "test_a.py::test_y",
+        109.0,
+        1.0,
+    );
+    let text = shown(plain(), &script.finish(0, None));
+    assert_snapshot!(text.lines().rev().nth(1).unwrap_or_default(), @"10.0 s on 2 workers: 10 % of the bound; longest: test_a.py::test_x, 1.0 s; most of the time was not spent in tests");
+}
+
+#[test]
 fn a_run_that_was_stopped_is_not_held_against_its_bound() {
     let script = Script::begun(2)
         .took(0, "test_a.py::test_x", 100.0, 30.0)
