@@ -19,8 +19,8 @@ use crate::model::{Death, Ending, HostId, HostNews, HostSpec, Reach, RunEvent, S
 use crate::supervise::Restart;
 use crate::wire::{PrepareRefusal, ToAgent, WorkerEvent};
 
-/// How many hosts are reached at a time. From ten on, a `sshd` in its default configuration that all of them are reached
-/// through begins to drop connections.
+/// How many connections are made at a time. From ten on, a `sshd` in its default configuration that all hosts are reached
+/// through begins to drop them.
 const AT_A_TIME: usize = 8;
 
 /// The part of the time of silence after which an agent that hears nothing ends its workers: what is left of it is for them
@@ -52,10 +52,15 @@ impl Doors {
         progress: impl Fn(String),
     ) -> Result<Link, ConnectError> {
         let never = |message: String| ConnectError { message, for_good: true };
-        let permit = self.permits.acquire().await;
+        let syncs = host.sync.is_some() && !synced;
+        let permit = self.permits.acquire_many(1 + u32::from(syncs)).await;
         let _permit = permit.map_err(|_| never("nobody is to be reached any more".to_owned()))?;
         progress("connecting".to_owned());
-        if let (Some(_), false) = (host.sync, synced) {
+        // Side by side: each takes as long as ssh needs to get there, and the agent looks at no file before it is told to.
+        let brought = async {
+            if !syncs {
+                return Ok(());
+            }
             let Reach::Ssh(destination) = &host.reach else {
                 return Err(never("`sync` needs a host that is reached by ssh".to_owned()));
             };
@@ -65,15 +70,27 @@ impl Doors {
             brought.map_err(|problem| ConnectError {
                 message: problem.to_string(),
                 for_good: problem.is_for_good(),
-            })?;
-        }
+            })
+        };
+        let connected = self.agent_of(&plan, &host, &progress);
+        let ((), link) = tokio::try_join!(brought, connected)?;
+        Ok(link)
+    }
+
+    async fn agent_of(
+        &self,
+        plan: &Plan,
+        host: &HostSpec,
+        progress: &impl Fn(String),
+    ) -> Result<Link, ConnectError> {
+        let never = |message: String| ConnectError { message, for_good: true };
         let payload = match (&host.reach, &host.agent) {
             (Reach::Ssh(_) | Reach::Slurm { .. }, None) => {
                 Some(self.payload(plan.agent.clone()).await.map_err(never)?)
             }
             _ => None,
         };
-        connect(&host, &plan.ways, payload.as_ref(), plan.deadlines.agent, progress).await
+        connect(host, &plan.ways, payload.as_ref(), plan.deadlines.agent, progress).await
     }
 
     async fn payload(&self, agent: AgentCommand) -> Result<Payload, String> {

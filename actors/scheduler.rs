@@ -1,5 +1,6 @@
 //! Hosts the pure scheduler: worker news in, orders and the public record out. The one place that fixes the order of events.
 
+mod limit;
 mod news;
 mod roster;
 mod slow;
@@ -66,6 +67,7 @@ pub(super) struct SchedulerActor {
     look_at: Option<Instant>,
     /// The timer that looks for them.
     look: Option<SpawnHandle>,
+    limit: limit::Limit,
     neighbours: Neighbours,
 }
 
@@ -92,6 +94,7 @@ impl SchedulerActor {
             slow: SlowWatch::default(),
             look_at: None,
             look: None,
+            limit: limit::Limit::default(),
             neighbours,
         }
     }
@@ -266,7 +269,9 @@ impl Handler<WorkerNews> for SchedulerActor {
     type Result = ();
 
     fn handle(&mut self, WorkerNews { worker, news }: WorkerNews, context: &mut Context<Self>) {
+        self.mind_time(context);
         self.news(worker, news);
+        self.plan_for_time(context);
         for (delay, lane, index) in std::mem::take(&mut self.waits) {
             context.run_later(delay, move |actor, _context| {
                 let decisions = actor.core.retry_due(lane, index);

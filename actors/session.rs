@@ -1,6 +1,6 @@
 //! The session: hosts the pure `session` core, resolves the run's answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
@@ -52,6 +52,8 @@ pub(super) struct Begin {
 pub(super) struct SessionActor {
     core: Session,
     limits: Deadlines,
+    /// When nothing new is begun any more.
+    until: Option<Instant>,
     neighbours: Option<Neighbours>,
     answer: Option<oneshot::Sender<Result<Verdict, RunError>>>,
     asked: bool,
@@ -80,6 +82,7 @@ impl SessionActor {
         Self {
             core,
             limits,
+            until: None,
             neighbours: None,
             answer: Some(answer),
             asked: false,
@@ -87,6 +90,12 @@ impl SessionActor {
             fleet_lost: false,
             keeping: Keeping::Idle,
         }
+    }
+
+    /// With a time from which on nothing new is begun.
+    pub(super) fn until(mut self, until: Option<Instant>) -> Self {
+        self.until = until;
+        self
     }
 
     fn carry_out(&mut self, steps: Vec<Step>) {
@@ -269,6 +278,13 @@ impl Handler<Begin> for SessionActor {
                     let steps = actor.core.killed("the deadline of the run".to_owned());
                     actor.carry_out(steps);
                 });
+            });
+        }
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            context.run_later(left, |actor, _| {
+                let steps = actor.core.requested("the time limit of its allocation".to_owned());
+                actor.carry_out(steps);
             });
         }
         self.neighbours = Some(neighbours);

@@ -177,6 +177,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         config.deadlines,
         sender,
     )
+    .until(config.until)
     .start();
     let mut flush = Vec::new();
     if let Some(out) = terminal {
@@ -212,7 +213,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), estimates.clone()),
     };
-    let core = core(config, policy, &expected, rules(config, past, estimates));
+    let core = core(config, policy, &expected, rules(config, past, estimates.clone()), estimates);
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -227,6 +228,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         };
         let address =
             SchedulerActor::new(core, config.collect_only, config.recycle_memory, neighbours)
+                .until(config.until)
                 .start();
         scheduler = Some(address.clone());
         SupervisorActor::new(
@@ -300,8 +302,12 @@ fn core(
     policy: Box<dyn Policy>,
     expected: &[(WorkerId, WorkerSpec)],
     rules: Rules,
+    estimates: Arc<Estimates>,
 ) -> Scheduler {
     let mut core = Scheduler::new(policy, expected).with_rules(rules);
+    if config.until.is_some() {
+        core = core.with_time_limit(estimates);
+    }
     if let Some(workers) = config.min_workers {
         core.begin_with(usize::try_from(workers).unwrap_or(usize::MAX));
     }

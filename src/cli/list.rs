@@ -31,7 +31,7 @@ pub(super) fn execute(arguments: &ListingArguments, argv: Vec<String>) -> Result
         }
         _ => {}
     };
-    let verdict = run::watched(Run::new().subscribe(listen), config.clone(), None)?;
+    let verdict = run::watched(Run::new().subscribe(listen), config.clone())?;
     let collection: Collection = collections.try_iter().last().unwrap_or_default();
     let text = match arguments.format {
         ListFormat::Text => listing::text(&collection),

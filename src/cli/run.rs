@@ -4,13 +4,12 @@ use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::Duration;
 
 use callsheet::config::{Config, ConfigError, Overrides};
 use callsheet::model::{RunEvent, Verdict};
 use callsheet::{Run, Stopper};
 
-use super::allocation::{self, Limit};
+use super::allocation;
 use super::args::{Arguments, RunArguments};
 use super::error::CliError;
 use super::output;
@@ -40,9 +39,6 @@ pub(super) fn working_directory() -> Result<PathBuf, CliError> {
 /// Runs what the configuration says, while signals stop it: the one place where the command line meets the run.
 fn perform(mut config: Config) -> Result<u8, CliError> {
     let allocation = allocation::obtain(&mut config)?;
-    let margin = config.slurm.as_ref().map(|(_, margin)| *margin).unwrap_or_default();
-    let limit = allocation.as_ref().and_then(|allocation| allocation.left);
-    let limit = limit.map(|left| left.saturating_sub(margin));
     let (sender, told) = mpsc::channel();
     let mut run = Run::new().subscribe(move |event: &RunEvent| {
         if let RunEvent::RunFinished(verdict) = event {
@@ -64,7 +60,7 @@ fn perform(mut config: Config) -> Result<u8, CliError> {
         // Read from there as well, and standard output may be a program's.
         run = run.annotations(io::stderr());
     }
-    let verdict = watched(run, config, limit)?;
+    let verdict = watched(run, config)?;
     drop(allocation);
     // What went wrong after the last event was shown to nobody: a file that could not be written at the end.
     if told.try_iter().last().is_some_and(|code| code != verdict.exit_code)
@@ -76,12 +72,8 @@ fn perform(mut config: Config) -> Result<u8, CliError> {
     Ok(verdict.status())
 }
 
-/// Waits for a run that signals can stop, and that stops by itself after some time if there is a limit.
-pub(super) fn watched(
-    run: Run,
-    config: Config,
-    limit: Option<Duration>,
-) -> Result<Verdict, CliError> {
+/// Waits for a run that signals can stop.
+pub(super) fn watched(run: Run, config: Config) -> Result<Verdict, CliError> {
     // Watched before there is anything to stop: a signal that comes between would end this process without a word.
     let (to_signals, begun) = mpsc::channel();
     let stopper: OnceCell<Option<Stopper>> = OnceCell::new();
@@ -99,7 +91,6 @@ pub(super) fn watched(
     let _unheard = started.as_ref().map(|handle| to_signals.send(handle.stopper()));
     drop(to_signals);
     let started = started?;
-    let _limit = limit.map(|time| Limit::after(time, started.stopper()));
     let verdict = started.wait()?;
     drop(signals);
     Ok(verdict)

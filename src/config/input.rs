@@ -20,6 +20,7 @@ impl Config {
             live_output: self.terminal.live_output,
             collect_only: self.collect_only,
             halt_on_failure: self.max_fail.is_some(),
+            several_hosts: self.hosts.iter().any(|host| !host.is_local()),
             seed: self.seed,
         }
     }

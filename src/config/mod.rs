@@ -31,7 +31,7 @@ mod input;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -82,6 +82,10 @@ pub struct Config {
 
     /// Options for an allocation of Slurm to run in, and how long before its end nothing new is begun.
     pub slurm: Option<(String, Duration)>,
+
+    /// When nothing new is begun any more, since the run's time is over soon after; `None`: there is no such time.
+    /// [`allocate`](Self::allocate) sets it.
+    pub until: Option<Instant>,
 
     /// How many workers must have collected before the first test goes out, while others are on their way; `None`: all of
     /// the hosts that are up, or the first one where files are streamed.
@@ -182,8 +186,11 @@ impl Config {
         &mut self,
         progress: impl Fn(String),
     ) -> Result<Option<Allocation>, SlurmError> {
-        let Some((options, _)) = &self.slurm else { return Ok(None) };
+        let Some((options, margin)) = &self.slurm else { return Ok(None) };
         let allocation = Allocation::obtain(options, progress)?;
+        let margin = allocation.warning.map_or(*margin, |warning| warning.max(*margin));
+        let left = allocation.left.map(|left| left.saturating_sub(margin));
+        self.until = left.and_then(|left| Instant::now().checked_add(left));
         (self.workers, self.hosts) = workers::on_nodes(&allocation);
         Ok(Some(allocation))
     }
@@ -243,6 +250,7 @@ impl Config {
             ways: hosts::ways(settings)?,
             slurm: (!settings.slurm_options.value.is_empty())
                 .then(|| (settings.slurm_options.value.clone(), settings.slurm_margin.value.0)),
+            until: None,
             min_workers: match settings.min_workers.value {
                 Automatic::Auto => None,
                 Automatic::Set(count) => Some(count),

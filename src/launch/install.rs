@@ -65,7 +65,7 @@ pub(super) fn script(payload: &Payload) -> String {
         &format!(r#"if [ -x "$f" ] && [ "$(wc -c <"$f")" -eq {size} ]; then touch -c "$f" 2>/dev/null; go; fi;"#),
         r#"say need "$(uname -s)" "$(uname -m)";"#,
         r#"e=$(mkdir -p "$d" 2>&1) || fail $e;"#,
-        r#"trap "rm -f \"$t\"" EXIT; trap "exit 1" HUP INT TERM;"#,
+        r#"trap "rm -f \"$t\"" EXIT; trap "exit 1" HUP INT PIPE TERM;"#,
         &format!(r#"e=$({{ head -c {size} >"$t"; }} 2>&1) || fail $e;"#),
         &format!(r#"[ "$(wc -c <"$t")" -eq {size} ] || fail "only $(wc -c <"$t") of {size} bytes came";"#),
         r#"if command -v sha256sum >/dev/null; then h=$(sha256sum <"$t"); else h=$(shasum -a 256 <"$t"); fi;"#,

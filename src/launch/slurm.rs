@@ -80,6 +80,9 @@ pub struct Allocation {
     /// How long it lasts; `None` for ever.
     pub left: Option<Duration>,
 
+    /// How long before its end a signal was asked for.
+    pub warning: Option<Duration>,
+
     holder: Option<(Child, Option<ChildStdin>)>,
 }
 
@@ -97,6 +100,7 @@ impl Allocation {
         }
         let options = if options.trim() == AUTO { "" } else { options };
         let words = shlex::split(options).ok_or_else(|| SlurmError::Options(options.to_owned()))?;
+        let (words, warning) = without_signal(words);
         let mut child = Blocking::new("salloc")
             .args(["--no-kill", "--job-name=callsheet"])
             .args(words)
@@ -139,7 +143,9 @@ impl Allocation {
                 }
             }
         }
-        Self::of(&variables, Some(holder))
+        let mut allocation = Self::of(&variables, Some(holder))?;
+        allocation.warning = warning;
+        Ok(allocation)
     }
 
     fn of(
@@ -178,7 +184,7 @@ impl Allocation {
             return Err(SlurmError::Strange("there are no nodes".to_owned()));
         }
         let left = answer("squeue", &["-h", "-j", &job, "-o", "%L"])?;
-        Ok(Self { left: time(left.trim()), job, nodes, holder })
+        Ok(Self { left: time(left.trim()), job, nodes, warning: None, holder })
     }
 
     /// Whether it was asked for here and is given back.
@@ -258,6 +264,35 @@ fn counts(text: &str) -> Vec<u32> {
     parts.flatten().collect()
 }
 
+/// How long before the end Slurm sends a signal where no time is named.
+const USUAL_WARNING: u64 = 60;
+
+/// The options without `--signal`, and how long before the end it asks for one. Slurm would send it to all processes of each step,
+/// the tests among them; that the end is near is known here without it.
+fn without_signal(words: Vec<String>) -> (Vec<String>, Option<Duration>) {
+    let (mut left, mut warning) = (Vec::with_capacity(words.len()), None);
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let signal = match word.strip_prefix("--signal") {
+            Some("") => words.next(),
+            Some(rest) if rest.starts_with('=') => Some(rest[1..].to_owned()),
+            Some(_) | None => {
+                left.push(word);
+                continue;
+            }
+        };
+        let at = signal.as_deref().map(|signal| signal.split_once('@').map(|(_, at)| at.parse()));
+        // What is not a number is Slurm's to refuse.
+        match (at, signal) {
+            (Some(None), _) => warning = Some(Duration::from_secs(USUAL_WARNING)),
+            (Some(Some(Ok(seconds))), _) => warning = Some(Duration::from_secs(seconds)),
+            (Some(Some(Err(_))), Some(signal)) => left.push(format!("--signal={signal}")),
+            (_, None) | (None, _) => left.push("--signal".to_owned()),
+        }
+    }
+    (left, warning)
+}
+
 /// Slurm's `days-hours:minutes:seconds`; `None` for what is no time, as `UNLIMITED`.
 fn time(text: &str) -> Option<Duration> {
     let (days, rest) = match text.split_once('-') {
@@ -305,6 +340,19 @@ mod tests {
         assert_eq!(counts("8(x2),4"), [8, 8, 4]);
         assert_eq!(counts("16"), [16]);
         assert_eq!(counts("strange"), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn a_signal_that_is_asked_for_is_a_time_and_not_sent_to_tests() {
+        let read = |text: &str| {
+            let (words, warning) = without_signal(shlex::split(text).unwrap());
+            (words.join(" "), warning.map(|time| time.as_secs()))
+        };
+        assert_eq!(read("-N2 --signal=TERM@120 -t 5"), ("-N2 -t 5".to_owned(), Some(120)));
+        assert_eq!(read("--signal USR1 -N2"), ("-N2".to_owned(), Some(60)));
+        assert_eq!(read("--signal=TERM@soon"), ("--signal=TERM@soon".to_owned(), None));
+        assert_eq!(read("--signal"), ("--signal".to_owned(), None));
+        assert_eq!(read("-N2"), ("-N2".to_owned(), None));
     }
 
     #[test]

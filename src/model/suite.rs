@@ -52,11 +52,12 @@ impl Suite {
         // What is not given from the user's home directory begins there anyway.
         let root = root.map(|root| Path::new(root.strip_prefix("~/").unwrap_or(root)));
         if let Self::Pytest(there) = &mut suite {
-            if let Some(root) = root {
-                there.move_to(root);
+            if root.is_some() {
+                there.leave_root();
             }
             if let Some(provision) = provision {
-                there.provision = Some(root.unwrap_or(self.root()).join(provision));
+                // Meant from the project's directory there.
+                there.provision = Some(provision.into());
             }
             if let Some(python) = python {
                 there.python =
@@ -105,12 +106,12 @@ pub struct PytestSuite {
 }
 
 impl PytestSuite {
-    /// What of it lies in the project's directory lies in this one now.
-    fn move_to(&mut self, root: &Path) {
+    /// What of it lies in the project's directory is named from there.
+    fn leave_root(&mut self) {
         let from = &self.root;
         if let Some(inside) = self.provision.as_ref().and_then(|path| path.strip_prefix(from).ok())
         {
-            self.provision = Some(root.join(inside));
+            self.provision = Some(inside.to_owned());
         }
         for argument in &mut self.args {
             if let Ok(inside) = Path::new(&*argument).strip_prefix(from) {
@@ -208,6 +209,9 @@ pub struct WorkerInput {
 
     /// After a failed report, wait for the word to go on: the run may have reached its `maxfail`.
     pub halt_on_failure: bool,
+
+    /// Workers run on several hosts, which need not see one another's files: what is concluded from all of them travels.
+    pub several_hosts: bool,
 
     /// A seed for the plugins that need one number that all workers share.
     pub seed: u32,

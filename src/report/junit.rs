@@ -12,8 +12,9 @@ use quick_junit::{
 
 use super::replaced::Replaced;
 use super::result::{Results, Story, TestResult};
+use super::tally::Lanes;
 use super::{OutputError, Report, plain};
-use crate::model::{CollectReport, Dist, Lane, Outcome, RunEvent, Section, TestEnd, WorkerId};
+use crate::model::{CollectReport, Lane, Outcome, RunEvent, Section, TestEnd, WorkerId};
 
 /// Keeps the results and writes them at the end.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct JunitReport {
     last: Option<SystemTime>,
     run_id: String,
     hosts: HashMap<WorkerId, String>,
-    lanes: bool,
+    lanes: Lanes,
     /// Whether the types of what went wrong are those of pytest.
     is_pytest: bool,
     suites: BTreeMap<(Lane, String), TestSuite>,
@@ -45,14 +46,14 @@ impl JunitReport {
             last: None,
             run_id: String::new(),
             hosts: HashMap::new(),
-            lanes: false,
+            lanes: Lanes::default(),
             is_pytest: true,
             suites: BTreeMap::new(),
         })
     }
 
     fn suite(&mut self, lane: Lane, file: &str) -> &mut TestSuite {
-        let several = self.lanes;
+        let several = self.lanes.of(lane).is_some();
         self.suites.entry((lane, file.to_owned())).or_insert_with(|| {
             let mut suite = TestSuite::new(if several {
                 format!("{file} (lane {})", lane.0)
@@ -123,8 +124,12 @@ impl JunitReport {
         if let Some(begun) = self.begun {
             document.set_timestamp(DateTime::<Utc>::from(begun));
         }
-        for suite in self.suites.values() {
+        for ((lane, _), suite) in &self.suites {
             let mut suite = suite.clone();
+            if let Some((spec, with)) = self.lanes.of(*lane) {
+                suite.add_property(Property::new("worker-spec", spec));
+                suite.add_property(Property::new("runs-with", with));
+            }
             suite.add_property(Property::new("run-id", &*self.run_id));
             document.add_test_suite(suite);
         }
@@ -136,11 +141,9 @@ impl Report for JunitReport {
     fn event(&mut self, event: &RunEvent, now: SystemTime) -> io::Result<()> {
         self.begun.get_or_insert(now);
         self.last = Some(now);
+        self.lanes.event(event);
         match event {
-            RunEvent::RunStarted { run_id, dist, .. } => {
-                self.run_id.clone_from(run_id);
-                self.lanes = *dist == Dist::Each;
-            }
+            RunEvent::RunStarted { run_id, .. } => self.run_id.clone_from(run_id),
             RunEvent::WorkerStarting { worker, host, .. } => {
                 self.hosts.insert(*worker, host.clone());
             }

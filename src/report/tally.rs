@@ -5,6 +5,7 @@
 //! A test that plainly passes leaves two numbers behind and nothing else.
 
 mod entry;
+mod lanes;
 mod reading;
 mod skips;
 mod slowest;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub use entry::{Entry, Source};
+pub use lanes::{Lanes, Part};
 pub use skips::{SkipGroup, Skips};
 pub use slowest::{Slow, Slowest};
 pub use warnings::{WarningGroup, Warnings};
@@ -52,6 +54,7 @@ pub struct Tally {
     verdict: Option<Verdict>,
     first_failures: HashMap<TestName, String>,
     flaky: Vec<Flaky>,
+    lanes: Lanes,
 }
 
 /// A test that passed after an attempt that failed.
@@ -134,6 +137,7 @@ impl Tally {
     /// Returns the state in which a test was counted by this event although no report told it: a plain pass at its
     /// end, or the pass of a call that a report of its teardown implies.
     pub fn event(&mut self, event: &RunEvent) -> Option<Outcome> {
+        self.lanes.event(event);
         match event {
             RunEvent::WorkerReady { worker, info } => {
                 self.workers.insert(*worker, info.clone());

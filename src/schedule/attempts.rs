@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::model::{Lane, Outcome, Terms, TestIndex, WorkerId};
 
-use super::account::Account;
+use super::account::{Account, State};
 use super::keeper::Slow;
 use super::lane::{Force, lane_id};
 use super::scheduler::Phase;
-use super::{Decision, Scheduler, TestRules};
+use super::{Decision, Estimates, Scheduler, TestRules};
 
 impl Scheduler {
     /// A report of a running item says that its attempt has failed, and how: whether another attempt will follow, so that this is no
@@ -25,7 +25,9 @@ impl Scheduler {
     pub fn retry_due(&mut self, lane: Lane, index: TestIndex) -> Vec<Decision> {
         let (mut out, lane) = (Vec::new(), lane.0 as usize);
         let force = self.tracks.get_mut(lane).and_then(|track| track.force.as_mut());
-        if let (Some(force), Phase::Running) = (force, &self.phase) {
+        if let (Some(force), Phase::Running) = (force, &self.phase)
+            && force.account.state(index.0) == Some(State::Kept)
+        {
             force.keeper.line_up(index.0);
             self.settle(lane, &mut out);
         }
@@ -182,7 +184,7 @@ impl Scheduler {
         };
         let items = known.items().get(tests.start as usize..tests.end as usize).unwrap_or_default();
         let mut hopeless: Vec<(u32, Arc<str>)> = Vec::new();
-        for (test, item) in tests.zip(items) {
+        for (test, item) in tests.clone().zip(items) {
             let rules = self.rules.of_test.as_ref().map(|rules_of| rules_of(item));
             let rules = rules.filter(|rules| *rules != TestRules::default());
             if rules.is_none() && !item.has_needs() {
@@ -213,6 +215,18 @@ impl Scheduler {
                 self.not_run(lane, test, &why, true, out);
             }
         }
+        self.mind_time_of(lane, tests, out);
+    }
+
+    /// Whether the tests of a file are given one by one when they are made, because what they are expected to take, which
+    /// the worker is to be told, says how many share a process, or because one of them does not fit into what is left of the time.
+    pub(super) fn tells_of_tests_in(&self, lane: usize, file: u32) -> bool {
+        let is_estimated = |estimates: &Estimates| {
+            let files = self.tracks[lane].force.as_ref().and_then(|force| force.tests.files());
+            let listed = files.and_then(|files| files.listing().get(file as usize));
+            listed.is_some_and(|file| estimates.file(&file.id).is_some())
+        };
+        self.is_file_late(lane, file) || self.rules.estimates.as_deref().is_some_and(is_estimated)
     }
 
     /// Of tests that wait again, those that are not the policy's are kept back again and taken from the list.

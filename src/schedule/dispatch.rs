@@ -221,6 +221,11 @@ impl Scheduler {
             Phase::Running => {
                 let mut tests = tests.to_vec();
                 self.take_in_kept(lane, &mut tests);
+                self.leave_out_late(lane, out);
+                let waits = |force: &Force, test: &TestIndex| force.view(lane).is_waiting(*test);
+                tests.retain(|test| {
+                    self.tracks[lane].force.as_ref().is_some_and(|force| waits(force, test))
+                });
                 let tests = &tests[..];
                 if let (Some(force), false) = (&self.tracks[lane].force, tests.is_empty()) {
                     self.policy.returned(tests, &force.view(lane));
@@ -264,6 +269,7 @@ impl Scheduler {
         out: &mut Vec<Decision>,
     ) -> bool {
         let policy = self.policy.name();
+        let left_out = self.left_out_for_time() > 0;
         let force = self.tracks[lane].force.as_mut();
         let estimates = self.rules.estimates.as_deref();
         let given = self.roster.change(worker, |member| {
@@ -282,7 +288,9 @@ impl Scheduler {
                 any |= fits;
                 if !fits {
                     // A policy need not know which tests are not its own to give.
-                    let is_kept = account.state(test.0) == Some(State::Kept);
+                    let state = account.state(test.0);
+                    let is_kept =
+                        state == Some(State::Kept) || state == Some(State::Over) && left_out;
                     out.extend((!is_kept).then(|| refused(policy, worker, *test)));
                 } else if let Some(item) = item {
                     items.push(item);
@@ -357,6 +365,7 @@ impl Scheduler {
     pub(super) fn settle(&mut self, lane: usize, out: &mut Vec<Decision>) {
         if self.phase == Phase::Running {
             self.give_up_unserved(lane, out);
+            self.leave_out_late(lane, out);
         }
         let track = &self.tracks[lane];
         let (Phase::Running, Some(force)) = (&self.phase, &track.force) else {

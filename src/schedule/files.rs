@@ -202,6 +202,13 @@ impl Files {
         held.find(|file| self.maker(worker, *file).is_some_and(making))
     }
 
+    /// The worker that is to run the tests of a file as it makes them, and could give it back.
+    pub(super) fn runner(&self, file: u32) -> Option<WorkerId> {
+        let mut makers = self.makers.get(&file)?.iter();
+        let runs = |maker: &&Maker| maker.runs && maker.can_be_recalled();
+        makers.find(runs).map(|maker| maker.worker)
+    }
+
     /// A file is asked back before it was begun.
     pub(super) fn recall(&mut self, worker: WorkerId, file: u32) -> bool {
         let maker = self.maker_mut(worker, file).filter(|maker| maker.can_be_recalled());

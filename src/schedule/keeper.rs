@@ -175,6 +175,14 @@ impl Keeper {
         self.lines.retain(|line| !line.tests.is_empty());
     }
 
+    /// A test is not to be given to anybody.
+    pub(super) fn drop_out(&mut self, test: u32) {
+        for line in &mut self.lines {
+            line.tests.retain(|(_, known)| *known != test);
+        }
+        self.lines.retain(|line| !line.tests.is_empty());
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.lines.is_empty()
     }

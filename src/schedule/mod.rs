@@ -17,6 +17,7 @@ mod holder;
 mod keeper;
 mod lane;
 mod late;
+mod limit;
 mod loss;
 mod needs;
 mod offers;

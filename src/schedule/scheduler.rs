@@ -12,6 +12,7 @@ use crate::model::{
 
 use super::account::Account;
 use super::lane::{Force, Track, lane_id};
+use super::limit::TimeLimit;
 use super::loss::Losses;
 use super::needs::Ledger;
 use super::roster::{Roster, Stage};
@@ -59,6 +60,7 @@ pub struct Scheduler {
     pub(super) enough: Option<usize>,
     pub(super) rules: Rules,
     pub(super) ledger: Ledger,
+    pub(super) limit: Option<TimeLimit>,
     /// How many further attempts have been granted.
     pub(super) granted: u32,
     /// A failure is final because the budget was spent.
@@ -110,6 +112,7 @@ impl Scheduler {
             enough: None,
             rules: Rules::default(),
             ledger: Ledger::default(),
+            limit: None,
             granted: 0,
             budget_hit: false,
             budget_told: false,

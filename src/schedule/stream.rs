@@ -83,6 +83,7 @@ impl Scheduler {
         let workers = u32::try_from(coming.count()).unwrap_or(u32::MAX);
         out.push(Decision::Scheduling { tests: 0, workers, files: Some(files) });
         self.join(worker, lane, places);
+        self.mind_time_of_files(lane);
         self.begin_lane(lane, out);
     }
 
@@ -259,6 +260,7 @@ impl Scheduler {
         let (mut items, mut returned, mut same) = (Vec::new(), Vec::new(), true);
         let (mut terms, mut first) = (Vec::new(), false);
         let estimates = self.rules.estimates.as_deref();
+        let limit = self.limit.as_ref();
         self.roster.change(worker, |member| {
             let Some(streamed) = member.places.as_mut().and_then(Places::streamed_mut) else {
                 return;
@@ -266,7 +268,7 @@ impl Scheduler {
             same = streamed.made(file, made.first, tests.start, in_force, &made.items);
             let promised = if same { streamed.promised(file) } else { streamed.all_promised() };
             for test in promised {
-                if !same {
+                if !same || limit.is_some_and(|limit| limit.is_late(lane, test)) {
                     returned
                         .extend(force.account.put_back(worker, test).then_some(TestIndex(test)));
                 } else if force.account.fulfil(worker, test) {
@@ -288,6 +290,8 @@ impl Scheduler {
             force.account.exclude(worker);
             returned.extend(self.withdraw_from(worker, lane, out));
             self.turn_away(worker, lane, diff, out);
+        }
+        if !same || !returned.is_empty() {
             self.came_back(lane, &returned, &[], out);
         }
         if !items.is_empty() {
@@ -378,15 +382,6 @@ impl Scheduler {
         true
     }
 
-    /// Whether the tests of a file are given one by one when they are made: what they are expected to take, which the worker is to
-    /// be told, says how many share a process.
-    fn tells_of_tests_in(&self, lane: usize, file: u32) -> bool {
-        let force = self.tracks[lane].force.as_ref();
-        let listed = force.and_then(|force| force.tests.files()?.listing().get(file as usize));
-        let estimates = self.rules.estimates.as_deref();
-        estimates.zip(listed).is_some_and(|(known, file)| known.file(&file.id).is_some())
-    }
-
     pub(super) fn take_back_file(
         &mut self,
         lane: usize,
@@ -413,7 +408,7 @@ impl Scheduler {
     }
 
     /// The place of a file in the listing of a worker that can be given something.
-    fn open_place(&self, worker: WorkerId, file: u32) -> Option<u32> {
+    pub(super) fn open_place(&self, worker: WorkerId, file: u32) -> Option<u32> {
         let member = self.roster.get(worker).filter(|member| !member.finished)?;
         let streamed = member.places.as_ref()?.streamed()?;
         let lane = self.tracks[member.lane?].force.as_ref()?;

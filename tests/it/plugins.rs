@@ -7,6 +7,8 @@ mod xdist;
 
 use super::support::Project;
 
+pub(crate) use coverage::covered;
+
 /// All plugins in one environment; the two that shuffle or wrap every test are switched on by the tests that want them.
 const PLUGINS: [&str; 8] = [
     "pytest==9.2.0",

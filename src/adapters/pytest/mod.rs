@@ -254,6 +254,7 @@ impl Pytest {
             "lazy_import": input.lazy_import,
             "collect_only": input.collect_only,
             "halt_on_failure": input.halt_on_failure,
+            "several_hosts": input.several_hosts,
             "seed": input.seed,
             "begun": self.begun,
         });

@@ -55,6 +55,7 @@ fn input() -> WorkerInput {
         live_output: false,
         collect_only: false,
         halt_on_failure: true,
+        several_hosts: false,
         seed: 7,
     }
 }

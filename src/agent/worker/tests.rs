@@ -192,6 +192,7 @@ fn input() -> WorkerInput {
         live_output: false,
         collect_only: false,
         halt_on_failure: false,
+        several_hosts: false,
         seed: 0,
     }
 }

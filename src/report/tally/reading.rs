@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conclusion, Down, Entry, NotRun, Skips, Slowest, Tally, Warnings};
+use super::{Conclusion, Down, Entry, Lanes, NotRun, Skips, Slowest, Tally, Warnings};
 use crate::model::{CollectionDiff, Outcome, StopReason, Verdict, WorkerId, WorkerInfo};
 
 impl Tally {
+    /// What each place has come to, where every worker runs all tests.
+    pub fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
     /// How often a category was counted; pytest's names, also `deselected` and `warnings`.
     pub fn counted(&self, category: &str) -> u32 {
         match category {

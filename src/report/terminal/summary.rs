@@ -37,6 +37,7 @@ pub(super) fn summary(
     differences(page, tally);
     crashed_workers(page, tally);
     flaky(page, tally);
+    apart(page, tally);
     short::summary(page, tally, letters, passed, options.whole_briefs);
     not_run(page, tally, options.verbosity);
     stopped(page, tally);
@@ -118,6 +119,28 @@ fn flaky(page: &mut Page, tally: &Tally) {
     for Flaky { test, brief, alone } in tally.flaky() {
         let alone = if *alone { " (passed alone in a fresh process)" } else { "" };
         page.say(format_args!("{test}: {brief}{alone}"));
+    }
+}
+
+/// Where every worker runs all tests, what each host and interpreter has come to.
+fn apart(page: &mut Page, tally: &Tally) {
+    let parts = tally.lanes().parts();
+    if parts.len() < 2 {
+        return;
+    }
+    page.separator('=', PLAIN, "each apart");
+    for part in &parts {
+        let bad = part.outcomes.keys().any(|outcome| outcome.is_bad());
+        let counts: Vec<String> =
+            part.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+        let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
+        let mut about = vec![part.with.clone()];
+        about.extend((part.workers > 1).then(|| counted(part.workers as usize, "worker")));
+        about.retain(|text| !text.is_empty());
+        let about =
+            if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        let style = if bad { RED } else { PLAIN };
+        page.line(style, &format!("{}{about}: {counts}", part.spec));
     }
 }
 

@@ -21,6 +21,11 @@ impl Account {
         holders.filter_map(|(worker, holder)| Some((*worker, holder.running?)))
     }
 
+    /// Whose queue a test that is in one stands in.
+    pub(in crate::schedule) fn holder_of(&self, test: u32) -> WorkerId {
+        self.tests[test as usize].1
+    }
+
     /// A waiting test is kept back from the policy.
     pub(in crate::schedule) fn keep_back(&mut self, test: u32) -> bool {
         if self.state(test) != Some(State::Waiting) {

@@ -199,7 +199,8 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
         workers[setting.workers - 1].1 = setting.other_tests(setting.items.len() / 2);
     }
     let steals = setting.options.dist == Dist::WorkSteal;
-    let mut world = World::new(setting.policy(), steals, setting.rules(), setting.fails(), workers);
+    let facts = (setting.fails(), setting.estimates());
+    let mut world = World::new(setting.policy(), steals, setting.rules(), facts, workers);
     if let Some(enough) = setting.enough {
         world.begin_with(enough);
     }
@@ -238,6 +239,7 @@ fn play(setting: &Setting, steps: &[(u8, u8)]) {
                 losses -= 1;
                 world.lose(worker);
             }
+            250..253 => world.time_left(Duration::from_millis(100) * u32::try_from(who).unwrap()),
             254..=255 if who < 20 => world.stop(),
             200..=255 => world.check_nobody_idles_beside_work(),
         }

@@ -5,6 +5,7 @@ mod crash;
 mod each;
 mod ending;
 mod history;
+mod limit;
 mod load;
 mod loss;
 mod offers;

@@ -5,9 +5,10 @@ mod checks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Collection, Lane, Outcome, TestIndex, TestName, WorkerId, WorkerSpec};
-use crate::schedule::{Decision, Policy, Rules, Scheduler};
+use crate::schedule::{Decision, Estimates, Policy, Rules, Scheduler};
 
 use super::peer::{Command, Entry, Event, Stage, Worker};
 
@@ -27,6 +28,9 @@ pub(super) struct World {
     workers: BTreeMap<WorkerId, Worker>,
     undecided: Vec<WorkerId>,
     rules: Rules,
+    known: Arc<Estimates>,
+    /// How much time is left.
+    left: Duration,
     /// By id, how many attempts fail before one passes.
     fails: HashMap<Arc<str>, u32>,
     begun: HashMap<(Lane, TestName), u32>,
@@ -50,7 +54,7 @@ impl World {
         policy: Box<dyn Policy>,
         steals: bool,
         rules: Rules,
-        fails: HashMap<Arc<str>, u32>,
+        (fails, known): (HashMap<Arc<str>, u32>, Arc<Estimates>),
         workers: Vec<(WorkerSpec, Collection)>,
     ) -> Self {
         let ids = (0..).map(WorkerId);
@@ -58,8 +62,12 @@ impl World {
             ids.zip(&workers).map(|(id, (spec, _))| (id, spec.clone())).collect();
         let mut world = Self {
             streams: policy.streams(),
-            scheduler: Scheduler::new(policy, &expected).with_rules(rules.clone()),
+            scheduler: Scheduler::new(policy, &expected)
+                .with_rules(rules.clone())
+                .with_time_limit(known.clone()),
             rules,
+            known,
+            left: Duration::MAX,
             fails,
             retried: 0,
             waits: Vec::new(),
@@ -324,6 +332,13 @@ impl World {
         self.carry_out(decisions);
     }
 
+    /// Only so much time is left, if it was more before.
+    pub(super) fn time_left(&mut self, left: Duration) {
+        self.left = self.left.min(left);
+        let decisions = self.scheduler.time_left(left);
+        self.carry_out(decisions);
+    }
+
     pub(super) fn stop(&mut self) {
         self.stopped = true;
         let decisions = self.scheduler.stop("stopped".into());
@@ -337,12 +352,14 @@ impl World {
                     assert!(!batch.items.is_empty());
                     let no_more = self.told_to_finish.contains(&worker);
                     assert!(!no_more, "{worker} gets tests after its finish");
+                    self.check_time(worker, &batch.items);
                     self.send(worker, Command::Run(batch));
                 }
                 Decision::Make { worker, files, run } => {
                     assert!(!files.is_empty());
                     let no_more = self.told_to_finish.contains(&worker);
                     assert!(!no_more, "{worker} gets files after its finish");
+                    self.check_time_of_files(worker, &files, run);
                     self.send(worker, Command::Make(files, run));
                 }
                 Decision::Withdraw { worker, items, files } => {

@@ -218,10 +218,18 @@ fn deadlines() -> BoxedStrategy<Deadlines> {
 }
 
 fn input() -> BoxedStrategy<WorkerInput> {
-    let flags = any::<[bool; 6]>();
+    let flags = any::<[bool; 7]>();
     (text(), any::<u32>(), text(), words(), flags, any::<u32>(), any::<i32>(), any::<u32>())
         .prop_map(|(run_id, worker_count, dist, argv, flags, columns, verbosity, seed)| {
-            let [stream, lazy_import, color, live_output, collect_only, halt_on_failure] = flags;
+            let [
+                stream,
+                lazy_import,
+                color,
+                live_output,
+                collect_only,
+                halt_on_failure,
+                several_hosts,
+            ] = flags;
             WorkerInput {
                 run_id,
                 worker_count,
@@ -235,6 +243,7 @@ fn input() -> BoxedStrategy<WorkerInput> {
                 lazy_import,
                 collect_only,
                 halt_on_failure,
+                several_hosts,
                 seed,
             }
         })

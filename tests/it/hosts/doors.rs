@@ -25,6 +25,7 @@ fn a_wrong_key_is_told_at_once() {
     let told = Running::start(machines.command(&project, &["--tx", "ssh=n1"])).end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("ssh is not let in").says("`ssh n1` must work by hand");
+    machines.assert_clean();
 }
 
 #[test]
@@ -84,20 +85,88 @@ fn a_host_that_comes_late_joins() {
     }
 }
 
+/// A command of the machine's user that stands before the real one; both see the same PATH otherwise.
+fn put_before(machines: &Machines, number: usize, name: &str, script: &str) {
+    let bin = machines.home(number).join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(bin.join(name), open).unwrap();
+    fs::write(machines.home(number).join(".bashrc"), "PATH=$HOME/bin:$PATH\n").unwrap();
+}
+
+#[test]
+fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
+    let Some(machines) = Machines::start(2) else { return };
+    put_before(
+        &machines,
+        2,
+        "uname",
+        "case $1 in -m) echo riscv64;; *) exec /bin/uname \"$@\";; esac",
+    );
+    let project = super::suite();
+    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
+    let told = Running::start(machines.command(&project, &args)).end();
+    told.assert(1, super::COUNTS)
+        .says("host n2: given up: it is a machine of another kind (Linux riscv64,")
+        .says("name it with `agent=/path/to/callsheet`");
+    machines.assert_clean();
+    let agents = machines.home(2).join(".cache/callsheet/agents");
+    assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+}
+
+#[test]
+fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
+    let Some(machines) = Machines::start(2) else { return };
+    // As where the C library is another one: what was copied is whole and can not be started.
+    put_before(&machines, 2, "chmod", "exec /bin/chmod 600 \"$2\"");
+    let project = super::suite();
+    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
+    let told = Running::start(machines.command(&project, &args)).end();
+    told.assert(1, super::COUNTS)
+        .says("host n2: given up: the agent can not be installed there: it does not start there:")
+        .says("name it with `agent=/path/to/callsheet`");
+    let agents = machines.home(2).join(".cache/callsheet/agents");
+    assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+    machines.assert_clean();
+}
+
 #[test]
 fn secrets_are_seen_by_tests_alone() {
+    const SECRET: &str = "xyzzy-42";
     let Some(machines) = Machines::start(1) else { return };
-    let text = "import os, pathlib\n\
+    let text = "import os, pathlib, time\n\
         def test_sees():\n\
         \x20   secret = os.environ['TOKEN']\n\
         \x20   assert secret == 'xyz' + 'zy-42' and os.environ['PASSED'] == 'on'\n\
         \x20   for process in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n\
-        \x20       assert secret.encode() not in process.read_bytes(), process\n";
-    let hosts = "[[host]]\nssh = \"n1\"\nworkers = 2\nenv = { TOKEN = \"xyzzy-42\" }\npass_env = [\"PASSED\"]\n";
-    let project = crate::support::Project::new(&[("test_it.py", text), ("callsheet.toml", hosts)]);
-    let mut command = machines.command(&project, &["-v"]);
+        \x20       assert secret.encode() not in process.read_bytes(), process\n\
+        \x20   root = pathlib.Path(__file__).parent\n\
+        \x20   (root / 'begun').touch()\n\
+        \x20   while not (root / 'go').exists(): time.sleep(0.01)\n";
+    let hosts = format!(
+        "[[host]]\nssh = \"n1\"\nworkers = 2\nenv = {{ TOKEN = {SECRET:?} }}\npass_env = [\"PASSED\"]\n"
+    );
+    let project = crate::support::Project::new(&[("test_it.py", text), ("callsheet.toml", &hosts)]);
+    let args = ["-v", "--junit", "junit.xml", "--events", "events.jsonl"];
+    let mut command = machines.command(&project, &args);
     command.env("PASSED", "on").env("CALLSHEET_LOG", "trace");
-    let told = Running::start(command).end();
-    told.assert(0, "1 passed").is_silent_on("xyzzy-42");
+    let running = Running::start(command);
+    running.wait_for(&project.path().join("begun"));
+    // What everybody on this machine sees: the command, its `ssh`, and what runs behind it.
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let shows = line.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+        assert!(!shows, "{}", String::from_utf8_lossy(&line));
+    }
+    fs::write(project.path().join("go"), "").unwrap();
+    let told = running.end();
+    told.assert(0, "1 passed").is_silent_on(SECRET);
+    for file in ["junit.xml", "events.jsonl"] {
+        assert!(!project.read(file).contains(SECRET), "{file}");
+    }
+    let kept = fs::read(project.path().join(".callsheet/history.db"));
+    let shows = |kept: Vec<u8>| kept.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+    assert!(!kept.is_ok_and(shows));
     machines.assert_clean();
 }

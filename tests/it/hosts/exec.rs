@@ -85,13 +85,24 @@ fn a_command_that_gives_no_agent_is_told() {
 
 #[test]
 fn interpreters_of_two_hosts_run_all_tests_each() {
-    let text = "import sys\ndef test_version(): print(sys.version)\ndef test_fails(): assert sys.hexversion == 0\n";
+    let text = "import pytest\ndef test_passes(): pass\ndef test_new(): assert pytest.version_tuple >= (9,)\n";
     let project = Project::new(&[("test_it.py", text)]);
     let other = crate::support::python(&["pytest==8.4.2"]);
     let one = format!("exec={}//name=new", agent());
     let two = format!("exec={}//name=old//python={}", agent(), other.display());
-    let told = project.run(&["--tx", &one, "--tx", &two, "--dist", "each"]);
-    told.assert(1, "2 failed, 2 passed")
+    let args = ["--tx", &one, "--tx", &two, "--tx", &two, "--dist", "each", "--junit", "j.xml"];
+    let told = project.run(&args);
+    told.assert(1, "2 failed, 4 passed")
         .says("host new: pytest 9.2.0")
         .says("host old: pytest 8.4.2");
+    // Each apart.
+    let line = |part: &str| {
+        let found = told.stdout.lines().find(|line| line.contains(part) && line.ends_with("ed"));
+        found.unwrap_or_else(|| panic!("{part}: {told}"))
+    };
+    assert!(line("exec=new (Python").ends_with("pytest 9.2.0): 2 passed"), "{told}");
+    assert!(line("exec=old//").ends_with("pytest 8.4.2, 2 workers): 2 passed, 2 failed"), "{told}");
+    let junit = project.read("j.xml");
+    assert_eq!(junit.matches(", pytest 8.4.2\"/>").count(), 2, "{junit}");
+    assert_eq!(junit.matches("name=\"test_it.py (lane ").count(), 3, "{junit}");
 }

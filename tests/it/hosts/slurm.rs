@@ -89,7 +89,7 @@ fn a_node_that_is_set_down_costs_no_test() {
     cluster.says(&["scontrol", "update", "nodename=n2", "state=down", "reason=drill"]);
     running.wait_for_stdout("host n2: lost");
     let_go(&project);
-    running.end().assert(0, "12 passed");
+    running.end().assert(0, "12 passed").says("Node failure on n2");
     cluster.assert_free();
 }
 
@@ -128,16 +128,62 @@ fn a_job_that_is_cancelled_ends_the_run_with_an_account() {
 fn before_the_time_limit_the_run_ends_with_the_rest_not_run() {
     let Some(cluster) = Cluster::start() else { return };
     let project = waiting();
-    let mut running = begun(
-        &cluster,
-        &project,
-        &[("CALLSHEET_SLURM_MARGIN", "50s")],
-        "-N1 --ntasks-per-node=2 -t 1",
-    );
-    running.wait_for_stdout("the time limit of its allocation");
+    // The margin; what the options ask Slurm to tell of, which tests do not get to feel.
+    for (margin, more) in [("50s", ""), ("1s", " --signal=TERM@50")] {
+        let options = format!("-N1 --ntasks-per-node=2 -t 1{more}");
+        let variables = [("CALLSHEET_SLURM_MARGIN", margin)];
+        let mut running = begun(&cluster, &project, &variables, &options);
+        running.wait_for_stdout("the time limit of its allocation");
+        let_go(&project);
+        let told = running.end();
+        assert_eq!(told.code, Some(2), "{told}");
+        told.says(" not run").says(" passed");
+        cluster.assert_free();
+        fs::remove_file(project.path().join("go")).unwrap();
+    }
+}
+
+/// A test whose duration is known to be longer than it is here, behind one that waits.
+const LONG: &str = "import pathlib, time\n\
+    def test_waits():\n\
+    \x20   (pathlib.Path(__file__).parent / 'begun').touch()\n\
+    \x20   while not (pathlib.Path(__file__).parent / 'go').exists(): time.sleep(0.01)\n\
+    def test_long(): pass\n";
+
+/// Says that it took so long, as a clock would.
+const TOOK: &str = "import os, pytest\n\
+    @pytest.hookimpl(hookwrapper=True)\n\
+    def pytest_runtest_makereport(item, call):\n\
+    \x20   report = (yield).get_result()\n\
+    \x20   if item.name == 'test_long' and call.when == 'call': report.duration = float(os.environ['TOOK'])\n";
+
+fn known_to_take(seconds: &str) -> Project {
+    let project = Project::new(&[("test_long.py", LONG), ("conftest.py", TOOK)]);
     let_go(&project);
-    let told = running.end();
-    assert_eq!(told.code, Some(2), "{told}");
-    told.says("not run").says("2 passed");
-    cluster.assert_free();
+    project.run_with(&[("TOOK", seconds)], &["-n", "1"]).assert(0, "2 passed");
+    fs::remove_file(project.path().join("go")).unwrap();
+    fs::remove_file(project.path().join("begun")).unwrap();
+    project
+}
+
+#[test]
+fn a_test_that_does_not_fit_into_what_is_left_of_the_allocation_is_not_begun() {
+    let Some(cluster) = Cluster::start() else { return };
+    // From the start; before the others are through; as part of a collection that is known as a whole.
+    for (seconds, margin, dist) in
+        [("3600", "10s", "stream"), ("32", "25s", "stream"), ("32", "25s", "load")]
+    {
+        let project = known_to_take(seconds);
+        let args = ["--slurm", "-N1 --ntasks-per-node=1 -t 1", "--dist", dist];
+        let mut command = cluster.command(&project, &[], &args);
+        command.envs([("CALLSHEET_SLURM_MARGIN", margin), ("TOOK", "0")]);
+        let mut running = Running::start(command);
+        running.wait_for(&project.path().join("begun"));
+        running.wait_for_stdout("the time limit of the allocation is near: tests that are known");
+        let_go(&project);
+        let told = running.end();
+        told.assert(7, "1 passed, 1 not run").says("it takes about ").says("and the run has");
+        cluster.assert_free();
+        fs::remove_file(project.path().join("go")).unwrap();
+    }
 }

@@ -42,7 +42,7 @@ fn a_slow_link_changes_nothing_but_the_time() {
 }
 
 /// A directory's name with all that a shell would act on.
-const WEIRD: &str = "we $(touch /tmp/x) `id` 'q' \"d\" \\ & ;x";
+const WEIRD: &str = "we $(touch pwned) `touch pwned` 'q' \"d\" \\ & ; \n touch pwned #x";
 
 #[test]
 fn the_project_is_brought_there_without_what_git_ignores() {
@@ -123,4 +123,94 @@ fn a_copy_that_is_damaged_there_is_made_anew() {
         .assert(1, super::COUNTS)
         .says("copying");
     machines.assert_clean();
+}
+
+#[test]
+fn names_and_values_that_a_shell_would_act_on_reach_tests_as_they_are() {
+    let Some(machines) = Machines::start(1) else { return };
+    let home = machines.home(1);
+    let tools = home.join(WEIRD);
+    fs::create_dir_all(tools.join("app")).unwrap();
+    let text = format!(
+        "import os, pathlib\n\
+         def test_sees():\n\
+         \x20   weird = {WEIRD:?}\n\
+         \x20   assert os.environ['VALUE'] == os.environ['BY'] == weird\n\
+         \x20   assert pathlib.Path.cwd().parent.name == weird\n"
+    );
+    fs::write(tools.join("app/test_it.py"), &text).unwrap();
+    let project = Project::new(&[("test_it.py", &text)]);
+    let script = format!(
+        "#!/bin/sh\nBY=$(cat {:?}; echo .); BY=${{BY%.}}; export BY; exec {} \"$@\"\n",
+        home.join("by"),
+        project.python().display()
+    );
+    fs::write(home.join("by"), WEIRD).unwrap();
+    let python = tools.join("python");
+    fs::write(&python, script).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&python, open).unwrap();
+    let agent = tools.join("agent");
+    fs::copy(env!("CARGO_BIN_EXE_callsheet"), &agent).unwrap();
+    let word = |path: &std::path::Path| format!("{:?}", path.to_str().unwrap());
+    for own_agent in ["", &format!("agent = {}\n", word(&agent))] {
+        let hosts = format!(
+            "[[host]]\nssh = \"n1\"\nchdir = {}\npython = {}\nenv = {{ VALUE = {WEIRD:?} }}\n{own_agent}",
+            word(&tools.join("app")),
+            word(&python)
+        );
+        project.write("callsheet.toml", &hosts);
+        Running::start(machines.command(&project, &[])).end().assert(0, "1 passed");
+        machines.assert_clean();
+    }
+    let places = [home, tools.join("app"), tools, project.path().to_owned()];
+    assert!(places.iter().all(|place| !place.join("pwned").exists()), "a shell acted on a name");
+}
+
+#[test]
+fn the_environment_is_made_there() {
+    let Some(machines) = Machines::start(1) else { return };
+    let text = "import os, sys\n\
+        def test_where(): assert sys.executable.startswith(os.environ['HOME'] + '/.cache/callsheet/venvs/')\n";
+    let files = [("test_it.py", text), ("requirements.txt", "pytest==9.2.0\n")];
+    let project = Project::new(&files);
+    // The machines have no way to a registry: what is to be installed is there already.
+    let wheels = machines.home(1).join("wheels");
+    let python = project.python().to_str().unwrap();
+    let download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "-d"];
+    let status = std::process::Command::new(python)
+        .args(download)
+        .args([wheels.to_str().unwrap(), "pytest==9.2.0"])
+        .status();
+    assert!(status.unwrap().success());
+    fs::create_dir_all(machines.home(1).join(".config/pip")).unwrap();
+    let pip = format!("[global]\nno-index = true\nfind-links = {}\n", wheels.display());
+    fs::write(machines.home(1).join(".config/pip/pip.conf"), pip).unwrap();
+    let args = ["--tx", "2*ssh=n1//sync=rsync//provision=requirements.txt"];
+    let told = Running::start(machines.command(&project, &args)).end();
+    told.assert(0, "1 passed").says("host n1: making an environment from");
+    machines.assert_clean();
+    let told = Running::start(machines.command(&project, &args)).end();
+    told.assert(0, "1 passed").is_silent_on("making an environment");
+    machines.assert_clean();
+}
+
+#[test]
+fn what_was_covered_on_two_hosts_is_one_report() {
+    let Some(machines) = Machines::start(2) else { return };
+    let project = crate::plugins::covered();
+    let plain = project.run(&["-n", "2", "--", "--cov=package", "--cov-report=term-missing"]);
+    let table = |told: &crate::support::Told| {
+        let is_row = |line: &&str| line.starts_with("package") || line.starts_with("TOTAL");
+        told.stdout.lines().filter(is_row).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(table(&plain).len(), 4, "{plain}");
+    let apart = ["--tx", "ssh=n1//sync=rsync", "--tx", "ssh=n2//sync=rsync//chdir=other"];
+    let cov = ["--dist", "loadfile", "--", "--cov=package", "--cov-report=term-missing"];
+    for hosts in [&apart[..], &["--tx", "popen", apart[2], apart[3]]] {
+        let told = Running::start(machines.command(&project, &[hosts, &cov].concat())).end();
+        told.assert(0, "2 passed");
+        assert_eq!(table(&told), table(&plain), "{told}");
+        machines.assert_clean();
+    }
 }

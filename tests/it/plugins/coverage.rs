@@ -4,7 +4,7 @@ use super::super::support::{Project, Told};
 use super::with_plugins;
 
 /// A package of which two tests cover a part each, and a conftest covers a part before any test.
-fn covered() -> Project {
+pub(crate) fn covered() -> Project {
     with_plugins(&[
         ("package/__init__.py", "from .early import early\n"),
         ("package/early.py", "def early():\n    return 1\ntop = 1\n"),

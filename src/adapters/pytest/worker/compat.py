@@ -1,11 +1,14 @@
 """What third-party plugins need from the side that xdist's controller would be for them."""
 
+import base64
 import contextlib
 import glob
 import os
+import re
 import signal
 import socket
 import sys
+import zlib
 from pathlib import Path
 
 
@@ -189,7 +192,20 @@ def _erase_older(data_file, begun):
             pass
 
 
-def conclusion(config, session):
+def _measured(cov):
+    """What this process has measured, for a place that may not see the files of this host: they go."""
+    own = re.compile(r"\.(pid)?%d\." % os.getpid())
+    data_file = os.path.abspath(cov.config.data_file)
+    packed = []
+    for path in glob.glob(glob.escape(data_file) + ".*"):
+        if own.search(path[len(data_file) :]):
+            with open(path, "rb") as file:
+                packed.append(base64.b64encode(zlib.compress(file.read())).decode("ascii"))
+            os.remove(path)
+    return packed
+
+
+def conclusion(config, session, setup):
     """What is to be concluded once after all workers, or None."""
     plugin = config.pluginmanager.getplugin("_cov")
     if plugin is None or getattr(plugin, "cov_controller", None) is None or getattr(plugin, "_disabled", False):
@@ -201,6 +217,7 @@ def conclusion(config, session):
         "pytest_cov": {
             "options": options,
             "topdir": plugin.cov_controller.topdir,
+            "measured": _measured(plugin.cov_controller.cov) if setup.get("several_hosts") else [],
             "node": [sys.platform, list(sys.version_info)],
             "failed": bool(session.testsfailed),
             "collect_only": bool(getattr(option, "collectonly", False)),

@@ -5,11 +5,13 @@ Reads one JSON list of the workers' `conclude` objects from standard input, writ
 """
 
 import argparse
+import base64
 import inspect
 import io
 import json
 import os
 import sys
+import zlib
 
 
 class Stream(io.StringIO):
@@ -51,14 +53,21 @@ def coverage(requests, columns):
     from coverage.misc import CoverageException
     from pytest_cov import engine
 
-    first = requests[0]
+    here = os.getcwd()
+    # Of a worker on this host, if there is one.
+    first = next((request for request in requests if os.path.realpath(request["topdir"]) == os.path.realpath(here)), requests[0])
     options = argparse.Namespace(**first["options"])
     # Erasing was the first worker's duty; here it would take all that was measured.
     options.cov_append = True
-    os.chdir(first["topdir"])
+    topdir = first["topdir"] if os.path.isdir(first["topdir"]) else here
+    os.chdir(topdir)
     stream = Stream(columns)
     master = _controller(engine.DistMaster, options)
     master.start()
+    _unpack(requests, os.path.abspath(master.cov.config.data_file))
+    elsewhere = sorted({request["topdir"] for request in requests} - {topdir})
+    if elsewhere:
+        master.combining_cov.config.paths["callsheet-hosts"] = [topdir] + elsewhere
     for request in requests:
         master.testnodedown(Node(*request["node"]), None)
     master.finish()
@@ -86,6 +95,14 @@ def coverage(requests, columns):
         heading.sep("=", "tests coverage")
         text = heading.getvalue() + text
     return text, failure
+
+
+def _unpack(requests, data_file):
+    """Puts the files of other hosts beside those that were measured here."""
+    parts = [part for request in requests for part in request.get("measured", [])]
+    for number, part in enumerate(parts):
+        with open("%s.callsheet.%d.%06d" % (data_file, os.getpid(), number), "wb") as file:
+            file.write(zlib.decompress(base64.b64decode(part)))
 
 
 def _controller(kind, options):

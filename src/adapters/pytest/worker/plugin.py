@@ -304,7 +304,7 @@ class Worker:
         output["exitstatus"] = int(exitstatus)
         output["shouldfail"] = session.shouldfail
         output["shouldstop"] = session.shouldstop
-        self.conclude = compat.conclusion(session.config, session)
+        self.conclude = compat.conclusion(session.config, session, self._setup)
         yield
 
     def tell_stop(self, reason, exit_code, kind):
