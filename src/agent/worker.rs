@@ -236,8 +236,7 @@ impl Worker {
                     self.conversation.stage(),
                     Stage::Starting | Stage::Collecting | Stage::Making(_)
                 ) {
-                    self.process.signal(Signal::SIGINT);
-                    self.interrupted = true;
+                    self.interrupt();
                 }
                 done
             }
@@ -274,6 +273,12 @@ impl Worker {
         }
     }
 
+    /// Ends what the worker does before any test.
+    fn interrupt(&mut self) {
+        self.process.signal(Signal::SIGINT);
+        self.interrupted = true;
+    }
+
     fn accept(&mut self, line: &[u8]) {
         let mut event = match self.conversation.accept(line) {
             Ok(Some(event)) => event,
@@ -287,7 +292,14 @@ impl Worker {
                 self.watch.begins(&queue.terms(*item), self.slack);
                 queue.began(*item)
             }
-            WorkerEvent::Making { file } => Ok(queue.making(*file)),
+            WorkerEvent::Making { file } => {
+                let follows = queue.making(*file);
+                // It had taken the file before it could be taken back, and had yet to say so.
+                if queue.closed_by() == Some(Close::Interrupt) {
+                    self.interrupt();
+                }
+                Ok(follows)
+            }
             WorkerEvent::Made { items, queued, kept, .. } => {
                 // When a test may begin that needs something of the machine is for the scheduler to say.
                 let (at_once, left_to_it) = self.choice.part(items, made);

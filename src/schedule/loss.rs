@@ -54,6 +54,7 @@ impl Scheduler {
         }
         self.give_up_lane(worker, lane, &mut out);
         self.try_begin(&mut out);
+        self.place_all_kept(&mut out);
         out
     }
 

@@ -29,6 +29,12 @@ impl Scheduler {
         self.make_room(lane, out);
     }
 
+    /// Looks at the tests of every lane that are kept back: a worker is gone that they waited for, be it as one that could come
+    /// or as one that had not ended, whichever lane was its own, if any was.
+    pub(super) fn place_all_kept(&mut self, out: &mut Vec<Decision>) {
+        (0..self.tracks.len()).for_each(|lane| self.place_kept(lane, out));
+    }
+
     fn place(&mut self, lane: usize, test: u32, worker: WorkerId, out: &mut Vec<Decision>) -> bool {
         let Some(Force { account, keeper, .. }) = &mut self.tracks[lane].force else {
             return false;

@@ -347,6 +347,7 @@ impl Scheduler {
         }
         self.give_up_lane(worker, lane, &mut out);
         self.try_begin(&mut out);
+        self.place_all_kept(&mut out);
         out
     }
 
@@ -363,9 +364,14 @@ impl Scheduler {
         }) else {
             return Err(vec![Decision::Fault(ScheduleError::UnknownWorker(worker))]);
         };
-        let lane = lane.filter(|_| before != Stage::Down).ok_or_else(Vec::new)?;
-        self.ledger.leave(worker);
-        Ok(lane)
+        if before == Stage::Down {
+            return Err(Vec::new());
+        }
+        lane.inspect(|_| self.ledger.leave(worker)).ok_or_else(|| {
+            let mut out = Vec::new();
+            self.place_all_kept(&mut out);
+            out
+        })
     }
 
     /// No replacement will come for a worker that is down or could not be started. Under `each`
@@ -383,6 +389,7 @@ impl Scheduler {
             self.try_begin(&mut out);
             self.no_successor(worker, lane, &mut out);
         }
+        self.place_all_kept(&mut out);
         out
     }
 

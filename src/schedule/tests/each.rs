@@ -1,6 +1,6 @@
 //! `each`, as in the seed's `EachScheduling`.
 
-use crate::model::Dist;
+use crate::model::{Collection, Dist, Item};
 
 use super::script::{Script, ids_of, options, spec, tests};
 
@@ -116,4 +116,21 @@ fn a_replacement_for_a_finished_lane_is_told_to_finish() {
     script.dies(0, Some(0));
     script.expected(1, Some(0));
     assert_eq!(script.ready(1), ["finish gw1"]);
+}
+
+#[test]
+fn a_test_that_is_to_be_alone_waits_for_the_end_of_a_worker_without_a_lane_too() {
+    let mut items = ["t0", "t1"].map(Item::from_id);
+    items[1].tags = [Item::EXCLUSIVE.into()].into();
+    let collection = Collection::new(items.into());
+    let (mut script, _) = Script::started(&options(Dist::Each), 2, &collection);
+    script.expected(2, None);
+    assert_eq!(script.ready(2), ["finish gw2"]);
+    script.collected(2, &collection);
+    for worker in [0, 1] {
+        script.begins(worker, 0);
+        assert!(script.ran(worker, 0, 0.1).is_empty(), "gw2 puts away what it has");
+    }
+    let said = ["finish gw1", "recycled gw1: other tests wait for what it holds"];
+    assert_eq!(script.dies(2, None), said);
 }

@@ -174,3 +174,26 @@ fn an_interrupt_reaches_a_worker_that_makes_items() {
     assert!(told.death().tail.contains("KeyboardInterrupt"), "{}", told.death().tail);
     assert!(told.death().on_request, "{:?}", told.death());
 }
+
+#[test]
+fn an_interrupt_reaches_a_worker_that_has_not_yet_said_that_it_makes_items() {
+    let place = tempfile::tempdir().unwrap();
+    let told = place.path().join("told");
+    let script = format!(
+        "listed('a.py'); f = take()['make']; say('warning', stage='collect', id='', location='', text='')
+while not os.path.exists('{}'): pass
+say('making', f=f)
+forever()",
+        told.display()
+    );
+    // What the worker says after it has seen the file is heard after the order.
+    let told = play_with(&script, vec![make(&[0], true)], |event| match event {
+        WorkerEvent::Warning(_) => {
+            std::fs::write(&told, "").unwrap();
+            Some(Order::Stop(StopMode::AfterTest))
+        }
+        _ => None,
+    });
+    assert!(told.death().tail.contains("KeyboardInterrupt"), "{}", told.death().tail);
+    assert!(told.death().on_request, "{:?}", told.death());
+}

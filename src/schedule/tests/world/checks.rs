@@ -29,6 +29,7 @@ impl World {
                 successions += 1;
             }
             assert!(successions < 1000, "workers make way for ever");
+            assert!(steps < 1_000_000, "the run goes round for ever");
             if !moved && !self.wait_ends() {
                 break;
             }
