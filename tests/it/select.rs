@@ -271,3 +271,26 @@ fn a_failure_stops_a_filtered_run_and_a_crash_is_told_by_its_name() {
     let told = project.run(&["-n1", "-x", "-E", "yes", "--dist", "stream"]);
     told.says("test_yes_crash").is_silent_on("test_not");
 }
+
+#[test]
+fn a_run_goes_on_with_what_another_one_left() {
+    let tests = "import os\n\
+        def test_one(): pass\n\
+        def test_two(): assert os.path.exists('mended') or 'test_b' not in __file__\n\
+        def test_three(): pass\n";
+    let files = ["test_a.py", "test_b.py", "test_c.py", "test_d.py"];
+    let project = Project::new(&files.map(|file| (file, tests)));
+    let stopped = project.run(&["-n", "1", "-x", "--events", "-"]);
+    assert_eq!(stopped.code, Some(1), "{stopped}");
+    let events = stopped.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let left: Vec<String> = events
+        .filter_map(|event| match event["event"].as_str()? {
+            "test-not-run" => Some(event["id"].as_str()?.to_owned()),
+            "file-not-run" => Some(event["file"].as_str()?.to_owned()),
+            _other => None,
+        })
+        .collect();
+    assert_eq!(left, ["test_b.py::test_three", "test_c.py", "test_d.py"]);
+    let left: Vec<&str> = left.iter().map(String::as_str).collect();
+    project.run(&[&["-n", "2"], &*left].concat()).assert(0, "7 passed");
+}
