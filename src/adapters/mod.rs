@@ -251,9 +251,15 @@ fn variables_of(
 
 /// The setup of the worker protocol for a worker that needs no more than what every worker is told.
 fn setup_of(worker: WorkerId, root: &Path, args: &[String], input: &WorkerInput) -> Value {
+    let mut setup = setup_of_all(root, args, input);
+    setup["worker"] = worker.to_string().into();
+    setup
+}
+
+/// What the workers of a suite are told alike.
+fn setup_of_all(root: &Path, args: &[String], input: &WorkerInput) -> Value {
     json!({
         "protocol": 1,
-        "worker": worker.to_string(),
         "worker_count": input.worker_count,
         "run_id": input.run_id,
         "dist": input.dist,

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::{Care, WorkerCommand};
+use super::{Care, WorkerCommand, setup_of_all};
 use crate::model::{PytestSuite, SuiteInfo, Template, WorkerId, WorkerInput, WorkerSpec};
 
 mod basetemp;
@@ -237,27 +237,10 @@ impl Pytest {
         ];
         env.extend(self.hash_seed.iter().map(|seed| (HASH_SEED.into(), seed.into())));
         env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
-        let mut setup = json!({
-            "protocol": 1,
-            "worker_count": input.worker_count,
-            "run_id": input.run_id,
-            "dist": input.dist,
-            "argv": input.argv,
-            "args": self.suite.args,
-            "root": self.suite.root,
-            "basetemp": self.base_temp.path(),
-            "color": input.color,
-            "columns": input.columns,
-            "verbosity": input.verbosity,
-            "live_output": input.live_output,
-            "stream": input.stream,
-            "lazy_import": input.lazy_import,
-            "collect_only": input.collect_only,
-            "halt_on_failure": input.halt_on_failure,
-            "several_hosts": input.several_hosts,
-            "seed": input.seed,
-            "begun": self.begun,
-        });
+        let mut setup = setup_of_all(&self.suite.root, &self.suite.args, input);
+        setup["basetemp"] = json!(self.base_temp.path());
+        setup["several_hosts"] = input.several_hosts.into();
+        setup["begun"] = self.begun.into();
         let common = WorkerCommand {
             program,
             native: false,
