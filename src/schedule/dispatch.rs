@@ -328,15 +328,15 @@ impl Scheduler {
         out: &mut Vec<Decision>,
     ) -> bool {
         let policy = self.policy.name();
+        let bound = tests.iter().copied().find(|test| self.is_bound_to(lane, worker, test.0));
         let force = self.tracks[lane].force.as_mut();
         let taken = self.roster.change(worker, |member| {
             let places = member.places.as_ref().filter(|_| !member.finished)?;
-            let Force { tests: known, account, keeper, .. } = force?;
+            let Force { tests: known, account, .. } = force?;
             let mut recall = Recall::default();
             let mut items = Vec::with_capacity(tests.len());
             for test in tests {
-                // One that is to be alone would come back to the same worker.
-                if keeper.care(test.0).is_some_and(|care| care.needs().exclusive) {
+                if bound == Some(*test) {
                     continue;
                 }
                 match places.item(*test, known.files()) {

@@ -162,6 +162,25 @@ impl Ledger {
         !alone && !self.is_promised(worker) && needs.units.iter().all(fits)
     }
 
+    /// Whether somebody else could begin a test with these needs, which this worker has been promised, while it goes on with what
+    /// it is in.
+    pub(super) fn fits_beside(&self, worker: WorkerId, needs: &Needs) -> bool {
+        let has = |resource: usize| {
+            let of_claim = |(other, claim): (&WorkerId, &Claim)| {
+                let next = claim.next.as_deref().filter(|_| *other != worker);
+                let all = claim.running.as_deref().into_iter().chain(next);
+                all.map(|needs| needs.units_of(resource)).max().unwrap_or_default()
+            };
+            self.claims.iter().map(of_claim).sum::<u32>()
+        };
+        let alone = self.claims.values().any(|claim| claim.both().any(|needs| needs.exclusive));
+        !alone
+            && needs
+                .units
+                .iter()
+                .all(|(resource, count)| has(*resource) + count <= self.resources[*resource].1)
+    }
+
     /// Whether a worker has been given a test of ours that it has not begun.
     pub(super) fn is_promised(&self, worker: WorkerId) -> bool {
         self.claims.get(&worker).is_some_and(|claim| claim.next.is_some())

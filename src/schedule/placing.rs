@@ -101,6 +101,36 @@ impl Scheduler {
         last_resort
     }
 
+    /// Whether a worker that has been given a test as its next is the one to run it, since no worker without work can. Taken back,
+    /// it would come back to the same worker, or to another one that is at work, to be taken back again. There is one such test
+    /// a worker at most.
+    pub(super) fn is_bound_to(&self, lane: usize, worker: WorkerId, test: u32) -> bool {
+        let Some(Force { account, keeper, .. }) = &self.tracks[lane].force else {
+            return false;
+        };
+        let promised = keeper.care(test).filter(|care| care.promised_to == Some(worker));
+        let Some(care) = promised else {
+            return false;
+        };
+        let needs = care.needs();
+        let can_take = |other: WorkerId| {
+            other != worker
+                && care.last.is_none_or(|(last, _)| last != other)
+                && !self.ledger.is_promised(other)
+                && self.roster.get(other).is_some_and(|member| {
+                    !member.finished
+                        && (!care.fresh || is_fresh(member))
+                        && self.ledger.offers(member.host, &needs)
+                })
+        };
+        let mut place = None;
+        let mut idle = std::iter::from_fn(|| {
+            place = account.next_by_load(place).filter(|(load, _)| *load == 0);
+            place.map(|(_, worker)| worker)
+        });
+        needs.exclusive || !self.ledger.fits_beside(worker, &needs) || !idle.any(can_take)
+    }
+
     /// Whether no other worker runs anything, will run anything or is putting away what it has run.
     fn is_quiet_beside(&self, worker: WorkerId) -> bool {
         let forces = self.tracks.iter().filter_map(|track| track.force.as_ref());

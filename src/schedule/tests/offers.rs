@@ -63,3 +63,28 @@ fn a_lane_leaves_out_what_its_host_does_not_offer() {
     assert!(says(&said, "left out t0: the host of this worker does not offer `gpu`"), "{said:?}");
     assert!(says(&said, "run gw1 [0]"), "{said:?}");
 }
+
+#[test]
+fn a_test_that_waits_for_what_its_worker_holds_is_not_stolen() {
+    let expected = [0, 1].map(|number| (WorkerId(number), WorkerSpec::default()));
+    let rules = Rules { resources: vec![("db".to_owned(), 1)], ..Rules::default() };
+    let mut scheduler =
+        Scheduler::new(policy(&options(Dist::WorkSteal)), &expected).with_rules(rules);
+    let mut items = ["t0", "t1", "t2"].map(Item::from_id);
+    for item in &mut items[..2] {
+        item.tags = ["resource:db".into()].into();
+    }
+    let collection = Collection::new(items.into());
+    let mut said = Vec::new();
+    for (worker, _) in expected {
+        said.extend(scheduler.worker_ready(worker));
+        said.extend(scheduler.collected(worker, collection.clone()));
+    }
+    for (worker, item) in [(1, 0), (0, 2)] {
+        said.extend(scheduler.test_started(WorkerId(worker), item));
+    }
+    said.extend(scheduler.test_ended(WorkerId(0), 2, Outcome::Passed, 0.1));
+    let said = lines(said);
+    assert!(says(&said, "run gw1 [1]"), "{said:?}");
+    assert!(!said.iter().any(|line| line.starts_with("withdraw")), "{said:?}");
+}
