@@ -350,10 +350,7 @@ impl Handler<OfHost> for SupervisorActor {
 
 /// The suite as it is on a host: in the directory and by the interpreter that are meant there.
 fn suite_on(suite: &Suite, host: &HostSpec) -> Suite {
-    if host.is_local() {
-        return suite.clone();
-    }
-    let named_by = host.to_string();
+    let named_by = if host.is_local() { "python= of --tx".to_owned() } else { host.to_string() };
     suite.on_host(
         host.chdir.as_deref(),
         host.python.as_deref(),

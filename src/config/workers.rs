@@ -73,7 +73,20 @@ impl Fleet {
             fleet.add(spec);
         }
         fleet.name_apart();
+        fleet.name_interpreters();
         Ok(fleet)
+    }
+
+    /// Where no worker of this machine is run by the suite's own interpreter, that one is not looked for: it may have no
+    /// pytest, or not be there.
+    fn name_interpreters(&mut self) {
+        for (id, host) in (0..).map(HostId).zip(&mut self.hosts) {
+            if host.is_local() {
+                let mut own = self.workers.iter().filter(|worker| worker.host == id);
+                let first = own.next().and_then(|worker| worker.python.clone());
+                host.python = first.filter(|_| own.all(|worker| worker.python.is_some()));
+            }
+        }
     }
 }
 

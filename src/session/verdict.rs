@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Phase;
 use crate::exit::ExitCode;
-use crate::model::{Ending, Outcome, RunEvent, StopReason, Verdict, WorkerId};
+use crate::model::{Dist, Ending, Outcome, RunEvent, StopReason, Verdict, WorkerId};
 
 /// What the verdict is made of.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(super) struct Account {
     conclusion: Option<String>,
     files_not_run: u32,
     files_lost: u32,
+    /// Under `each`, the workers of whose tests nothing is known, with their specifications: who replaces one takes its place.
+    unlisted: BTreeMap<WorkerId, String>,
     worked: HashSet<WorkerId>,
     retried_on: HashSet<WorkerId>,
     last_denial: Option<String>,
@@ -30,6 +32,16 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn event(&mut self, event: &RunEvent) {
         match event {
+            RunEvent::RunStarted { dist: Dist::Each, workers, .. } => {
+                self.unlisted = workers.iter().cloned().collect();
+            }
+            RunEvent::WorkerStarting { worker, replaces: Some(replaced), .. } => {
+                let spec = self.unlisted.remove(replaced);
+                self.unlisted.extend(spec.map(|spec| (*worker, spec)));
+            }
+            RunEvent::WorkerCollected { worker, .. } => {
+                self.unlisted.remove(worker);
+            }
             RunEvent::TestStarted { worker, .. } => {
                 self.worked.insert(*worker);
             }
@@ -74,7 +86,6 @@ impl Account {
             | RunEvent::WorkerStarting { .. }
             | RunEvent::WorkerSpawned { .. }
             | RunEvent::WorkerReady { .. }
-            | RunEvent::WorkerCollected { .. }
             | RunEvent::Collected { .. }
             | RunEvent::CollectionDiffers(_)
             | RunEvent::SchedulingStarted { .. }
@@ -203,6 +214,18 @@ impl Account {
             && self.stop.is_none()
         {
             return with(ExitCode::Infrastructure, Some(why.clone()));
+        }
+        if let Some((_, spec)) = self.unlisted.first_key_value()
+            && self.stop.is_none()
+        {
+            let more = match self.unlisted.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = format!(
+                "the worker of `{spec}`{more} did not come as far as running tests; the results are incomplete"
+            );
+            return with(ExitCode::Infrastructure, Some(text));
         }
         if let Some(what) = self.what_was_lost() {
             // Where none died, each test says why.

@@ -165,6 +165,5 @@ fn one_that_the_specification_of_a_worker_names_in_vain_is_told() {
         &[("CALLSHEET_PYTEST_PYTHON", project.python())],
         &["--tx", "popen//python=python9.9"],
     );
-    assert_eq!(told.code, Some(7), "{told}");
-    told.says("there is no interpreter `python9.9` (python= of --tx)");
+    refused(&told, 4, "there is no interpreter `python9.9` (python= of --tx)");
 }

@@ -193,7 +193,9 @@ impl Pytest {
                 interpreter.python
             ),
         };
-        let others = RefCell::default();
+        let named = suite.python.as_ref().map(|python| python.name.clone());
+        let others = named.map(|name| (name, interpreter.path.clone())).into_iter().collect();
+        let others = RefCell::new(others);
         let idle = RefCell::new(idle.into_iter().collect());
         let suite = PytestSuite { root, ..suite.clone() };
         let pytest = Self {

@@ -106,3 +106,62 @@ fn interpreters_of_two_hosts_run_all_tests_each() {
     assert_eq!(junit.matches(", pytest 8.4.2\"/>").count(), 2, "{junit}");
     assert_eq!(junit.matches("name=\"test_it.py (lane ").count(), 3, "{junit}");
 }
+
+/// Passes everywhere; fails on the other version alone; is skipped there alone.
+const APART: &str = "import os, sys, pytest\n\
+    there = '%d.%d.%d' % sys.version_info[:3] == os.environ['OTHER']\n\
+    def test_passes(): pass\n\
+    def test_fails_there(): assert not there\n\
+    @pytest.mark.skipif(there, reason='not for that one')\n\
+    def test_skipped_there(): pass\n";
+
+/// The suites of a JUnit file, each with what it ran with.
+fn suites<'a>(junit: &'a str, with: &str) -> Vec<&'a str> {
+    let with = format!("name=\"runs-with\" value=\"{with}\"");
+    junit.split("<testsuite ").filter(|suite| suite.contains(&with)).collect()
+}
+
+#[test]
+fn two_versions_of_python_run_all_tests_each_and_are_reported_apart() {
+    let Some((other, version)) = crate::support::other_python(&["pytest==9.2.0"]) else { return };
+    let project = Project::new(&[("test_it.py", APART)]);
+    let own = project.python();
+    let here = |python: &std::path::Path| format!("popen//python={}", python.display());
+    let there = |python: &std::path::Path, name: &str| {
+        format!("exec={}//name={name}//python={}", agent(), python.display())
+    };
+    // On this machine; on another.
+    for (one, two) in [
+        (here(&own), here(&other)),
+        (here(&other), there(&own, "far")),
+        (there(&own, "near"), there(&other, "far")),
+    ] {
+        let args = ["--tx", &one, "--tx", &two, "--dist", "each", "--junit", "j.xml"];
+        let mut command = project.command(&args);
+        // What each specification names is enough: no other interpreter need have pytest.
+        command.env_remove("CALLSHEET_PYTEST_PYTHON").env("OTHER", &version);
+        let told = crate::support::Running::start(command).end();
+        told.assert(1, "1 failed, 4 passed, 1 skipped");
+        let with = format!("Python {version}, pytest 9.2.0");
+        told.says(&format!("({with}): 1 passed, 1 failed, 1 skipped"))
+            .says("pytest 9.2.0): 3 passed");
+        let junit = project.read("j.xml");
+        let [suite] = suites(&junit, &with)[..] else { panic!("{junit}") };
+        assert!(suite.contains("tests=\"3\" skipped=\"1\" errors=\"0\" failures=\"1\""), "{junit}");
+        assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
+        assert_eq!(junit.matches("<failure ").count(), 1, "{junit}");
+    }
+}
+
+#[test]
+fn an_interpreter_of_several_that_is_not_there_makes_the_results_incomplete() {
+    let project = Project::new(&[("test_it.py", "def test_passes(): pass\n")]);
+    for missing in
+        ["popen//python=python9.9", &format!("exec={}//name=far//python=python9.9", agent())]
+    {
+        let one = format!("exec={}//name=near", agent());
+        let told = project.run(&["--tx", &one, "--tx", missing, "--dist", "each"]);
+        told.assert(7, "1 passed").says("there is no interpreter `python9.9`");
+        told.says("did not come as far as running tests; the results are incomplete");
+    }
+}

@@ -10,8 +10,46 @@ use nix::fcntl::{Flock, FlockArg};
 ///
 /// Made at the first call on a machine, found again after that; tests and processes side by side wait for one another.
 pub(crate) fn python(requirements: &[&str]) -> PathBuf {
-    let name: String = requirements
-        .join("+")
+    of(Path::new("python3"), "", requirements)
+}
+
+/// The same, made by an interpreter of another version than that of [`python`], with that version; `None` where there is none,
+/// which is told.
+pub(crate) fn other_python(requirements: &[&str]) -> Option<(PathBuf, String)> {
+    let own = version(Path::new("python3")).expect("python3 makes environments");
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let roots = [home.join(".pyenv/versions"), home.join(".local/share/uv/python")];
+    let kept = roots.iter().flat_map(|root| fs::read_dir(root).into_iter().flatten().flatten());
+    let named = (10..=14).map(|minor| PathBuf::from(format!("python3.{minor}")));
+    let mut candidates: Vec<PathBuf> = kept.map(|kept| kept.path().join("bin/python3")).collect();
+    candidates.sort();
+    let found = named.chain(candidates).find_map(|python| {
+        let version = version(&python).filter(|version| minor(version) != minor(&own))?;
+        Some((of(&python, &format!("python{version}+"), requirements), version))
+    });
+    if found.is_none() {
+        let what = format!("skipped: needs a Python from 3.10 beside {own}\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), what.as_bytes());
+    }
+    found
+}
+
+fn minor(version: &str) -> &str {
+    version.rsplit_once('.').map_or(version, |(minor, _)| minor)
+}
+
+/// The version of an interpreter that pytest supports and that can make environments.
+fn version(python: &Path) -> Option<String> {
+    let script = "import sys, venv, ensurepip\nassert sys.version_info >= (3, 10)\n\
+        print('%d.%d.%d' % sys.version_info[:3])";
+    let output = Command::new(python).args(["-c", script]).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
+}
+
+fn of(base: &Path, prefix: &str, requirements: &[&str]) -> PathBuf {
+    let name = prefix.to_owned() + &requirements.join("+");
+    let name: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "+=.-".contains(c) { c } else { '_' })
         .collect();
@@ -24,7 +62,7 @@ pub(crate) fn python(requirements: &[&str]) -> PathBuf {
     let stamp = environment.join("complete");
     if !stamp.exists() {
         let _none = fs::remove_dir_all(&environment);
-        finish(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+        finish(Command::new(base).args(["-m", "venv"]).arg(&environment));
         finish(
             Command::new(&python)
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])

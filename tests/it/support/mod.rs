@@ -6,7 +6,7 @@ mod events;
 mod processes;
 mod project;
 
-pub(crate) use environment::python;
+pub(crate) use environment::{other_python, python};
 pub(crate) use events::{assert_valid, lines, schema};
 pub(crate) use processes::{Marked, alive_with};
 pub(crate) use project::{Project, Running, Told};
