@@ -1,14 +1,18 @@
-//! What Ctrl-C and SIGTERM ask for: first to finish what runs, then to kill it, then to leave at once.
+//! What Ctrl-C, SIGTERM and what Slurm sends before a job's end ask for: first to finish what runs, then to kill it, then to leave at once.
 
+use std::env;
 use std::io;
 use std::thread::{self, JoinHandle};
 
 use callsheet::exit::ExitCode;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::{Handle, Signals as Stream};
 use signal_hook::low_level;
 
 use super::error::CliError;
+
+/// Set within a job of Slurm, whose `--signal=B:…` reaches this process in a script that has become it.
+const JOB: &str = "SLURM_JOB_ID";
 
 /// What the user asks of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,11 @@ impl Signals {
     /// Calls `ask`, on a thread of its own, for the first and the second signal; the third ends the process.
     pub(super) fn watch(ask: impl Fn(Ask) + Send + 'static) -> Result<Self, CliError> {
         let mut stream = Stream::new([SIGINT, SIGTERM]).map_err(CliError::Signals)?;
+        if env::var_os(JOB).is_some() {
+            for signal in [SIGUSR1, SIGUSR2] {
+                stream.add_signal(signal).map_err(CliError::Signals)?;
+            }
+        }
         let handle = stream.handle();
         let listen = move || {
             for (count, signal) in stream.forever().enumerate() {
@@ -61,7 +70,7 @@ impl Drop for Signals {
 /// What a signal means when this many came before; `None`: to leave at once.
 fn answer(before: usize, signal: i32) -> Option<Ask> {
     match before {
-        0 => Some(Ask::Stop(if signal == SIGINT { "SIGINT" } else { "SIGTERM" })),
+        0 => Some(Ask::Stop(low_level::signal_name(signal).unwrap_or("a signal"))),
         1 => Some(Ask::Kill),
         _ => None,
     }
@@ -76,6 +85,7 @@ mod tests {
     #[test]
     fn signals_escalate() {
         assert_eq!(answer(0, SIGTERM), Some(Ask::Stop("SIGTERM")));
+        assert_eq!(answer(0, SIGUSR1), Some(Ask::Stop("SIGUSR1")));
         assert_eq!(answer(1, SIGINT), Some(Ask::Kill));
         assert_eq!(answer(2, SIGINT), None);
     }

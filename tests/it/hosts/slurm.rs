@@ -143,6 +143,36 @@ fn before_the_time_limit_the_run_ends_with_the_rest_not_run() {
     }
 }
 
+/// Hands a script to Slurm, shows what it says, and ends with its exit code.
+const BATCH: &str =
+    "touch told; tail -f told & sbatch --wait --output=told \"$@\"; code=$?; kill $!; exit $code";
+
+#[test]
+fn a_signal_that_a_job_asks_for_ends_its_run_with_the_rest_not_run() {
+    let Some(cluster) = Cluster::start() else { return };
+    for signal in ["USR1", "TERM"] {
+        let project = waiting();
+        // The first process of the script is who the signal is for.
+        project.write("script", "#!/bin/sh\nexec \"$@\"\n");
+        let asked = format!("--signal=B:{signal}@60");
+        let batch = ["sh", "-c", BATCH, "sh", "-N2", "--ntasks-per-node=1", &asked, "script"];
+        let mut running = Running::start(cluster.command(&project, &batch, &["--slurm", "auto"]));
+        running.wait_for(&project.path().join("on-n1"));
+        running.wait_for(&project.path().join("on-n2"));
+        // What Slurm does once the time has come.
+        let job = cluster.says(&["squeue", "-h", "-o", "%i"]);
+        cluster.says(&["scancel", "--batch", &format!("--signal={signal}"), job.trim()]);
+        running.wait_for_stdout(&format!("SIG{signal}"));
+        let_go(&project);
+        let told = running.end();
+        assert_eq!(told.code, Some(2), "{told}");
+        let said = project.read("told");
+        assert!(said.contains(" not run") && said.contains(" passed"), "{said}");
+        assert!(said.contains(&format!("interrupted by SIG{signal}")), "{said}");
+        cluster.assert_free();
+    }
+}
+
 /// A test whose duration is known to be longer than it is here, behind one that waits.
 const LONG: &str = "import pathlib, time\n\
     def test_waits():\n\
