@@ -8,7 +8,7 @@ mod machines;
 mod slurm;
 mod ssh;
 
-use crate::support::Project;
+use crate::support::{Project, Told};
 
 /// The counts of [`suite`].
 const COUNTS: &str = "6 failed, 60 passed, 6 skipped, 6 xfailed, 6 errors";
@@ -25,4 +25,31 @@ fn suite() -> Project {
     let names: Vec<String> = (0..6).map(|number| format!("test_{number}.py")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, text)).collect();
     Project::new(&files)
+}
+
+/// Asserts what holds after every drill: the run ends, and each test has one terminal state, the one that it has where the same
+/// suite runs on this machine alone with these variables and nothing fails; so are the exit code and the counts.
+fn as_alone(told: Told, project: &Project, variables: &[(&str, &str)]) -> Told {
+    let alone = project.run_with(variables, &["-n", "2"]);
+    assert!(!alone.ends.is_empty(), "{alone}");
+    assert_eq!(told.ends, alone.ends, "{told}");
+    told.assert(alone.code.unwrap(), alone.counts());
+    told
+}
+
+/// The same where a drill takes so much away that not all can be run: what was run has the terminal state that it has alone, and
+/// what was not is told, in the exit code too.
+fn part_of_alone(told: Told, code: i32, project: &Project, variables: &[(&str, &str)]) -> Told {
+    assert_eq!(told.code, Some(code), "{told}");
+    let alone = project.run_with(variables, &["-n", "2"]);
+    let mut rest = alone.ends.iter();
+    for (test, state) in &told.ends {
+        // Both are sorted.
+        let own = rest.find(|(own, _)| own == test);
+        let own = own.unwrap_or_else(|| panic!("{test} is not there, or twice: {told}"));
+        assert!(*state == own.1 || state == "not-run", "{test} {state}: {told}");
+    }
+    let passed = |ends: &[(String, String)]| ends.iter().filter(|end| end.1 == "passed").count();
+    assert!(passed(&told.ends) < passed(&alone.ends), "{told}");
+    told
 }

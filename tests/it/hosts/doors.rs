@@ -11,8 +11,8 @@ fn an_unknown_host_key_is_refused() {
     let Some(machines) = Machines::start(1) else { return };
     machines.write_client_configuration(false);
     let project = super::suite();
-    let told = Running::start(machines.command(&project, &["--tx", "2*ssh=n1"])).end();
-    assert_eq!(told.code, Some(7), "{told}");
+    let running = Running::start(machines.command(&project, &["--tx", "2*ssh=n1"]));
+    let told = super::part_of_alone(running.end(), 7, &project, &[]);
     told.says("its host key is not known, so ssh refuses it").says("run `ssh n1` once by hand");
     machines.assert_clean();
 }
@@ -22,8 +22,8 @@ fn a_wrong_key_is_told_at_once() {
     let Some(machines) = Machines::start(1) else { return };
     machines.lose_key();
     let project = super::suite();
-    let told = Running::start(machines.command(&project, &["--tx", "ssh=n1"])).end();
-    assert_eq!(told.code, Some(7), "{told}");
+    let running = Running::start(machines.command(&project, &["--tx", "ssh=n1"]));
+    let told = super::part_of_alone(running.end(), 7, &project, &[]);
     told.says("ssh is not let in").says("`ssh n1` must work by hand");
     machines.assert_clean();
 }
@@ -33,8 +33,8 @@ fn a_host_without_the_interpreter_is_left_out() {
     let Some(machines) = Machines::start(2) else { return };
     let project = super::suite();
     let args = ["--tx", "ssh=n1", "--tx", "ssh=n2//python=/nowhere/python"];
-    let told = Running::start(machines.command(&project, &args)).end();
-    told.assert(1, super::COUNTS)
+    let running = Running::start(machines.command(&project, &args));
+    super::as_alone(running.end(), &project, &[])
         .says("host n2: given up: there is no interpreter `/nowhere/python`");
     machines.assert_clean();
 }
@@ -44,8 +44,8 @@ fn without_any_host_that_can_run_the_suite_the_reason_is_the_verdict() {
     let Some(machines) = Machines::start(1) else { return };
     let project = super::suite();
     let args = ["--tx", "2*ssh=n1//python=/nowhere/python"];
-    let told = Running::start(machines.command(&project, &args)).end();
-    assert_eq!(told.code, Some(4), "{told}");
+    let running = Running::start(machines.command(&project, &args));
+    let told = super::part_of_alone(running.end(), 4, &project, &[]);
     told.says("there is no interpreter `/nowhere/python`");
     machines.assert_clean();
 }

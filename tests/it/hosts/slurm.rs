@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Project, Running};
+use crate::support::{Project, Running, Told};
 
 use super::cluster::Cluster;
 
@@ -29,6 +29,25 @@ fn begun(
     let mut command = cluster.command(project, &[], &["--slurm", options]);
     command.env("CALLSHEET_DEADLINES_SILENCE", "4s").envs(variables.iter().copied());
     Running::start(command)
+}
+
+/// What the tests that wait see where they run on this machine alone.
+const ALONE: [(&str, &str); 1] = [("SLURMD_NODENAME", "alone")];
+
+/// The end of a run that no test is missing from: as without the failure, with no process and no job left.
+fn settle(running: Running, cluster: &Cluster, project: &Project) -> Told {
+    let told = super::as_alone(running.end(), project, &ALONE);
+    cluster.assert_free();
+    told
+}
+
+/// The end of a run that was cut short, with no process and no job left.
+fn settle_part(running: Running, code: i32, cluster: &Cluster, project: &Project) -> Told {
+    let told = running.end();
+    let_go(project);
+    let told = super::part_of_alone(told, code, project, &ALONE);
+    cluster.assert_free();
+    told
 }
 
 fn let_go(project: &Project) {
@@ -89,8 +108,7 @@ fn a_node_that_is_set_down_costs_no_test() {
     cluster.says(&["scontrol", "update", "nodename=n2", "state=down", "reason=drill"]);
     running.wait_for_stdout("host n2: lost");
     let_go(&project);
-    running.end().assert(0, "12 passed").says("Node failure on n2");
-    cluster.assert_free();
+    settle(running, &cluster, &project).assert(0, "12 passed").says("Node failure on n2");
 }
 
 #[test]
@@ -105,8 +123,7 @@ fn a_step_that_is_cancelled_is_begun_again() {
     cluster.says(&["scancel", "--signal=KILL", step.split(' ').next().unwrap()]);
     running.wait_for_stdout("host n2: lost");
     let_go(&project);
-    running.end().assert(0, "12 passed");
-    cluster.assert_free();
+    settle(running, &cluster, &project).assert(0, "12 passed");
 }
 
 #[test]
@@ -118,10 +135,8 @@ fn a_job_that_is_cancelled_ends_the_run_with_an_account() {
     running.wait_for(&project.path().join("on-n1"));
     running.wait_for(&project.path().join("on-n2"));
     cluster.says(&["scancel", "--user=root"]);
-    let told = running.end();
-    assert_eq!(told.code, Some(7), "{told}");
+    let told = settle_part(running, 7, &cluster, &project);
     told.says("the results are incomplete").says("given up");
-    cluster.assert_free();
 }
 
 #[test]
@@ -135,10 +150,7 @@ fn before_the_time_limit_the_run_ends_with_the_rest_not_run() {
         let mut running = begun(&cluster, &project, &variables, &options);
         running.wait_for_stdout("the time limit of its allocation");
         let_go(&project);
-        let told = running.end();
-        assert_eq!(told.code, Some(2), "{told}");
-        told.says(" not run").says(" passed");
-        cluster.assert_free();
+        settle_part(running, 2, &cluster, &project).says(" not run").says(" passed");
         fs::remove_file(project.path().join("go")).unwrap();
     }
 }
@@ -164,12 +176,10 @@ fn a_signal_that_a_job_asks_for_ends_its_run_with_the_rest_not_run() {
         cluster.says(&["scancel", "--batch", &format!("--signal={signal}"), job.trim()]);
         running.wait_for_stdout(&format!("SIG{signal}"));
         let_go(&project);
-        let told = running.end();
-        assert_eq!(told.code, Some(2), "{told}");
+        settle_part(running, 2, &cluster, &project);
         let said = project.read("told");
         assert!(said.contains(" not run") && said.contains(" passed"), "{said}");
         assert!(said.contains(&format!("interrupted by SIG{signal}")), "{said}");
-        cluster.assert_free();
     }
 }
 

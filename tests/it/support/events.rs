@@ -66,3 +66,18 @@ pub(crate) fn assert_valid(stream: &str) {
         assert_eq!(tests, u64::try_from(ended.len()).unwrap(), "{stream}");
     }
 }
+
+/// Each test of a stream with its terminal state, sorted.
+pub(super) fn terminal_states(stream: &str) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut ends: Vec<_> = lines(stream)
+        .iter()
+        .filter_map(|line| match line["event"].as_str()? {
+            "test-finished" => Some((text(&line["id"]), text(&line["outcome"]))),
+            "test-not-run" => Some((text(&line["id"]), "not-run".to_owned())),
+            _ => None,
+        })
+        .collect();
+    ends.sort();
+    ends
+}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::events::terminal_states;
 use super::{Marked, assert_valid, python};
 
 /// How long a run may take: far above what any of these needs on a slow machine. A run that hangs is a failure.
@@ -251,10 +252,12 @@ impl Running {
             panic!("it did not end\n{stdout}\n{stderr}\nprocesses: {left:#?}");
         };
         assert!(left.is_empty(), "processes are left: {left:#?}\n{stdout}\n{stderr}");
-        if let Some(events) = self.events.as_ref().filter(|events| events.exists()) {
-            assert_valid(&fs::read_to_string(events).unwrap());
+        let events = self.events.as_ref().and_then(|events| fs::read_to_string(events).ok());
+        if let Some(events) = &events {
+            assert_valid(events);
         }
-        Told { code: status.code(), stdout, stderr }
+        let ends = events.map(|events| terminal_states(&events)).unwrap_or_default();
+        Told { code: status.code(), stdout, stderr, ends }
     }
 }
 
@@ -287,6 +290,8 @@ pub(crate) struct Told {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// Each test with its terminal state, sorted; empty where no events were written.
+    pub(crate) ends: Vec<(String, String)>,
 }
 
 impl Told {
