@@ -41,6 +41,8 @@ pub(super) struct HostActor {
     to_agent: mpsc::UnboundedSender<Vec<u8>>,
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
+    /// What is told of workers that were ordered in advance, until they are attached.
+    early: HashMap<WorkerId, Vec<WorkerEvent>>,
     supervisor: Recipient<OfHost>,
     patience: Patience,
     greeted: bool,
@@ -93,6 +95,7 @@ impl HostActor {
             to_agent,
             inbox: Some(inbox),
             workers: HashMap::new(),
+            early: HashMap::new(),
             supervisor,
             patience,
             greeted: false,
@@ -114,6 +117,18 @@ impl HostActor {
             Ok(()) => drop(self.to_agent.send(self.outbox.take())),
             // Whoever waits for the answer would wait for ever.
             Err(problem) => self.lose(&problem.to_string(), false, context),
+        }
+    }
+
+    fn hand_on(&mut self, id: WorkerId, event: WorkerEvent) {
+        let last = matches!(event, WorkerEvent::Exited(_));
+        match (self.workers.get(&id), self.early.get_mut(&id)) {
+            (Some(worker), _) => worker.do_send(FromHost(event)),
+            (None, Some(early)) => early.push(event),
+            (None, None) => warn!("the agent speaks of {id}, which is not its worker"),
+        }
+        if last {
+            self.workers.remove(&id);
         }
     }
 
@@ -246,16 +261,7 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
             self.ask(context);
         }
         match frame {
-            Ok(FromAgent::Worker(id, event)) => {
-                let last = matches!(event, WorkerEvent::Exited(_));
-                match self.workers.get(&id) {
-                    Some(worker) => worker.do_send(FromHost(event)),
-                    None => warn!("the agent speaks of {id}, which is not its worker"),
-                }
-                if last {
-                    self.workers.remove(&id);
-                }
-            }
+            Ok(FromAgent::Worker(id, event)) => self.hand_on(id, event),
             Ok(FromAgent::Progress(step)) => self.tell(HostReport::Progress(step)),
             Ok(FromAgent::Notice(text)) => self.tell(HostReport::Notice(text)),
             Ok(FromAgent::Prepared(info)) => self.tell(HostReport::Prepared(info)),
@@ -284,6 +290,14 @@ impl Handler<ToHost> for HostActor {
     type Result = ();
 
     fn handle(&mut self, ToHost(message): ToHost, context: &mut Context<Self>) {
+        match &message {
+            ToAgent::Start { worker, .. } if !self.workers.contains_key(worker) => {
+                self.early.insert(*worker, Vec::new());
+            }
+            // Nobody is to hear of it any more.
+            ToAgent::Finish { worker } => drop(self.early.remove(worker)),
+            _ => {}
+        }
         self.send(&message, context);
     }
 }
@@ -293,6 +307,9 @@ impl Handler<Attach> for HostActor {
 
     fn handle(&mut self, Attach { worker, recipient }: Attach, _context: &mut Context<Self>) {
         self.workers.insert(worker, recipient);
+        for event in self.early.remove(&worker).unwrap_or_default() {
+            self.hand_on(worker, event);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{Addr, SpawnHandle};
 
 use super::host::HostActor;
-use crate::model::{HostId, HostSpec};
+use crate::model::{HostId, HostSpec, WorkerId};
 use crate::supervise::HostPolicy;
 
 /// How far a host has come.
@@ -35,6 +35,8 @@ pub(super) struct Host {
     pub(super) policy: HostPolicy,
     /// The project was brought there.
     pub(super) synced: bool,
+    /// The workers that its agent was told to start along with the preparation.
+    pub(super) ordered: Vec<WorkerId>,
     /// The least time that an order to it and the answer have taken: what is above it is the work of both sides.
     pub(super) round_trip: Option<Duration>,
 }
@@ -63,6 +65,7 @@ impl Hosts {
             stage: Stage::None,
             policy: HostPolicy::new(spec.is_local(), patience),
             synced: false,
+            ordered: Vec::new(),
             round_trip: None,
         };
         Self(specs.iter().map(host).collect())

@@ -176,6 +176,17 @@ impl SupervisorActor {
             worker_memory: self.plan.worker_memory,
             lease: (kind == Kind::Remote).then(|| lease(deadlines.silence)),
         }));
+        let mut ordered = Vec::new();
+        if kind == Kind::Remote {
+            // Along with it, since an answer that is waited for takes as long as the way there and back.
+            ordered = self.fleet.waiting_on(id);
+            for worker in &ordered {
+                self.order_worker(*worker, &agent);
+            }
+        }
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.ordered = ordered;
+        }
         self.hosts.enter(id, Stage::Preparing(agent));
     }
 
@@ -187,12 +198,20 @@ impl SupervisorActor {
         let agent = agent.clone();
         host.stage = Stage::Ready(agent.clone());
         host.policy.came_up(now);
+        let ordered = std::mem::take(&mut host.ordered);
         self.host_news(id, HostNews::Ready(info.clone()));
         if !std::mem::replace(&mut self.suite_told, true) {
             self.publish(RunEvent::SuiteReady(info));
         }
-        for worker in self.fleet.waiting_on(id) {
-            self.spawn_worker(worker, &agent);
+        let waiting = self.fleet.waiting_on(id);
+        for worker in ordered.iter().filter(|worker| !waiting.contains(worker)) {
+            agent.do_send(ToHost(ToAgent::Finish { worker: *worker }));
+        }
+        for worker in waiting {
+            self.adopt_worker(worker, &agent);
+            if !ordered.contains(&worker) {
+                self.order_worker(worker, &agent);
+            }
         }
     }
 

@@ -125,6 +125,20 @@ impl SupervisorActor {
     }
 
     pub(super) fn spawn_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
+        self.adopt_worker(worker, host);
+        self.order_worker(worker, host);
+    }
+
+    /// Tells a host that is up, or is being prepared, to start a worker.
+    pub(super) fn order_worker(&self, worker: WorkerId, host: &Addr<HostActor>) {
+        if let Some(spec) = self.fleet.spec(worker).cloned() {
+            let input = self.plan.input.clone();
+            host.do_send(ToHost(ToAgent::Start { worker, spec, input }));
+        }
+    }
+
+    /// A worker has somebody to speak for it from now on.
+    pub(super) fn adopt_worker(&mut self, worker: WorkerId, host: &Addr<HostActor>) {
         let Some(spec) = self.fleet.spec(worker).cloned() else {
             return;
         };
@@ -144,8 +158,6 @@ impl SupervisorActor {
         if let Some(time) = round_trip {
             self.neighbours.round_trip.do_send(RoundTrip { workers: vec![worker], time });
         }
-        let input = self.plan.input.clone();
-        host.do_send(ToHost(ToAgent::Start { worker, spec, input }));
         self.fleet.started(worker, actor);
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use log::debug;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::descriptor::Descriptor;
@@ -155,6 +155,8 @@ struct Host {
     sender: Sender,
     state: Rc<RefCell<State>>,
     templates: Rc<Templates>,
+    /// Whether no preparation is under way: workers that are ordered meanwhile wait for its end.
+    prepared: Rc<watch::Sender<bool>>,
     /// The workers' lives.
     workers: JoinSet<()>,
     /// The preparation and the conclusion, which nobody waits for at the end.
@@ -175,7 +177,8 @@ impl Host {
     fn new(sender: Sender) -> Self {
         let templates = Rc::new(Templates::new(sender.clone()));
         let (workers, chores) = (JoinSet::new(), JoinSet::new());
-        Self { sender, state: Rc::default(), templates, workers, chores }
+        let prepared = Rc::new(watch::Sender::new(true));
+        Self { sender, state: Rc::default(), templates, prepared, workers, chores }
     }
 
     fn take(&mut self, message: ToAgent) {
@@ -203,9 +206,12 @@ impl Host {
                     ],
                 };
                 let (sender, state) = (self.sender.clone(), self.state.clone());
-                let templates = self.templates.clone();
-                let prepared = prepare(sender, state, templates, suite, care, deadlines);
-                self.chores.spawn_local(prepared);
+                let (templates, prepared) = (self.templates.clone(), self.prepared.clone());
+                prepared.send_replace(false);
+                self.chores.spawn_local(async move {
+                    prepare(sender, state, templates, suite, care, deadlines).await;
+                    prepared.send_replace(true);
+                });
             }
             ToAgent::Start { worker, spec, input } => self.start(worker, spec, input),
             ToAgent::Run { worker, batch } => self.order(worker, Order::Run(batch)),
@@ -251,8 +257,10 @@ impl Host {
         let (orders, inbox) = mpsc::unbounded_channel();
         self.state.borrow_mut().workers.insert(worker, orders);
         let (sender, state) = (self.sender.clone(), self.state.clone());
-        let templates = self.templates.clone();
+        let (templates, mut prepared) = (self.templates.clone(), self.prepared.subscribe());
         self.workers.spawn_local(async move {
+            // Without its sender this host is at its end. What it gives is a lock, which is let go at once.
+            let _at_end = prepared.wait_for(|is| *is).await.is_err();
             let (adapter, limits, selector) = {
                 let state = state.borrow();
                 (state.adapter.clone(), state.limits, state.selector.clone())
@@ -281,6 +289,7 @@ impl Host {
     /// Ends every worker and waits until each has told of its death.
     async fn end(&mut self) {
         self.chores.shutdown().await;
+        self.prepared.send_replace(true);
         // A worker whose orders end kills its process.
         self.state.borrow_mut().workers.clear();
         self.templates.end();

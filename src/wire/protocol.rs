@@ -33,7 +33,7 @@ pub enum ToAgent {
         lease: Option<Duration>,
     },
 
-    /// Start a worker process.
+    /// Start a worker process, once the preparation that is under way is over. Nothing is told of it before that is answered.
     Start {
         /// Its id, never used before on this link.
         worker: WorkerId,
