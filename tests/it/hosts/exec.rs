@@ -115,7 +115,7 @@ const APART: &str = "import os, sys, pytest\n\
     @pytest.mark.skipif(there, reason='not for that one')\n\
     def test_skipped_there(): pass\n";
 
-/// The suites of a JUnit file, each with what it ran with.
+/// The suites of a `JUnit` file, each with what it ran with.
 fn suites<'a>(junit: &'a str, with: &str) -> Vec<&'a str> {
     let with = format!("name=\"runs-with\" value=\"{with}\"");
     junit.split("<testsuite ").filter(|suite| suite.contains(&with)).collect()
@@ -132,9 +132,9 @@ fn two_versions_of_python_run_all_tests_each_and_are_reported_apart() {
     };
     // On this machine; on another.
     for (one, two) in [
-        (here(&own), here(&other)),
-        (here(&other), there(&own, "far")),
-        (there(&own, "near"), there(&other, "far")),
+        (here(own), here(&other)),
+        (here(&other), there(own, "far")),
+        (there(own, "near"), there(&other, "far")),
     ] {
         let args = ["--tx", &one, "--tx", &two, "--dist", "each", "--junit", "j.xml"];
         let mut command = project.command(&args);
