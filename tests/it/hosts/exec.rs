@@ -19,6 +19,18 @@ fn any_command_that_gives_an_agent_is_a_host() {
 }
 
 #[test]
+fn workers_are_ordered_before_anything_is_heard_of_their_host() {
+    let begins = "import pathlib\n(pathlib.Path(__file__).parent / 'begun').touch()\n";
+    let project =
+        Project::new(&[("conftest.py", begins), ("test_it.py", "def test_passes(): pass\n")]);
+    // Nothing comes back before a worker has loaded the conftest.
+    let script =
+        format!("#!/bin/sh\n{} | {{ until [ -e begun ]; do sleep 0.01; done; cat; }}\n", agent());
+    project.write("held", &script);
+    project.run(&["--tx", "exec=sh held//name=far"]).assert(0, "1 passed");
+}
+
+#[test]
 fn a_number_in_the_command_makes_as_many_hosts() {
     let text = "import os\ndef test_which(): open('seen-' + os.environ['NUMBER'], 'w')\n";
     let project = Project::new(&[("test_it.py", text)]);

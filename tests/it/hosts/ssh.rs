@@ -26,6 +26,22 @@ fn two_hosts_run_what_one_machine_runs() {
 }
 
 #[test]
+fn a_host_that_has_the_agent_is_reached_by_one_call_of_ssh() {
+    let Some(machines) = Machines::start(1) else { return };
+    let project = super::suite();
+    project.write("counted", "#!/bin/sh\necho call >>\"$0.calls\"\nexec \"$@\"\n");
+    let counted = project.path().join("counted");
+    // The first time it gets the agent by the same call.
+    for calls in 1..=2 {
+        let mut command = machines.command(&project, &["--tx", "2*ssh=n1"]);
+        command.env("CALLSHEET_SSH", format!("sh {} {}", counted.display(), machines.ssh()));
+        Running::start(command).end().assert(1, super::COUNTS);
+        assert_eq!(project.read("counted.calls").lines().count(), calls);
+    }
+    machines.assert_clean();
+}
+
+#[test]
 fn a_slow_link_changes_nothing_but_the_time() {
     let Some(machines) = Machines::start(2) else { return };
     let project = super::suite();
