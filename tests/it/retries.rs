@@ -42,6 +42,34 @@ fn the_last_attempt_is_alone_in_a_fresh_process() {
 }
 
 #[test]
+fn a_test_that_failed_is_run_again_by_another_worker() {
+    // Where the test first ran, the other test of its file is over when the other worker still has something to do.
+    let picky = "import os, pathlib\n\
+                 def test_picky():\n\
+                 \x20   me = os.environ['PYTEST_XDIST_WORKER']\n\
+                 \x20   print(me, file=open('tried', 'a'))\n\
+                 \x20   assert not open('tried').readline().startswith(me), 'not here'\n\
+                 def test_other(): pathlib.Path('other').touch()\n";
+    let long = "import pathlib, time\n\
+                def test_long():\n\
+                \x20   while not pathlib.Path('other').exists(): time.sleep(0.05)\n";
+    for dist in ["stream", "load", "worksteal", "loadfile"] {
+        for retries in ["1", "2"] {
+            let project = Project::new(&[("test_a.py", picky), ("test_b.py", long)]);
+            let told = project.run(&["-n", "2", "--dist", dist, "--retries", retries]);
+            told.assert(0, "3 passed, 1 rerun, 1 flaky").says("not here");
+            let tried = project.read("tried");
+            let tried: Vec<&str> = tried.lines().collect();
+            assert!(tried.len() == 2 && tried[0] != tried[1], "{dist} {retries}: {tried:?}");
+        }
+    }
+    let alone = Project::new(&[("test_a.py", picky)]);
+    let told = alone.run(&["-n", "1", "--retries", "2"]);
+    told.assert(0, "2 passed, 2 rerun, 1 flaky").says("(passed alone in a fresh process)");
+    assert_eq!(alone.read("tried"), "gw0\ngw0\ngw1\n", "there was no other one");
+}
+
+#[test]
 fn a_test_that_fails_every_time_fails_once() {
     let told = flaky(9).run(&["-n", "2", "--retries", "2", "-x"]);
     told.assert(1, "1 failed, 20 passed, 2 rerun");
