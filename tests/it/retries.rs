@@ -77,6 +77,32 @@ fn a_test_that_fails_every_time_fails_once() {
 }
 
 #[test]
+fn an_attempt_counts_once_whatever_fails_in_it() {
+    let body = "import pathlib, pytest\n\
+                @pytest.fixture\n\
+                def always():\n\
+                \x20   yield\n\
+                \x20   assert 0, 'in the teardown'\n\
+                @pytest.fixture\n\
+                def once():\n\
+                \x20   yield\n\
+                \x20   assert len(open('tried').read()) > 2, 'in the teardown, once'\n\
+                def test_twice_bad(always): assert 0, 'in the call'\n\
+                def test_bad_at_last(once):\n\
+                \x20   print('something')\n\
+                \x20   print('x', file=open('tried', 'a'))\n";
+    for dist in ["stream", "load"] {
+        let project = Project::new(&[("test_it.py", body)]);
+        let told = project.run(&["-n", "2", "--dist", dist, "--retries", "2", "--junit", "j.xml"]);
+        told.assert(1, "1 failed, 1 passed, 1 error, 3 rerun, 1 flaky");
+        let xml = project.read("j.xml");
+        assert_eq!(xml.matches("<rerunFailure").count(), 2, "{xml}");
+        assert_eq!(xml.matches("<flakyFailure").count(), 1, "{xml}");
+        assert_eq!(xml.matches("error at teardown of test_twice_bad").count(), 3, "{xml}");
+    }
+}
+
+#[test]
 fn flaky_tests_fail_the_run_where_the_project_says_so() {
     let project = flaky(1);
     project.write("callsheet.toml", "flaky = 'fail'\nretries = 1\n");
