@@ -48,6 +48,7 @@ mod fleet;
 mod history;
 mod host;
 mod hosts;
+mod known;
 pub mod messages;
 mod outputs;
 mod policy;

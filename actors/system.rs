@@ -1,6 +1,5 @@
 //! Gives birth to the actors of one run and ties them together.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use tokio::sync::oneshot;
 use super::error::RunError;
 use super::file::FileReporter;
 use super::history::HistoryActor;
+use super::known::Known;
 use super::messages::{Event, FleetNews, Halt};
 use super::outputs;
 use super::policy::ForeignPolicy;
@@ -20,13 +20,10 @@ use super::session::{self, Begin, SessionActor};
 use super::supervisor::{self, SupervisorActor};
 use super::terminal::TerminalReporter;
 use crate::config::Config;
-use crate::history::{History, Recorder};
+use crate::history::Recorder;
 use crate::launch::Role;
-use crate::model::{HostSpec, Isolation, Outcome, RunEvent, Suite, Verdict, WorkerId, WorkerSpec};
-use crate::schedule::{
-    Estimates, FileIsWanted, Policy, Rules, RulesOfTest, Scheduler, TestRules, policy,
-};
-use crate::select::{Facts, Past, Seen, Selection};
+use crate::model::{HostSpec, RunEvent, Verdict, WorkerId, WorkerSpec};
+use crate::schedule::{Estimates, Policy, Rules, Scheduler, policy};
 use crate::session::Session;
 
 /// An actor of the host program that gets every event.
@@ -195,12 +192,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }
-    let Remembered { history, estimates, problem } = remembered(config);
-    let past = past(config, history.as_ref());
-    let selection =
-        Selection::new(config.filter.as_ref(), config.partition, &config.overrides, &past)
-            .on_hosts(config.hosts.iter().map(|host| &*host.tags))
-            .with_alone(troublemakers(config, &past));
+    let Known { history, problem, estimates, selection, rules } = Known::of(config);
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
@@ -208,12 +200,11 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
 
     let expected: Vec<(WorkerId, WorkerSpec)> =
         (0..).map(WorkerId).zip(config.workers.iter().cloned()).collect();
-    let estimates = Arc::new(estimates);
     let policy = match own_policy {
         Some(own) => Box::new(ForeignPolicy::new(own, session.clone().recipient())),
         None => policy(&config.policy, config.workers.len(), estimates.clone()),
     };
-    let core = core(config, policy, &expected, rules(config, past, estimates.clone()), estimates);
+    let core = core(config, policy, &expected, rules, estimates);
     let stream = core.streams();
 
     recipients.push(session.clone().recipient());
@@ -314,94 +305,6 @@ fn core(
     core
 }
 
-/// What is known of past runs, and where what comes is kept.
-#[derive(Default)]
-struct Remembered {
-    history: Option<History>,
-    estimates: Estimates,
-    problem: Option<String>,
-}
-
-fn remembered(config: &Config) -> Remembered {
-    let Some(file) = &config.history else {
-        return Remembered::default();
-    };
-    let mut history = History::new(file.clone(), &config.suite, &config.project);
-    let (estimates, problem) = history.load();
-    Remembered { history: Some(history), estimates, problem }
-}
-
-/// What past runs have seen, where anything asks for it.
-fn past(config: &Config, history: Option<&History>) -> Past {
-    history
-        .filter(|_| {
-            minds_troublemakers(config)
-                || Selection::needs_past(
-                    config.filter.as_ref(),
-                    config.partition,
-                    &config.overrides,
-                )
-        })
-        .map(History::past)
-        .unwrap_or_default()
-}
-
-/// Whether a test that ended its process, or had to be ended, is to have one of its own from then on.
-fn minds_troublemakers(config: &Config) -> bool {
-    matches!(config.suite, Suite::Libtest(_))
-}
-
-/// The tests that are to have a process of their own for what they did in runs before.
-fn troublemakers(config: &Config, past: &Past) -> HashSet<Arc<str>> {
-    let ended_it = |seen: &Seen| matches!(seen.outcome, Outcome::Crashed | Outcome::TimedOut);
-    past.iter()
-        .filter(|(_, seen)| minds_troublemakers(config) && ended_it(seen))
-        .map(|(id, _)| id.clone())
-        .collect()
-}
-
-/// What the configuration says of tests beside how they are shared out.
-fn rules(config: &Config, past: Past, estimates: Arc<Estimates>) -> Rules {
-    let overrides = config.overrides.clone();
-    let troublemakers = troublemakers(config, &past);
-    let rules_differ = !overrides.is_empty() || !troublemakers.is_empty();
-    let of_test: RulesOfTest = Arc::new(move |item| {
-        let terms = overrides.terms(&Facts::of(item, &past));
-        let isolation = terms.isolation.unwrap_or(if troublemakers.contains(&item.id) {
-            Isolation::Process
-        } else {
-            Isolation::Adaptive
-        });
-        TestRules {
-            retries: terms.retries,
-            timeout: terms.timeout,
-            slow: terms.slow,
-            resources: terms.resources,
-            exclusive: terms.exclusive,
-            requires: terms.requires,
-            alone: isolation == Isolation::Process,
-        }
-    });
-    // Those of a framework do not ask what a test takes.
-    let tells_workers = matches!(config.suite, Suite::Libtest(_) | Suite::Command(_));
-    Rules {
-        retry: config.retry,
-        resources: config.resources.clone(),
-        offers: config.hosts.iter().map(|host| host.tags.clone()).collect(),
-        recycle: config.recycle,
-        of_test: rules_differ.then_some(of_test),
-        of_file: wanted_files(config),
-        slow: config.deadlines.slow,
-        estimates: (tells_workers && !estimates.is_empty()).then_some(estimates),
-    }
-}
-
-/// Which files can have tests that the filter selects. Only of pytest the id of a test begins with its file in every case.
-fn wanted_files(config: &Config) -> Option<FileIsWanted> {
-    let filter = config.filter.clone().filter(|_| matches!(config.suite, Suite::Pytest(_)))?;
-    Some(Arc::new(move |file| filter.may_match_in(file)))
-}
-
 /// Runs the suite in a `System` of its own on the caller's thread and blocks until the verdict; `begun` gets what stops it.
 ///
 /// # Errors
@@ -416,33 +319,4 @@ pub(crate) fn run(
         begun(session.stopper());
         session.verdict().await
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::model::{Durations, SuiteKind};
-
-    fn told(root: &Path, kind: SuiteKind, estimates: &Arc<Estimates>) -> bool {
-        let config = Config::builder().root(root).suite(kind).workers(1).build().unwrap();
-        rules(&config, Past::default(), estimates.clone()).estimates.is_some()
-    }
-
-    #[test]
-    fn workers_of_our_own_are_told_what_tests_take_where_that_is_known() {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("Cargo.toml"), "").unwrap();
-        let manifest = root.path().join("callsheet-commands.toml");
-        std::fs::write(manifest, "[[test]]\nname = 'a'\ncommand = ['true']\n").unwrap();
-        let took = Durations { setup: 0.0, call: 1.0, teardown: 0.0 };
-        let known: Arc<Estimates> = Arc::new([("a", took)].into_iter().collect());
-        for (kind, is_told) in
-            [(SuiteKind::Libtest, true), (SuiteKind::Command, true), (SuiteKind::Pytest, false)]
-        {
-            assert_eq!(told(root.path(), kind, &known), is_told, "{kind:?}");
-            assert!(!told(root.path(), kind, &Arc::default()), "{kind:?}");
-        }
-    }
 }

@@ -83,30 +83,31 @@ mod tests {
     /// A process that holds 64 MiB and has three forks, of which each does what `also` says.
     fn in_use_by(also: &str, limit: u64) -> u64 {
         let script = format!(
-            "import os, signal\n\
+            "import os, signal, sys\n\
              held = bytearray(64 << 20)\n\
              held[::4096] = bytes(len(held) // 4096)\n\
              ready, told = os.pipe()\n\
+             forks = []\n\
              for _ in range(3):\n\
-            \x20   if os.fork() == 0:\n\
+            \x20   forks.append(os.fork())\n\
+            \x20   if forks[-1] == 0:\n\
             \x20       {also}\n\
             \x20       os.write(told, b'x')\n\
             \x20       signal.pause()\n\
-             for _ in range(3): os.read(ready, 1)\n\
+             for _ in forks: os.read(ready, 1)\n\
              print('ready', flush=True)\n\
-             signal.pause()\n"
+             sys.stdin.read()\n\
+             for fork in forks: os.kill(fork, 9)\n\
+             for fork in forks: os.waitpid(fork, 0)\n"
         );
         let mut command = Command::new("python3");
-        command.args(["-SEc", &script]).stdout(Stdio::piped());
+        command.args(["-SEc", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut parent = command.spawn().unwrap();
         let stdout = parent.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut String::new()).unwrap();
         let pid = i32::try_from(parent.id()).unwrap();
         let used = in_use(pid, limit);
-        for pid in family(pid) {
-            let pid = nix::unistd::Pid::from_raw(pid);
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-        }
+        drop(parent.stdin.take());
         parent.wait().unwrap();
         used
     }

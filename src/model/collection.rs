@@ -50,6 +50,14 @@ impl Item {
     /// The tag of a test that is to run while no other does.
     pub const EXCLUSIVE: &'static str = "exclusive";
 
+    /// The tag of a test that takes long, as most suites have it.
+    pub const SLOW: &'static str = "slow";
+
+    /// Whether its tags say that it takes long.
+    pub fn is_slow(&self) -> bool {
+        self.tags.iter().any(|tag| &**tag == Self::SLOW)
+    }
+
     /// Whether its tags say that it may not begin anywhere, at any time, beside any other test.
     pub fn has_needs(&self) -> bool {
         let is_need = |tag: &str| {

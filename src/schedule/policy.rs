@@ -76,6 +76,12 @@ pub trait Policy: Send {
         1
     }
 
+    /// Whether a test is left to [`made`](Self::made) although the worker that made its file runs the others at once. Only
+    /// asked of a policy that [streams](Self::streams).
+    fn leaves_apart(&self, _item: &Item) -> bool {
+        false
+    }
+
     /// The tests of a file are known since a worker made them: `tests` are places in [`View::items`]. They wait, unless
     /// the worker runs them at once. Refill is asked next, for the worker that made them.
     fn made(&mut self, _file: u32, _tests: Range<u32>, _view: &View<'_>) {}

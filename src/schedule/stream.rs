@@ -202,10 +202,13 @@ impl Scheduler {
             let told_of_each = self.tells_of_tests_in(lane, file);
             self.look_after(lane, tests.clone(), out);
             if wanted_at_once && (made.queued || told_of_each) {
-                // What its agent was right to leave to us is kept back by now, and what was not still waits.
-                let account = self.account(lane);
+                // What its agent was right to leave to us is kept back by now, or the policy's, and what was not still waits.
+                let (policy, force) = (&self.policy, self.tracks[lane].force.as_ref());
                 let waits = |test: &u32| {
-                    account.as_ref().is_some_and(|known| known.state(*test) == Some(State::Waiting))
+                    force.is_some_and(|force| {
+                        force.account.state(*test) == Some(State::Waiting)
+                            && !policy.leaves_apart(&force.tests.items()[*test as usize])
+                    })
                 };
                 run_at_once.extend(tests.clone().filter(waits).map(TestIndex));
             }

@@ -89,6 +89,13 @@ impl Selection {
         self
     }
 
+    /// With tests that are marked as slow left to the controller, which knows who is free first.
+    #[must_use]
+    pub fn with_slow_apart(mut self) -> Self {
+        self.upfront.slow_apart();
+        self
+    }
+
     /// The selection in parts that fit a frame each.
     pub fn into_parts(mut self) -> Vec<Self> {
         let past = std::mem::take(&mut self.past);

@@ -23,6 +23,9 @@ pub(super) struct Upfront {
 
     /// The tests that have a process of their own unless an override says otherwise.
     alone: Vec<Arc<str>>,
+
+    /// Whether tests that are marked as slow go to whoever is free first.
+    slow_apart: bool,
 }
 
 impl Upfront {
@@ -45,11 +48,16 @@ impl Upfront {
         self.alone.extend(ids);
     }
 
+    pub(super) fn slow_apart(&mut self) {
+        self.slow_apart = true;
+    }
+
     /// Adds the next part.
     pub(super) fn add(&mut self, mut part: Self) {
         self.everywhere = part.everywhere.or(self.everywhere.take());
         self.said.append(&mut part.said);
         self.alone.append(&mut part.alone);
+        self.slow_apart |= part.slow_apart;
     }
 
     /// What decides by it.
@@ -64,6 +72,7 @@ impl Upfront {
                 .map(|(filter, said)| Ok((Filter::parse(&filter)?, said)))
                 .collect::<Result<_, _>>()?,
             alone: self.alone.into_iter().collect(),
+            slow_apart: self.slow_apart,
         })
     }
 }
@@ -74,12 +83,14 @@ pub(super) struct Judge {
     everywhere: Option<BTreeSet<String>>,
     said: Vec<(Filter, Said)>,
     alone: HashSet<Arc<str>>,
+    slow_apart: bool,
 }
 
 impl Judge {
-    /// The terms of the first attempt at a test; `None` if it needs something that only who sees all hosts can give it.
+    /// The terms of the first attempt at a test; `None` if only who sees all hosts can say who is to run it.
     pub(super) fn terms(&self, item: &Item, past: &Past) -> Option<Terms> {
-        if item.tags.iter().any(|tag| self.asks_for_more(tag)) {
+        if item.tags.iter().any(|tag| self.asks_for_more(tag)) || self.slow_apart && item.is_slow()
+        {
             return None;
         }
         let (mut timeout, mut isolation) = (None, None);
@@ -136,6 +147,11 @@ mod tests {
         assert!(!may_begin(&[&["gpu"], &["disk"]], gpu));
         assert!(!may_begin(&[&["disk"]], gpu), "nobody offers it: that is told");
         assert!(may_begin(&[&["gpu"], &[]], &["slow"]));
+        let mut upfront = Upfront::default();
+        upfront.slow_apart();
+        let judge = upfront.judge().unwrap();
+        assert_eq!(judge.terms(&item("t", &["slow"]), &Past::default()), None);
+        assert!(judge.terms(&item("t", &["slow_pypy"]), &Past::default()).is_some());
         for tag in ["exclusive", "resource:db", "resource:gpu=2"] {
             assert!(!may_begin(&[&[]], &[tag]), "{tag}");
         }

@@ -1,15 +1,10 @@
 //! What the configuration says of some tests holds for them and for no other, whatever the mode: every key, on real suites.
 
+use super::resources::CONFTEST;
 use crate::support::Project;
 
 /// Tests that hold a lock file while they run and fail if another one has it, and tests that want none; no marks.
-const LOCKED: &str = "import os, pytest, time\n\
-    @pytest.fixture\n\
-    def lock():\n\
-    \x20   fd = os.open('lock', os.O_CREAT | os.O_EXCL)\n\
-    \x20   yield\n\
-    \x20   os.close(fd)\n\
-    \x20   os.unlink('lock')\n\
+const LOCKED: &str = "import pytest, time\n\
     @pytest.mark.parametrize('n', range(8))\n\
     def test_db(n, lock): time.sleep(0.01)\n\
     @pytest.mark.parametrize('n', range(2))\n\
@@ -23,7 +18,7 @@ const MODES: [&str; 2] = ["stream", "load"];
 #[test]
 fn what_an_override_says_that_tests_need_holds_as_a_mark_does() {
     for dist in MODES {
-        let project = Project::new(&[("test_a.py", LOCKED), ("test_b.py", LOCKED)]);
+        let project = Project::new(&[CONFTEST, ("test_a.py", LOCKED), ("test_b.py", LOCKED)]);
         project.write(
             "callsheet.toml",
             "resources = { db = 1 }\n\

@@ -2,14 +2,20 @@
 
 use crate::support::Project;
 
-/// Tests that each hold a lock file while they run, and fail if another one has it.
-const LOCKED: &str = "import os, pytest, time\n\
+/// A lock file that a test holds while it runs; it fails if another one has it.
+pub(super) const CONFTEST: (&str, &str) = (
+    "conftest.py",
+    "import os, pytest\n\
     @pytest.fixture\n\
     def lock():\n\
     \x20   fd = os.open('lock', os.O_CREAT | os.O_EXCL)\n\
     \x20   yield\n\
     \x20   os.close(fd)\n\
-    \x20   os.unlink('lock')\n\
+    \x20   os.unlink('lock')\n",
+);
+
+/// Tests that each hold a lock file while they run, and fail if another one has it.
+const LOCKED: &str = "import pytest, time\n\
     @pytest.mark.resources('db')\n\
     @pytest.mark.parametrize('n', range(12))\n\
     def test_db(n, lock): time.sleep(0.01)\n\
@@ -22,7 +28,7 @@ const LOCKED: &str = "import os, pytest, time\n\
 #[test]
 fn no_more_run_at_once_than_there_is_of_a_resource() {
     for dist in ["stream", "load", "worksteal", "loadfile"] {
-        let project = Project::new(&[("test_a.py", LOCKED), ("test_b.py", LOCKED)]);
+        let project = Project::new(&[CONFTEST, ("test_a.py", LOCKED), ("test_b.py", LOCKED)]);
         project.write("callsheet.toml", "resources = { db = 1 }\n");
         project.run(&["-n", "3", "--dist", dist]).assert(0, "70 passed");
     }
@@ -30,7 +36,7 @@ fn no_more_run_at_once_than_there_is_of_a_resource() {
 
 #[test]
 fn a_resource_that_nobody_defined_is_told_and_fails_the_run() {
-    let project = Project::new(&[("test_a.py", LOCKED)]);
+    let project = Project::new(&[CONFTEST, ("test_a.py", LOCKED)]);
     let told = project.run(&["-n", "2"]);
     told.assert(7, "23 passed, 12 not run").says("the resource `db`, which nobody defined");
 }

@@ -83,6 +83,48 @@ def test_hooks_places_and_statistics_are_plain_pytests(project):
         assert progress == plain[2]
 
 
+LOUD = """
+    import os, pytest, subprocess, sys
+    @pytest.fixture
+    def loud():
+        os.write(2, b"low ")
+        yield
+        subprocess.run(["echo", "child"])
+    def test_quiet(): assert 0
+    def test_printed(loud):
+        print("high", end=" ")
+        assert 0
+    def test_undone():
+        print("gone", end="")
+        sys.stdout.seek(0)
+        sys.stdout.truncate()
+        print("left", end="")
+        assert 0
+    def test_quiet_again(loud): assert 0
+    """
+
+SECTIONS = """
+    seen = []
+    def pytest_runtest_logreport(report):
+        if report.when == "teardown": seen.append([report.nodeid, report.sections])
+    def pytest_sessionfinish():
+        import json
+        with open("notes.json", "w") as file: json.dump(seen, file)
+    """
+
+
+@pytest.mark.parametrize("capture", ["fd", "sys", "tee-sys", "no"])
+def test_what_is_captured_is_plain_pytests(project, capture):
+    project.write(test_a=LOUD, conftest=SECTIONS)
+    notes = project.root / "notes.json"
+    project.plain("-p", "no:cacheprovider", "--capture=" + capture)
+    plain = json.loads(notes.read_text())
+    assert len(plain) == 4 and any(sections for _, sections in plain) == (capture != "no")
+    notes.unlink()
+    project.agent("--capture=" + capture).run_all()
+    assert json.loads(notes.read_text()) == plain
+
+
 def test_a_reporter_of_a_plugin_keeps_its_hooks(project):
     project.write(
         conftest="""

@@ -43,10 +43,10 @@ impl Layer {
             Some(Self { table, base: file.parent()?.parent()?.to_owned() })
         };
         let mut layers: Vec<Self> = read().into_iter().collect();
-        let included = layers.first().filter(|_| includes).map(Self::includes).unwrap_or_default();
+        let more = layers.first().filter(|_| includes).map(Self::includes).unwrap_or_default();
         let beside = file.parent().unwrap_or(Path::new(""));
         // Of two that say the same the later one holds.
-        for name in included.iter().rev() {
+        for name in more.iter().rev() {
             layers.extend(Self::of(&beside.join(name), includes));
         }
         layers

@@ -15,6 +15,9 @@ use super::stealing;
 /// What a test is taken to weigh that nobody has seen, in microseconds.
 const UNKNOWN_TEST: u32 = 1000;
 
+/// What such a test is taken to weigh if it is marked [`Item::SLOW`].
+const SLOW_TEST: u32 = 1_000_000;
+
 /// How many bytes of a file there are for each test, where nobody has seen the file: a function of a few lines.
 const BYTES_A_TEST: u64 = 100;
 
@@ -51,6 +54,9 @@ type Rank = (u8, Reverse<u64>, u64);
 /// they are listed. A test that is long beside the whole run goes out on its own, unless its file's fixtures take longer
 /// still. All other tests stay with their file, whose module and class fixtures are then set up once, until a worker has
 /// nothing left and takes the second half of what the busiest one has.
+///
+/// Where nothing is recorded, what people say of their tests is the best guess: those that are marked as slow go out first,
+/// those of a scope together.
 pub(in crate::schedule) struct Stream {
     estimates: Arc<Estimates>,
     workers: usize,
@@ -246,7 +252,14 @@ impl Stream {
         for test in single {
             self.queue(0, u64::from(view.test_weight(test)), Unit::Tests(vec![test]));
         }
-        self.queue_tests(waiting, view);
+        let items = view.items();
+        let item = |test: &TestIndex| &items[test.0 as usize];
+        let (slow, others): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|test| self.leaves_apart(item(test)));
+        for scope in slow.chunk_by(|a, b| item(a).scope() == item(b).scope()) {
+            self.queue(0, weight_of(scope, view), Unit::Tests(scope.to_vec()));
+        }
+        self.queue_tests(others, view);
     }
 }
 
@@ -271,8 +284,15 @@ impl Policy for Stream {
     }
 
     fn weigh_test(&mut self, item: &Item) -> u32 {
-        let known = self.estimates.test(&item.id);
-        known.map_or(UNKNOWN_TEST, |test| clamp(micros(test.total()).max(1)))
+        match self.estimates.test(&item.id) {
+            Some(known) => clamp(micros(known.total()).max(1)),
+            None if item.is_slow() => SLOW_TEST,
+            None => UNKNOWN_TEST,
+        }
+    }
+
+    fn leaves_apart(&self, item: &Item) -> bool {
+        self.workers > 1 && item.is_slow() && self.estimates.test(&item.id).is_none()
     }
 
     fn begin(&mut self, view: &View<'_>) -> Vec<Move> {

@@ -64,6 +64,7 @@ fn settings() -> impl Strategy<Value = Setting> {
             "resource:nobody",
             "requires:fast",
             "requires:big",
+            "slow",
         ],
         0..3,
     );

@@ -110,7 +110,8 @@ impl Worker {
         let mut kept = Vec::new();
         if run {
             let places = (0..).zip(&items);
-            kept.extend(places.filter(|(_, item)| item.has_needs()).map(|(place, _)| place));
+            let waits = |item: &Item| item.has_needs() || item.is_slow();
+            kept.extend(places.filter(|(_, item)| waits(item)).map(|(place, _)| place));
             let numbers = first..u32::try_from(self.names.len()).unwrap();
             let at_once = numbers.filter(|number| !kept.contains(&(number - first)));
             at_once.rev().for_each(|item| self.queue.push_front(Entry::Item(item)));

@@ -218,6 +218,18 @@ fn a_test_that_failed_waits_for_another_worker_as_long_as_there_is_one() {
 }
 
 #[test]
+fn tests_that_are_said_to_be_slow_go_first_to_whoever_is_free_next() {
+    let mut run = Stream::new(2, &[("a.py", 90_000), ("b.py", 10)], &[]);
+    run.lists(0);
+    assert_eq!(run.lists(1), ["make and run gw1 [1]"]);
+    // One of class A, two of class B.
+    let said = run.makes_with(0, (0, 0, 200), true, &[(7, "slow"), (120, "slow"), (121, "slow")]);
+    assert_eq!(said, ["a.py has 200 by gw0, 1 left"], "who made it has enough");
+    assert_eq!(run.makes(1, 1, 0, 0, true), ["make gw1 [0]", "b.py has 0 by gw1, 0 left"]);
+    assert_eq!(run.makes(1, 0, 0, 200, false), ["run gw1 [120, 121]"]);
+}
+
+#[test]
 fn what_is_run_at_once_stays_with_one_worker() {
     let known = [("a/doc::A::t0", 30.0), ("a/doc::B::t1", 0.5), ("b.py::A::t0", 0.5)];
     let mut run = Stream::new(2, &[("a/doc", 10), ("b.py", 10)], &known);

@@ -120,3 +120,36 @@ fn the_longest_test_of_the_runs_before_begins_first() {
     let after = firsts();
     assert!(after.contains(&"test_c.py::test_long".to_owned()), "{after:?}");
 }
+
+#[test]
+fn tests_that_are_marked_as_slow_begin_before_quick_ones_of_other_workers_are_taken() {
+    let slow = "import os, pathlib, time, pytest\n\
+        def note(text): open(os.environ['PYTEST_XDIST_WORKER'] + '.log', 'a').write(text + '\\n')\n\
+        def test_first():\n\
+        \x20   note('first')\n\
+        \x20   while not pathlib.Path('slow').exists(): time.sleep(0.005)\n\
+        def test_second(): note('second')\n\
+        @pytest.mark.slow\n\
+        def test_slow():\n\x20   note('slow')\n\x20   pathlib.Path('slow').touch()\n\
+        @pytest.mark.parametrize('n', range(200))\n\
+        def test_quick(n): note('quick')\n";
+    let other = "import os\n\
+        def test_other(): open(os.environ['PYTEST_XDIST_WORKER'] + '.log', 'a').write('other\\n')\n";
+    let files = [
+        ("test_a.py", slow),
+        ("test_b.py", other),
+        ("pytest.ini", "[pytest]\nmarkers = slow: takes long\n"),
+    ];
+    let project = Project::new(&files);
+    streamed(&project, "2", &[], &[]).assert(0, "204 passed");
+    let logs = ["gw0.log", "gw1.log"].map(|log| project.read(log));
+    let idle =
+        logs.iter().find(|log| !log.contains("first")).expect("one was not in the first test");
+    let before = idle.split("quick").next().unwrap_or_default();
+    assert!(before.contains("slow"), "{logs:?}");
+    // One worker alone keeps to the order of the file.
+    let project = Project::new(&files);
+    streamed(&project, "1", &[], &["-k", "not first"]).assert(0, "203 passed, 1 deselected");
+    let log = project.read("gw0.log");
+    assert!(log.starts_with("second\nslow\nquick\n"), "{log}");
+}

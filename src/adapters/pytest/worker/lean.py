@@ -1,9 +1,11 @@
 """Work of a session that shows nowhere in a worker, done in a cheaper way with the same result."""
 
 import functools
+import os
 import types
 
 import pytest
+from _pytest.capture import FDCapture
 
 SILENT = ("pytest_runtest_logstart", "pytest_runtest_logfinish", "pytest_runtest_logreport")
 """Hooks of pytest's terminal reporter that write a line which nobody reads."""
@@ -99,3 +101,27 @@ def share_hook_proxies(session):
         return proxy
 
     session.gethookproxy = gethookproxy
+
+
+def look_before_reading(config):
+    """Let a phase that printed nothing end with one look at the end of each file that its output is captured in."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    capturing = getattr(manager, "_global_capturing", None)
+    for name in ("out", "err"):
+        capture = getattr(capturing, name, None)
+        if type(capture) is FDCapture and "snap" not in capture.__dict__ and hasattr(capture, "_state"):
+            capture.snap = _looking(capture, capture.snap)
+
+
+def _looking(capture, read):
+    fd, seek, end = capture.tmpfile.fileno(), os.lseek, os.SEEK_END
+
+    def snap():
+        try:
+            is_empty = capture._state != "done" and seek(fd, 0, end) == 0
+        except OSError:
+            # A test has closed it: pytest says so in its own way.
+            is_empty = False
+        return "" if is_empty else read()
+
+    return snap

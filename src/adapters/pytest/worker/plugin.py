@@ -203,6 +203,7 @@ class Worker:
         else:
             self._send_files(self._stream.units)
         lean.share_hook_proxies(session)
+        lean.look_before_reading(session.config)
         letters = self._letters(session.config)
         self._loop = Loop(self.channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
