@@ -13,13 +13,33 @@ use tokio::time::{Instant, sleep_until};
 use super::descriptor::Descriptor;
 
 /// How long events may wait: too short for a person to see.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(4);
 
 /// How long a worker must have enough to do for its events to wait: somewhat longer, since it may be quicker than it has just been.
-const ENOUGH: Duration = Duration::from_millis(3);
+const ENOUGH: Duration = Duration::from_millis(5);
+
+/// How long it takes a worker at least to make the tests of a file, before which it needs no answer.
+const MAKING: Duration = Duration::from_millis(2);
 
 /// How much a read may bring for a rest to follow: a quarter of a pipe, so that whoever says a lot is not held up.
 const MUCH: usize = 16 * 1024;
+
+/// What a worker can begin without hearing from the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InHand {
+    pub(super) tests: usize,
+    /// Whether the tests of a file are to be made behind them.
+    pub(super) then_file: bool,
+}
+
+/// What was in the events that were heard last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heard {
+    /// How many tests have begun.
+    pub(super) begun: u32,
+    /// Whether the tests of a file were made: that takes its time, which says nothing of tests.
+    pub(super) made: bool,
+}
 
 /// Reads what a worker says.
 #[derive(Debug)]
@@ -27,8 +47,11 @@ pub(super) struct Ear {
     pipe: Pipe,
     chunk: Vec<u8>,
     rests: bool,
-    /// When something was heard last, and how long the worker took for each of the events heard then.
+    /// When something was heard last, what came before it, and how much it was.
     heard: Instant,
+    silence: Duration,
+    count: usize,
+    /// How long the worker took for each of the tests that began then.
     pace: Duration,
 }
 
@@ -50,18 +73,20 @@ impl Ear {
             chunk: vec![0; 64 * 1024],
             rests,
             heard: Instant::now(),
+            silence: Duration::ZERO,
+            count: 0,
             pace: Duration::ZERO,
         }
     }
 
-    /// Reads what is there, waiting for at least a byte; empty at the end of the stream. `in_hand`: how many tests the worker has
-    /// yet to begin before it needs the agent.
+    /// Reads what is there, waiting for at least a byte; empty at the end of the stream. `in_hand`: what the worker has yet to
+    /// begin before it needs the agent.
     ///
     /// Dropped before its end, it has read nothing.
     ///
     /// # Errors
     /// What the system says; after that the stream is at its end.
-    pub(super) async fn listen(&mut self, in_hand: usize) -> io::Result<&[u8]> {
+    pub(super) async fn listen(&mut self, in_hand: InHand) -> io::Result<&[u8]> {
         let count = loop {
             match &self.pipe {
                 Pipe::Watched(events) => break events.read(&mut self.chunk).await?,
@@ -81,20 +106,30 @@ impl Ear {
             }
         };
         let now = Instant::now();
-        let events = self.chunk[..count].split(|byte| *byte == b'\n').count() - 1;
-        self.pace = (now - self.heard) / u32::try_from(events.max(1)).unwrap_or(u32::MAX);
+        self.silence = now - self.heard;
         self.heard = now;
-        if self.rests && self.has_enough(in_hand.saturating_sub(events)) && count < MUCH {
-            self.leave(now);
-        } else {
-            self.watch()?;
-        }
+        self.count = count;
         Ok(&self.chunk[..count])
     }
 
+    /// Rests before it reads again if the worker can go on for a while after what was heard last; else it wakes when there is more.
+    ///
+    /// # Errors
+    /// What the system says; after that the stream is at its end.
+    pub(super) fn rest(&mut self, in_hand: InHand, heard: Heard) -> io::Result<()> {
+        self.pace = if heard.made { Duration::ZERO } else { self.silence / heard.begun.max(1) };
+        if self.rests && self.count < MUCH && self.has_enough(in_hand) {
+            self.leave(self.heard);
+            return Ok(());
+        }
+        self.watch()
+    }
+
     /// Whether the worker can go on for a while without hearing from the agent, if it is as quick as it has just been.
-    fn has_enough(&self, in_hand: usize) -> bool {
-        self.pace.saturating_mul(u32::try_from(in_hand).unwrap_or(u32::MAX)) > ENOUGH
+    fn has_enough(&self, in_hand: InHand) -> bool {
+        let tests = self.pace.saturating_mul(u32::try_from(in_hand.tests).unwrap_or(u32::MAX));
+        let making = if in_hand.then_file { MAKING } else { Duration::ZERO };
+        tests.saturating_add(making) > ENOUGH
     }
 
     /// Takes what stands in the pipe now.
@@ -131,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// An ear, and the pipe at which it listens to a worker that took a millisecond for its first event.
+    /// An ear, and the pipe at which it listens to a worker that took a millisecond for what is heard of it first.
     fn ear(rests: bool) -> (Ear, OwnedFd) {
         let (ours, theirs) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let mut ear = Ear::new(Descriptor::new(ours).unwrap(), rests);
@@ -139,16 +174,25 @@ mod tests {
         (ear, theirs)
     }
 
-    /// What is heard of the second of two texts that are written, one when the other was heard, with so many tests in hand; the
-    /// clock stands still but for rests.
-    async fn heard(rests: bool, in_hand: usize, first: &[u8]) -> (usize, Duration) {
+    fn tests(tests: usize) -> InHand {
+        InHand { tests, then_file: false }
+    }
+
+    fn begun(begun: u32) -> Heard {
+        Heard { begun, made: false }
+    }
+
+    /// What is heard of the second of two texts that are written, one when the other was heard and understood; the clock stands
+    /// still but for rests.
+    async fn heard(rests: bool, in_hand: InHand, first: &[u8], of_it: Heard) -> (usize, Duration) {
         let (mut ear, theirs) = ear(rests);
         write(&theirs, first).unwrap();
         assert_eq!(ear.listen(in_hand).await.unwrap().len(), first.len());
+        ear.rest(in_hand, of_it).unwrap();
         write(&theirs, b"yy").unwrap();
-        let begun = Instant::now();
+        let before = Instant::now();
         let count = ear.listen(in_hand).await.unwrap().len();
-        (count, begun.elapsed())
+        (count, before.elapsed())
     }
 
     fn in_standing_time<T>(future: impl Future<Output = T>) -> T {
@@ -159,14 +203,30 @@ mod tests {
     #[test]
     fn events_wait_only_where_nobody_does() {
         in_standing_time(async {
-            let (count, waited) = heard(true, 5, b"a\n").await;
-            assert_eq!(count, 2);
-            assert!(waited >= REST, "{waited:?}");
+            let enough = usize::try_from(ENOUGH.as_millis()).unwrap() + 1;
+            let making = usize::try_from(MAKING.as_millis()).unwrap();
+            let file = |count: usize| InHand { then_file: true, ..tests(count - making) };
+            for (in_hand, of_it) in [
+                (tests(enough), begun(1)),
+                (tests(2 * enough), begun(2)),
+                (file(enough), begun(1)),
+                (tests(enough), begun(0)),
+            ] {
+                let (count, waited) = heard(true, in_hand, b"x", of_it).await;
+                assert_eq!(count, 2, "{in_hand:?}");
+                assert!(waited >= REST, "{in_hand:?} {waited:?}");
+            }
             let much = [b'x'; MUCH];
-            for (rests, in_hand, first) in
-                [(false, 5, &b"a\n"[..]), (true, 4, b"a\n"), (true, 5, b"a\nb\n"), (true, 5, &much)]
-            {
-                assert_eq!(heard(rests, in_hand, first).await, (2, Duration::ZERO));
+            for (rests, in_hand, first, of_it) in [
+                (false, tests(enough), &b"x"[..], begun(1)),
+                (true, tests(enough - 1), b"x", begun(1)),
+                (true, file(enough - 1), b"x", begun(1)),
+                (true, tests(enough), b"x", begun(2)),
+                (true, tests(1000), b"x", Heard { begun: 1, made: true }),
+                (true, tests(enough), &much, begun(1)),
+            ] {
+                let (count, waited) = heard(rests, in_hand, first, of_it).await;
+                assert_eq!((count, waited), (2, Duration::ZERO), "{in_hand:?}");
             }
         });
     }
@@ -183,15 +243,17 @@ mod tests {
             let mut all = Vec::new();
             // Now and then the worker has nothing more.
             for turn in 0_usize.. {
-                let bytes = ear.listen(turn % 3 * 1_000_000).await.unwrap();
+                let in_hand = tests(turn % 3 * 1_000_000);
+                let bytes = ear.listen(in_hand).await.unwrap();
                 if bytes.is_empty() {
                     break;
                 }
                 all.extend_from_slice(bytes);
+                ear.rest(in_hand, begun(1)).unwrap();
             }
             writer.join().unwrap();
             assert_eq!(all, b"onetwothree".repeat(1000));
-            assert!(ear.listen(9).await.unwrap().is_empty(), "the end stays the end");
+            assert!(ear.listen(tests(9)).await.unwrap().is_empty(), "the end stays the end");
         });
     }
 
@@ -200,7 +262,8 @@ mod tests {
         in_standing_time(async {
             let (mut ear, theirs) = ear(true);
             write(&theirs, b"a").unwrap();
-            ear.listen(9).await.unwrap();
+            ear.listen(tests(9)).await.unwrap();
+            ear.rest(tests(9), begun(1)).unwrap();
             write(&theirs, b"bc").unwrap();
             let mut all = Vec::new();
             ear.drain(|bytes| all.extend_from_slice(bytes));

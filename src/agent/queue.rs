@@ -15,6 +15,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
+use super::ear::InHand;
 use crate::model::{Batch, Terms};
 
 /// How many messages stand in the socket at most. They can all be taken back; the number only has to cover what a
@@ -177,10 +178,10 @@ impl Queue {
         })
     }
 
-    /// How many tests the worker can begin without hearing from the agent.
-    pub(super) fn in_hand(&self) -> usize {
-        let file = matches!(self.sent.back(), Some(Entry::File(_)));
-        self.sent.len() - usize::from(file)
+    /// What the worker can begin without hearing from the agent.
+    pub(super) fn in_hand(&self) -> InHand {
+        let then_file = matches!(self.sent.back(), Some(Entry::File(_)));
+        InHand { tests: self.sent.len() - usize::from(then_file), then_file }
     }
 
     /// How the worker has been told to end, if it has.

@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use self::ending::Condemned;
 use super::choice::Choice;
 use super::conversation::{Conversation, LONGEST_LINE, ProtocolError, Stage};
-use super::ear::Ear;
+use super::ear::{Ear, Heard};
 use super::link::Sender;
 use super::output::{Output, Tail};
 use super::patience;
@@ -100,6 +100,7 @@ pub(super) async fn serve(
         choice: Choice::new(selector),
         sender,
         line: Vec::new(),
+        heard: Heard::default(),
         broken: false,
         condemned: None,
         interrupted: false,
@@ -138,6 +139,8 @@ struct Worker {
     sampler: Sampler,
     sender: Sender,
     line: Vec<u8>,
+    /// What was in what it said last.
+    heard: Heard,
     /// It broke the protocol: whatever it says after that is void.
     broken: bool,
     condemned: Option<Condemned>,
@@ -172,10 +175,13 @@ impl Worker {
                     ordered = false;
                     self.process.kill();
                 },
-                heard = ear.listen(in_hand), if speaks => match heard {
-                    Ok(bytes) if !bytes.is_empty() => self.hear(bytes),
-                    Ok(_) | Err(_) => {
-                        speaks = false;
+                heard = ear.listen(in_hand), if speaks => {
+                    let bytes = heard.unwrap_or_default();
+                    speaks = !bytes.is_empty();
+                    self.hear(bytes);
+                    let heard = std::mem::take(&mut self.heard);
+                    speaks = speaks && ear.rest(self.process.queue.in_hand(), heard).is_ok();
+                    if !speaks {
                         self.fell_silent();
                     }
                 },
@@ -289,6 +295,7 @@ impl Worker {
         let queue = &mut self.process.queue;
         let followed = match &mut event {
             WorkerEvent::Started { item } => {
+                self.heard.begun += 1;
                 self.watch.begins(&queue.terms(*item), self.slack);
                 queue.began(*item)
             }
@@ -301,6 +308,7 @@ impl Worker {
                 Ok(follows)
             }
             WorkerEvent::Made { items, queued, kept, .. } => {
+                self.heard.made = true;
                 // When a test may begin that needs something of the machine is for the scheduler to say.
                 let (at_once, left_to_it) = self.choice.part(items, made);
                 queue.made(at_once).map(|now| {
