@@ -42,6 +42,8 @@ struct Worker {
     leaves_by_itself: bool,
     runs_despite_collection_errors: bool,
     collect_reports: HashMap<String, u32>,
+    /// The item whose attempt has been told as one that another follows.
+    rerun: Option<u32>,
     /// What its running test has reported, on a host that may be lost.
     held: Held,
 }

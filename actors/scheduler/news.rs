@@ -37,20 +37,27 @@ impl SchedulerActor {
                 self.carry_out(decisions, None);
             }
             News::Started(item) => {
-                self.workers.entry(worker).or_default().worked = true;
+                let known = self.workers.entry(worker).or_default();
+                known.worked = true;
+                known.rerun = None;
                 let decisions = self.core.test_started(worker, item);
                 self.carry_out(decisions, None);
                 self.time_begins(worker, item);
             }
             News::Report(item, mut report) => {
-                if report.failed && self.core.attempt_failed(worker, item, report.failure()) {
-                    // What pytest's own plugin for it says.
-                    report.failed = false;
-                    "rerun".clone_into(&mut report.category);
-                    "R".clone_into(&mut report.letter);
-                    "RERUN".clone_into(&mut report.word);
-                }
+                let again =
+                    report.failed && self.core.attempt_failed(worker, item, report.failure());
                 let known = self.workers.entry(worker).or_default();
+                if again {
+                    // What pytest's own plugin for it says, once an attempt whatever fails in it.
+                    let is_first = known.rerun.replace(item) != Some(item);
+                    let [category, letter, word] =
+                        if is_first { ["rerun", "R", "RERUN"] } else { [""; 3] };
+                    report.failed = false;
+                    category.clone_into(&mut report.category);
+                    letter.clone_into(&mut report.letter);
+                    word.clone_into(&mut report.word);
+                }
                 if let Some(report) = known.held.keep(item, report)
                     && let Some((_, _, test)) = self.core.name(worker, item)
                 {

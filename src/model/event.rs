@@ -233,7 +233,7 @@ pub enum RunEvent {
     },
 
     /// An attempt at a test failed and will be followed by another: no terminal state yet, and no failure that `maxfail`
-    /// counts. Its failed reports came with the category `rerun`.
+    /// counts. The first of its failed reports came with the category `rerun`, the others with none.
     TestRetried {
         /// Where.
         worker: WorkerId,

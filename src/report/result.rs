@@ -145,6 +145,14 @@ impl Told {
                 self.retried.push(story);
                 return;
             }
+            // What else failed in an attempt that another follows.
+            "" if !report.failed && !report.text.trim().is_empty() => {
+                if let Some(last) = self.retried.last_mut() {
+                    let title = format!("{} of {}", report.phase, report.headline);
+                    last.text = format!("{}\n\nerror at {title}\n{}", last.text, story.text);
+                }
+                return;
+            }
             // A pass, or something that passed within it, has nothing to tell.
             _ if report.failed => self.stories.push(story),
             "skipped" | "xfailed" | "failed" | "error" => self.stories.push(story),

@@ -79,6 +79,8 @@ struct Running {
     progressed: bool,
     /// The last of its reports that was kept.
     entry: Option<usize>,
+    /// What was counted of it, but reruns.
+    counted: Vec<String>,
 }
 
 /// A worker that ended before its time.
@@ -239,6 +241,13 @@ impl Tally {
         }
     }
 
+    fn take_off(&mut self, category: &str) {
+        for (_, count) in self.categories.iter_mut().filter(|(name, _)| name == category) {
+            *count -= 1;
+        }
+        self.categories.retain(|(_, count)| *count > 0);
+    }
+
     fn progress(&mut self, worker: WorkerId) {
         let running = self.running.entry(worker).or_default();
         if !running.progressed {
@@ -269,6 +278,7 @@ impl Tally {
         let running = self.running.entry(worker).or_default();
         let implied = report.phase == Phase::Teardown && !part && !running.settled;
         running.settled |= !part;
+        running.counted.extend((category != "rerun").then(|| category.to_owned()));
         if category == "skipped" {
             self.skips.add(&report.location, &report.brief);
         } else if !category.ends_with("passed")
@@ -310,6 +320,10 @@ impl Tally {
     fn retried(&mut self, worker: WorkerId, test: &TestName, outcome: Outcome) {
         let running = self.running.remove(&worker).unwrap_or_default();
         self.progressed -= u32::from(running.progressed);
+        // Its call passed, say, and its teardown failed: what counts is the attempt that follows.
+        for category in &running.counted {
+            self.take_off(category);
+        }
         // A worker that lives on has told of it by a report.
         let is_told = running.entry.is_some_and(|entry| self.entries[entry].category == "rerun");
         if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) && !is_told {

@@ -21,6 +21,7 @@ impl Scheduler {
         self.roster.change(worker, |member| member.late = true);
         let mut out = Vec::new();
         self.try_begin(&mut out);
+        self.place_all_kept(&mut out);
         out
     }
 

@@ -72,7 +72,8 @@ impl Scheduler {
         None
     }
 
-    /// The least loaded worker that can begin a test next; the one that it failed on only where it has nothing else to do.
+    /// The least loaded worker that can begin a test next; the one that it failed on only where it has nothing else to do and no other
+    /// one will be free for it.
     fn taker(&self, lane: usize, test: u32, care: &Care, needs: &Needs) -> Option<WorkerId> {
         let Force { account, tests, .. } = self.tracks[lane].force.as_ref()?;
         let mut last_resort = None;
@@ -98,7 +99,21 @@ impl Scheduler {
             }
             last_resort = (load == 0).then_some(worker);
         }
-        last_resort
+        last_resort.filter(|worker| !self.will_be_free(lane, *worker, needs))
+    }
+
+    /// Whether another worker than this one will have nothing to do at some time and can then take a test with these needs.
+    fn will_be_free(&self, lane: usize, worker: WorkerId, needs: &Needs) -> bool {
+        let Some(Force { account, .. }) = &self.tracks[lane].force else {
+            return false;
+        };
+        self.roster.iter().any(|(other, member)| {
+            let takes = !member.finished && account.has(other);
+            // Nobody knows when those come that are late.
+            let is_late = member.late && member.stage == Stage::Expected;
+            let comes = member.lane == Some(lane) && is_coming(member) && !is_late;
+            other != worker && (takes || comes) && self.ledger.offers(member.host, needs)
+        })
     }
 
     /// Whether a worker that has been given a test as its next is the one to run it, since no worker without work can. Taken back,
@@ -214,7 +229,10 @@ impl Scheduler {
                 (!care.fresh || is_fresh(member)) && self.ledger.offers(member.host, &needs)
             })
         };
-        let taker = self.takers(account).find(suits);
+        let other = |worker: &WorkerId| care.last.is_none_or(|(last, _)| last != *worker);
+        let mut takers = self.takers(account).filter(suits);
+        let first = takers.next();
+        let taker = first.filter(other).or_else(|| takers.find(other)).or(first);
         let exclusive = needs.exclusive;
         let others = (0..self.tracks.len()).flat_map(begun);
         others

@@ -10,7 +10,7 @@ use crate::support::{Project, Running, Told};
 
 /// A worker of three items that does wrong what its argument says, at its second item or before. Each appends to a file what it
 /// runs.
-const WORKER: &str = r"
+const WORKER: &str = r#"
 import json, os, sys, time
 mode = sys.argv[1]
 setup = json.load(os.fdopen(int(os.environ['CALLSHEET_SETUP_FD'])))
@@ -84,6 +84,12 @@ while True:
             start(i), end(i), end(i), hang()
         if mode == 'writes no JSON':
             start(i), raw(b'{\n'), hang()
+        if mode == 'writes a gigabyte':
+            start(i)
+            raw(b'{"t": "report", "i": 1, "phase": "call", "brief": "')
+            for _ in range(1024):
+                raw(b'x' * 1048576)
+            raw(b'"}\n'), hang()
         if mode == 'says an unknown kind':
             start(i), say(t='sing'), hang()
         if mode == 'says an unknown outcome':
@@ -108,7 +114,7 @@ if mode == 'does not finish':
 if mode == 'exits without a word':
     sys.exit(0)
 say(t='finished', exit_code=0)
-";
+"#;
 
 /// Runs the worker in this mode, with one replacement and deadlines that are soon over.
 fn run(mode: &str) -> Told {
@@ -204,6 +210,34 @@ fn a_line_without_end_takes_no_more_memory_than_its_limit() {
     let told = Running::start(command).end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("gw0 it broke the worker protocol: a line of more than 67108864 bytes").says(RULES);
+}
+
+/// Runs a command and tells, in MiB, how much memory any process had at most that it or one of its own has waited for.
+const PEAK: &str = r"
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print('peak:', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+sys.exit(code)
+";
+
+#[test]
+fn a_test_that_writes_a_line_of_a_gigabyte_has_crashed_its_worker_and_nobody_keeps_the_line() {
+    let project = Project::new(&[("worker.py", WORKER), ("peak.py", PEAK)]);
+    let worker = format!("{} worker.py 'writes a gigabyte'", project.python().display());
+    let callsheet = project.command(&[]);
+    let mut command = Command::new(project.python());
+    command.args(["peak.py".as_ref(), callsheet.get_program()]);
+    command.args(["-n1", "--max-worker-restart", "1", "--worker-command", &worker]);
+    command.current_dir(project.path());
+    let told = Running::start(command).end();
+    assert_eq!(told.code, Some(1), "{told}");
+    told.says("1 failed, 2 passed")
+        .says("worker 'gw0' crashed while running 'b'")
+        .says("it broke the worker protocol: a line of more than 67108864 bytes")
+        .says(RULES);
+    let peak = told.stdout.lines().find_map(|line| line.strip_prefix("peak: "));
+    let peak: u32 = peak.unwrap().parse().unwrap();
+    assert!(peak < 300, "a process had {peak} MiB\n{told}");
 }
 
 #[test]

@@ -42,10 +42,64 @@ fn the_last_attempt_is_alone_in_a_fresh_process() {
 }
 
 #[test]
+fn a_test_that_failed_is_run_again_by_another_worker() {
+    // Where the test first ran, the other test of its file is over when the other worker still has something to do.
+    let picky = "import os, pathlib\n\
+                 def test_picky():\n\
+                 \x20   me = os.environ['PYTEST_XDIST_WORKER']\n\
+                 \x20   print(me, file=open('tried', 'a'))\n\
+                 \x20   assert not open('tried').readline().startswith(me), 'not here'\n\
+                 def test_other(): pathlib.Path('other').touch()\n";
+    let long = "import pathlib, time\n\
+                def test_long():\n\
+                \x20   while not pathlib.Path('other').exists(): time.sleep(0.05)\n";
+    for dist in ["stream", "load", "worksteal", "loadfile"] {
+        for retries in ["1", "2"] {
+            let project = Project::new(&[("test_a.py", picky), ("test_b.py", long)]);
+            let told = project.run(&["-n", "2", "--dist", dist, "--retries", retries]);
+            told.assert(0, "3 passed, 1 rerun, 1 flaky").says("not here");
+            let tried = project.read("tried");
+            let tried: Vec<&str> = tried.lines().collect();
+            assert!(tried.len() == 2 && tried[0] != tried[1], "{dist} {retries}: {tried:?}");
+        }
+    }
+    let alone = Project::new(&[("test_a.py", picky)]);
+    let told = alone.run(&["-n", "1", "--retries", "2"]);
+    told.assert(0, "2 passed, 2 rerun, 1 flaky").says("(passed alone in a fresh process)");
+    assert_eq!(alone.read("tried"), "gw0\ngw0\ngw1\n", "there was no other one");
+}
+
+#[test]
 fn a_test_that_fails_every_time_fails_once() {
     let told = flaky(9).run(&["-n", "2", "--retries", "2", "-x"]);
     told.assert(1, "1 failed, 20 passed, 2 rerun");
     assert_eq!(told.ids("FAILED"), ["test_it.py::test_flaky"]);
+}
+
+#[test]
+fn an_attempt_counts_once_whatever_fails_in_it() {
+    let body = "import pathlib, pytest\n\
+                @pytest.fixture\n\
+                def always():\n\
+                \x20   yield\n\
+                \x20   assert 0, 'in the teardown'\n\
+                @pytest.fixture\n\
+                def once():\n\
+                \x20   yield\n\
+                \x20   assert len(open('tried').read()) > 2, 'in the teardown, once'\n\
+                def test_twice_bad(always): assert 0, 'in the call'\n\
+                def test_bad_at_last(once):\n\
+                \x20   print('something')\n\
+                \x20   print('x', file=open('tried', 'a'))\n";
+    for dist in ["stream", "load"] {
+        let project = Project::new(&[("test_it.py", body)]);
+        let told = project.run(&["-n", "2", "--dist", dist, "--retries", "2", "--junit", "j.xml"]);
+        told.assert(1, "1 failed, 1 passed, 1 error, 3 rerun, 1 flaky");
+        let xml = project.read("j.xml");
+        assert_eq!(xml.matches("<rerunFailure").count(), 2, "{xml}");
+        assert_eq!(xml.matches("<flakyFailure").count(), 1, "{xml}");
+        assert_eq!(xml.matches("error at teardown of test_twice_bad").count(), 3, "{xml}");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Libtest {
         let target = metadata.target_directory.as_std_path();
         let toolchain = Toolchain::find(&cargo, target).await?;
         let (mut programs, mut places) = binaries::programs(&built, &metadata, &toolchain);
-        let settings = Settings::read(&cargo);
+        let settings = Settings::read(&cargo, &toolchain);
         settings.apply(&cargo, &toolchain, target, &mut programs, &mut places).await;
         let limit = care.deadlines.collect;
         let known = Remembered::below(target);

@@ -36,10 +36,28 @@ struct Layer {
 }
 
 impl Layer {
-    /// A file in `.cargo`, or one that takes its place.
-    fn of(file: &Path) -> Option<Self> {
-        let table = fs::read_to_string(file).ok()?.parse().ok()?;
-        Some(Self { table, base: file.parent()?.parent()?.to_owned() })
+    /// A file in `.cargo`, or one that takes its place, and those that it includes. What is said first holds.
+    fn of(file: &Path, includes: bool) -> Vec<Self> {
+        let read = || {
+            let table = fs::read_to_string(file).ok()?.parse().ok()?;
+            Some(Self { table, base: file.parent()?.parent()?.to_owned() })
+        };
+        let mut layers: Vec<Self> = read().into_iter().collect();
+        let more = layers.first().filter(|_| includes).map(Self::includes).unwrap_or_default();
+        let beside = file.parent().unwrap_or(Path::new(""));
+        // Of two that say the same the later one holds.
+        for name in more.iter().rev() {
+            layers.extend(Self::of(&beside.join(name), includes));
+        }
+        layers
+    }
+
+    /// The files that are to be read as well, as they are named.
+    fn includes(&self) -> Vec<String> {
+        let names = self.table.get("include").and_then(Value::as_array).into_iter().flatten();
+        let name =
+            |name: &Value| Some(name.as_str().or_else(|| name.get("path")?.as_str())?.into());
+        names.filter_map(name).collect()
     }
 
     fn table(&self, name: &str) -> impl Iterator<Item = (&String, &Value)> {
@@ -69,7 +87,8 @@ fn placed(mut words: Vec<String>, base: &Path) -> Option<Vec<String>> {
 }
 
 impl Settings {
-    pub(super) fn read(cargo: &Cargo) -> Self {
+    pub(super) fn read(cargo: &Cargo, toolchain: &Toolchain) -> Self {
+        let includes = knows_includes(&toolchain.version);
         let home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
         let above = cargo.root.ancestors().map(|directory| directory.join(".cargo"));
@@ -77,17 +96,24 @@ impl Settings {
         directories.extend(home.filter(|home| !directories.contains(home)));
         let file = |directory: &PathBuf| {
             let names = ["config", "config.toml"].map(|name| directory.join(name));
-            names.iter().find(|file| file.is_file()).and_then(|file| Layer::of(file))
+            let file = names.iter().find(|file| file.is_file());
+            file.map(|file| Layer::of(file, includes)).unwrap_or_default()
         };
         let given = cargo.values_of("--config");
-        let given = given.filter_map(|given| match cargo.root.join(given) {
-            file if file.is_file() => Layer::of(&file),
-            _ => Some(Layer { table: given.parse().ok()?, base: cargo.root.clone() }),
+        let given = given.map(|given| match cargo.root.join(given) {
+            file if file.is_file() => Layer::of(&file, includes),
+            _ => {
+                let table = given.parse().ok();
+                table.map(|table| Layer { table, base: cargo.root.clone() }).into_iter().collect()
+            }
         });
         // Of two that say the same the later one holds.
-        let mut given: Vec<Layer> = given.collect();
+        let mut given: Vec<Vec<Layer>> = given.collect();
         given.reverse();
-        Self { given, files: directories.iter().filter_map(file).collect() }
+        Self {
+            given: given.into_iter().flatten().collect(),
+            files: directories.iter().flat_map(file).collect(),
+        }
     }
 
     /// Gives test binaries and their places what the configuration says of them.
@@ -182,6 +208,13 @@ impl Settings {
     }
 }
 
+/// Whether cargo reads the files that a file names, by the version of the compiler beside it: since 1.94, before it passed over them.
+fn knows_includes(rustc: &str) -> bool {
+    let number = rustc.split_whitespace().nth(1).unwrap_or_default();
+    let mut parts = number.split('.').map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(1), Some(94))
+}
+
 /// What holds for a platform, by the compiler; nothing if it does not say.
 async fn cfgs_of(triple: &str, cargo: &Cargo) -> Vec<Cfg> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -234,6 +267,13 @@ mod tests {
         assert_eq!(runner("a"), Some(vec!["run".to_owned(), "it".to_owned()]));
         assert_eq!(runner("b"), Some(vec!["/near/./run".to_owned(), "a b".to_owned()]));
         assert_eq!(runner("c"), None);
+    }
+
+    #[test]
+    fn older_versions_pass_over_what_is_included() {
+        let all =
+            ["rustc 1.93.1 (a 2026-01-01)", "rustc 1.94.0 (a)", "rustc 2.0.0-nightly (a)", ""];
+        assert_eq!(all.map(knows_includes), [false, true, true, false]);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::model::{Dist, Durations, Item, Outcome, TestFile, WorkerId, WorkerSpec};
-use crate::schedule::{Decision, Estimates, MadeFile, Rules, Scheduler, TestRules, policy};
+use crate::schedule::{
+    Decision, Estimates, MadeFile, RetryRules, Rules, Scheduler, TestRules, policy,
+};
 
 use super::script::{lines, options};
 
@@ -182,6 +184,37 @@ fn only_tests_that_need_something_wait_for_the_scheduler() {
         ["make and run gw0 [1]", "a.py has 5 by gw0, 1 left", "run gw0 [3]", "run gw0 [1]",],
         "no host offers anything, so that what test 3 requires is not heeded"
     );
+}
+
+#[test]
+fn a_test_that_failed_waits_for_another_worker_as_long_as_there_is_one() {
+    let busy = || {
+        let retry = RetryRules { retries: 2, ..RetryRules::default() };
+        let rules = Rules { retry, ..Rules::default() };
+        let mut run = Stream::new(2, &[("a.py", 20), ("b.py", 10)], &[]).with_rules(rules);
+        run.lists(0);
+        run.lists(1);
+        run.makes(0, 0, 0, 2, true);
+        run.makes(1, 1, 0, 1, true);
+        run.begins(0, 0);
+        run.begins(1, 0);
+        lines(run.scheduler.test_ended(WorkerId(0), 0, Outcome::Failed, 0.1));
+        run.begins(0, 1);
+        let said = lines(run.scheduler.test_ended(WorkerId(0), 1, Outcome::Passed, 0.1));
+        assert_eq!(said, ["passed a.py::B::t1 on gw0"], "nobody else is free yet");
+        run
+    };
+    let mut run = busy();
+    let said = lines(run.scheduler.test_ended(WorkerId(1), 0, Outcome::Passed, 9.0));
+    assert_eq!(said, ["passed b.py::B::t0 on gw1", "make gw1 [0]"]);
+    let mut run = busy();
+    let said = lines(run.scheduler.worker_down(WorkerId(1), Some(0), None, Outcome::Crashed));
+    assert_eq!(said, ["crashed b.py::B::t0 on gw1", "run gw0 [0]"], "it is alone now");
+    let mut run = busy();
+    lines(run.scheduler.worker_expected(WorkerId(2), &WorkerSpec::default(), None));
+    let said = lines(run.scheduler.worker_down(WorkerId(1), Some(0), None, Outcome::Crashed));
+    assert_eq!(said, ["crashed b.py::B::t0 on gw1"], "one is on its way");
+    assert_eq!(lines(run.scheduler.worker_late(WorkerId(2))), ["run gw0 [0]"], "or is not");
 }
 
 #[test]

@@ -353,6 +353,7 @@ impl World {
                     let no_more = self.told_to_finish.contains(&worker);
                     assert!(!no_more, "{worker} gets tests after its finish");
                     self.check_time(worker, &batch.items);
+                    self.check_another_is_tried(worker, &batch.items);
                     self.send(worker, Command::Run(batch));
                 }
                 Decision::Make { worker, files, run } => {

@@ -7,12 +7,12 @@ use std::process::Command;
 use super::manifest;
 use crate::support::Project;
 
-/// A package below the directory whose configuration this is.
-fn project(configuration: &str, tests: &str) -> Project {
+/// A package of this name below the directory whose configuration this is. Those of one name are built in one place.
+fn project(name: &str, configuration: &str, tests: &str) -> Project {
     let library = format!("#[cfg(test)]\nmod tests {{\n{tests}\n}}\n");
     Project::cargo(&[
         (".cargo/config.toml", configuration),
-        ("Cargo.toml", &manifest("configured")),
+        ("Cargo.toml", &manifest(name)),
         ("src/lib.rs", &library),
     ])
 }
@@ -40,11 +40,50 @@ fn the_table_of_variables_holds_for_tests() {
         #[test] fn relative() { is(\"PLACE\", concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/data\")); }\n\
         #[test] fn of_cargo() { is(\"CARGO_PKG_NAME\", \"configured\"); }\n\
         #[test] fn given() { is(\"GIVEN\", \"as an argument\"); }\n";
-    let project = project(configuration, tests);
+    let project = project("configured", configuration, tests);
     let outside = [("SET", "outside"), ("FORCED", "outside"), ("GIVEN", "as an argument")];
     assert_eq!(passed_by_cargo(&project, &outside), 6);
     let args = ["-n", "1", "--", "--lib", "--config", "env.GIVEN='as an argument'"];
     project.run_with(&outside[..2], &args).assert(0, "6 passed");
+}
+
+#[test]
+fn what_a_file_includes_holds_before_what_stands_in_files_above() {
+    let configuration = "include = ['first.toml', 'deep/second.toml', { path = 'none.toml', optional = true }]\n\
+        [env]\nA = 'of the file'\n";
+    let one = |name: &str, value: &str| {
+        let test = name.to_lowercase();
+        format!(
+            "#[test] fn {test}() {{ assert_eq!(std::env::var(\"{name}\").ok().as_deref(), {value}); }}\n"
+        )
+    };
+    let root = "concat!(env!(\"CARGO_MANIFEST_DIR\"), \"";
+    let tests = [
+        one("A", "Some(\"of the file\")"),
+        one("B", "Some(\"of the second\")"),
+        one("C", "Some(\"of the first\")"),
+        one("PLACE", &format!("Some({root}/.cargo/data\"))")),
+        one("FIRST_PLACE", &format!("Some({root}/data\"))")),
+        one("DEEP", "Some(\"of the deepest\")"),
+    ];
+    let project = project("including", configuration, &tests.concat());
+    let first = "[env]\nA = 'of the first'\nB = 'of the first'\nC = 'of the first'\n\
+        FIRST_PLACE = { value = 'data', relative = true }\n";
+    let second = "include = ['more.toml']\n[env]\nA = 'of the second'\nB = 'of the second'\n\
+        PLACE = { value = 'data', relative = true }\n";
+    let deepest = "[env]\nB = 'of the deepest'\nDEEP = 'of the deepest'\n";
+    project.write(".cargo/first.toml", first);
+    project.write(".cargo/deep/second.toml", second);
+    project.write(".cargo/deep/more.toml", deepest);
+    let told = project.run(&["-n", "1", "--", "--lib"]);
+    // Versions of cargo before 1.94 do not read them.
+    let passed = passed_by_cargo(&project, &[]);
+    assert!(passed == 1 || passed == 6, "{passed}");
+    if passed == 6 {
+        told.assert(0, "6 passed");
+    } else {
+        told.assert(1, "5 failed, 1 passed");
+    }
 }
 
 #[test]
@@ -53,7 +92,7 @@ fn a_runner_starts_test_binaries() {
         [target.'cfg(windows)']\nrunner = 'nobody'\n";
     let tests = "#[test] fn all() { assert_eq!(std::env::var(\"RUN_BY\").unwrap(), \"of all\"); }\n\
         #[test] fn one() { assert_eq!(std::env::var(\"RUN_BY\").unwrap(), \"of_one\"); }\n";
-    let project = project(configuration, tests);
+    let project = project("started", configuration, tests);
     project.write("run", "#!/bin/sh\nRUN_BY=$1; export RUN_BY; shift; exec \"$@\"\n");
     let run = project.path().join("run");
     fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
@@ -67,6 +106,6 @@ fn a_runner_starts_test_binaries() {
         let told = project.run_with(variables, &["-n", "2", "--", "--lib"]);
         told.assert(1, "1 failed, 1 passed");
         let failed = if variables.is_empty() { "one" } else { "all" };
-        assert_eq!(told.ids("FAILED"), [format!("configured/lib::tests::{failed}")]);
+        assert_eq!(told.ids("FAILED"), [format!("started/lib::tests::{failed}")]);
     }
 }

@@ -7,6 +7,7 @@ use crate::model::{Collection, Item, Lane, WorkerId};
 
 use super::{Verdict, World};
 use crate::schedule::files::Files;
+use crate::schedule::keeper::Care;
 use crate::schedule::tests::peer::{Stage, Worker};
 use crate::schedule::{Decision, Lanes};
 
@@ -120,6 +121,27 @@ impl World {
         let mut required = item.tags.iter().filter_map(|tag| tag.strip_prefix("requires:"));
         let heeded = offers.iter().any(|own| !own.is_empty());
         assert!(!heeded || required.all(has), "{} runs on {id}", item.id);
+    }
+
+    /// A test is not run again by the worker that it failed on while another one can be had.
+    pub(super) fn check_another_is_tried(&self, id: WorkerId, items: &[u32]) {
+        for item in items {
+            let Some((lane, test)) = self.scheduler.locate(id, *item) else {
+                continue;
+            };
+            let force = self.scheduler.tracks[lane].force.as_ref().unwrap();
+            let care = force.keeper.care(test).filter(|care| {
+                care.promised_to == Some(id) && care.last.is_some_and(|(last, _)| last == id)
+            });
+            let Some(needs) = care.map(Care::needs) else {
+                continue;
+            };
+            for (other, member) in self.scheduler.roster.iter() {
+                let takes = force.account.has(other) && !member.finished;
+                let offers = self.scheduler.ledger.offers(member.host, &needs);
+                assert!(other == id || !takes || !offers, "{test} is for {other}, not for {id}");
+            }
+        }
     }
 
     /// Once all is delivered, nobody sits idle beside work that it could take.
