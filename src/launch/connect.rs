@@ -253,7 +253,7 @@ async fn ended(mut link: Link, reach: &Reach, why: &str) -> ConnectError {
     link.words.end().await;
     let said = link.words.all();
     let explained = match reach {
-        Reach::Ssh(destination) => ssh::explain(destination, &said),
+        Reach::Ssh(destination) => ssh::explain(destination, code, &said),
         Reach::Slurm { job, .. } => slurm::explain(job, &said),
         Reach::Local | Reach::Exec(_) => None,
     };
@@ -272,4 +272,5 @@ async fn ended(mut link: Link, reach: &Reach, why: &str) -> ConnectError {
     } else {
         ConnectError::passing(detail.join("; "))
     }
+    let code = status.as_ref().ok().and_then(|ended| ended.as_ref().ok()?.code());
 }

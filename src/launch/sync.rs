@@ -167,9 +167,9 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<S
         return Err(SyncError::Foreign(directory.to_owned()));
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let (why, for_good) = ssh::explain(destination, &said)
-        // 255 is ssh's own failure; another code is that of the script.
-        .unwrap_or_else(|| (said.trim().to_owned(), output.status.code() != Some(255)));
+    let code = output.status.code();
+    let (why, for_good) = ssh::explain(destination, code, &said)
+        .unwrap_or_else(|| (said.trim().to_owned(), code != Some(ssh::OWN_FAILURE)));
     Err(SyncError::Directory { directory: directory.to_owned(), why, for_good })
 }
 
