@@ -26,6 +26,12 @@ const CHUNK: usize = 256 * 1024;
 
 /// A process whose stdin and stdout lead to an agent that has said nothing yet, or is about to.
 #[derive(Debug)]
+/// What a host without a copy of its own is to have installed.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The way out where no copy can be used.
+const NAME_IT: &str = "name it with `agent=/path/to/callsheet`";
+
 pub struct Link {
     /// The process on this machine; it is killed when dropped.
     pub child: Child,
@@ -144,8 +150,7 @@ async fn settle(
             if !install::fits(&system, &machine) {
                 let own = install::own_kind();
                 return Err(Stuck::Told(ConnectError::for_good(format!(
-                    "it is a machine of another kind ({system} {machine}, this callsheet is for {own}); install callsheet {} there and name it with `agent=/path/to/callsheet`",
-                    env!("CARGO_PKG_VERSION")
+                    "it is a machine of another kind ({system} {machine}, this callsheet is for {own}); install callsheet {VERSION} there and {NAME_IT}"
                 ))));
             }
             // It may refuse before it has taken everything.
@@ -156,7 +161,7 @@ async fn settle(
             }
         }
         (Answer::Need { .. }, None) => {}
-        (Answer::Failed(why), _) => return installed(Answer::Failed(why)),
+        (answer @ (Answer::Failed(_) | Answer::Dead(_)), _) => return installed(answer),
     }
     installed(within(patience, answer(stdout)).await?)
 }
@@ -175,8 +180,17 @@ fn installed(answer: Answer) -> Result<(), Stuck> {
         Answer::Have => Ok(()),
         Answer::Need { .. } => Err(Stuck::Ended("it asked twice for the agent".to_owned())),
         Answer::Failed(why) => Err(Stuck::Told(ConnectError::for_good(format!(
-            "the agent can not be installed there: {why}; make room or set XDG_CACHE_HOME there, or install callsheet {} and name it with `agent=/path/to/callsheet`",
-            env!("CARGO_PKG_VERSION")
+            "the agent can not be installed there: {why}; make room or set XDG_CACHE_HOME there, or install callsheet {VERSION} and {NAME_IT}"
+        )))),
+        // As where nothing may be started from that directory.
+        Answer::Dead(why) if why.contains("ermission denied") => {
+            Err(Stuck::Told(ConnectError::for_good(format!(
+                "the agent can not be installed there: it does not start there ({why}); set XDG_CACHE_HOME there to where programs may be started, or install callsheet {VERSION} and {NAME_IT}"
+            ))))
+        }
+        Answer::Dead(why) => Err(Stuck::Told(ConnectError::for_good(format!(
+            "the agent does not start there ({why}): the host probably has another C library, this callsheet is for {}; install callsheet {VERSION} that is built there and {NAME_IT}",
+            install::own_kind()
         )))),
     }
 }

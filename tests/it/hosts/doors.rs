@@ -118,16 +118,44 @@ fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
 #[test]
 fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
     let Some(machines) = Machines::start(2) else { return };
-    // As where the C library is another one: what was copied is whole and can not be started.
-    put_before(&machines, 2, "chmod", "exec /bin/chmod 600 \"$2\"");
+    // As where nothing may be started from there; as where the C library is another one, as the program's loader says.
+    let loader = "s|/ld-linux\\([a-z0-9_-]*\\)\\.so\\.[0-9]|/ld-linux\\1.so.0|g";
+    for (chmod, why, way_out) in [
+        (
+            "exec /bin/chmod 600 \"$2\"".to_owned(),
+            "the agent can not be installed there: it does not start there (",
+            "set XDG_CACHE_HOME there",
+        ),
+        (
+            format!("LC_ALL=C sed -i '{loader}' \"$2\"; exec /bin/chmod \"$@\""),
+            "the agent does not start there (",
+            "the host probably has another C library",
+        ),
+    ] {
+        put_before(&machines, 2, "chmod", &chmod);
+        let project = super::suite();
+        let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
+        let told = Running::start(machines.command(&project, &args)).end();
+        told.assert(1, super::COUNTS)
+            .says(&format!("host n2: given up: {why}"))
+            .says(way_out)
+            .says("name it with `agent=/path/to/callsheet`");
+        let agents = machines.home(2).join(".cache/callsheet/agents");
+        assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+        machines.assert_clean();
+    }
+}
+
+#[test]
+fn what_a_host_says_is_not_taken_for_the_words_of_ssh() {
+    let Some(machines) = Machines::start(1) else { return };
+    let says = "echo 'account: Permission denied' >&2; exit 3\n";
+    fs::write(machines.home(1).join(".bashrc"), says).unwrap();
     let project = super::suite();
-    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
-    let told = Running::start(machines.command(&project, &args)).end();
-    told.assert(1, super::COUNTS)
-        .says("host n2: given up: the agent can not be installed there: it does not start there:")
-        .says("name it with `agent=/path/to/callsheet`");
-    let agents = machines.home(2).join(".cache/callsheet/agents");
-    assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+    let mut command = machines.command(&project, &["--tx", "ssh=n1"]);
+    command.env("CALLSHEET_DEADLINES_HOST", "1s");
+    let told = super::part_of_alone(Running::start(command).end(), 7, &project, &[]);
+    told.says("account: Permission denied").is_silent_on("ssh is not let in");
     machines.assert_clean();
 }
 
