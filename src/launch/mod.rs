@@ -7,6 +7,7 @@
 mod connect;
 mod exec;
 mod held;
+mod ignored;
 mod install;
 mod leftovers;
 mod listen;
