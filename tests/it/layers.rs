@@ -249,6 +249,22 @@ fn actix_lives_with_the_actors_alone() {
 }
 
 #[test]
+fn nothing_listens_on_a_network() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test) {
+        for (number, line) in source.code() {
+            // Tokio's pipes live with its sockets.
+            let line = line.replace("tokio::net::unix::pipe", "");
+            let sockets = ["TcpListener", "UdpSocket", "std::net", "tokio::net", "::Inet"];
+            if sockets.iter().any(|name| line.contains(name)) {
+                wrong.push(source.says(number, line.trim()));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
 fn a_file_is_one_thing_and_not_long() {
     let mut wrong = Vec::new();
     for source in &sources() {

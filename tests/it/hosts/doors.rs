@@ -32,11 +32,25 @@ fn a_wrong_key_is_told_at_once() {
 fn a_host_without_the_interpreter_is_left_out() {
     let Some(machines) = Machines::start(2) else { return };
     let project = super::suite();
-    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2//python=/nowhere/python"];
-    let running = Running::start(machines.command(&project, &args));
-    super::as_alone(running.end(), &project, &[])
-        .says("host n2: given up: there is no interpreter `/nowhere/python`");
-    machines.assert_clean();
+    let bare = machines.home(2).join("bare");
+    let script = format!("#!/bin/sh\nexec '{}' -S \"$@\"\n", project.python().display());
+    fs::write(&bare, script).unwrap();
+    fs::set_permissions(&bare, fs::Permissions::from_mode(0o755)).unwrap();
+    let bare = bare.to_str().unwrap();
+    for (python, why) in [
+        ("/nowhere/python", "there is no interpreter `/nowhere/python`"),
+        (bare, &format!("the interpreter `{bare}`")),
+    ] {
+        let second = format!("ssh=n2//python={python}");
+        let running =
+            Running::start(machines.command(&project, &["--tx", "ssh=n1", "--tx", &second]));
+        let told = super::as_alone(running.end(), &project, &[]);
+        told.says(&format!("host n2: given up: {why}"));
+        if python == bare {
+            told.says("has no pytest");
+        }
+        machines.assert_clean();
+    }
 }
 
 #[test]
