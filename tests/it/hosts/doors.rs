@@ -1,6 +1,7 @@
 //! Hosts that do not let anybody in, or that are no place to run the suite.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Running;
 
@@ -29,7 +30,7 @@ fn a_wrong_key_is_told_at_once() {
 }
 
 #[test]
-fn a_host_without_the_interpreter_is_left_out() {
+fn a_host_without_the_interpreter_or_its_pytest_is_left_out() {
     let Some(machines) = Machines::start(2) else { return };
     let project = super::suite();
     let bare = machines.home(2).join("bare");
@@ -104,8 +105,7 @@ fn put_before(machines: &Machines, number: usize, name: &str, script: &str) {
     let bin = machines.home(number).join("bin");
     fs::create_dir_all(&bin).unwrap();
     fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(bin.join(name), open).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(machines.home(number).join(".bashrc"), "PATH=$HOME/bin:$PATH\n").unwrap();
 }
 
@@ -201,6 +201,11 @@ fn secrets_are_seen_by_tests_alone() {
         let shows = line.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
         assert!(!shows, "{}", String::from_utf8_lossy(&line));
     }
+    // Nor is there a door beside that of ssh.
+    let listeners = ["ss", "-Hltun"];
+    assert_eq!(machines.at_control(&listeners), "");
+    let there = machines.on(1, &listeners);
+    assert!(there.lines().all(|line| line.contains(":2222 ")) && !there.is_empty(), "{there}");
     fs::write(project.path().join("go"), "").unwrap();
     let told = running.end();
     told.assert(0, "1 passed").is_silent_on(SECRET);
