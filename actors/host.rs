@@ -9,13 +9,13 @@ use actix::{
 };
 use log::{debug, warn};
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin};
+use tokio::process::ChildStdin;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
 use super::messages::{Attach, FromHost, HostReport, OfHost, ToHost};
-use crate::launch::{LastWords, Link, kill_leftovers};
+use crate::launch::{Held, LastWords, Link, kill_leftovers};
 use crate::model::{HostId, WorkerId};
 use crate::wire::{Arrived, FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
 
@@ -34,7 +34,7 @@ const SERVE_FIRST: &str = "; a program that is its own agent calls `callsheet::a
 pub(super) struct HostActor {
     id: HostId,
     kind: Kind,
-    child: Option<Child>,
+    child: Option<Held>,
     pid: Option<u32>,
     words: Option<LastWords>,
     outbox: Outbox,

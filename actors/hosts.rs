@@ -33,8 +33,6 @@ pub(super) struct Host {
     pub(super) spec: HostSpec,
     pub(super) stage: Stage,
     pub(super) policy: HostPolicy,
-    /// The project was brought there.
-    pub(super) synced: bool,
     /// The workers that its agent was told to start along with the preparation.
     pub(super) ordered: Vec<WorkerId>,
     /// The least time that an order to it and the answer have taken: what is above it is the work of both sides.
@@ -64,7 +62,6 @@ impl Hosts {
             spec: spec.clone(),
             stage: Stage::None,
             policy: HostPolicy::new(spec.is_local(), patience),
-            synced: false,
             ordered: Vec::new(),
             round_trip: None,
         };

@@ -1,12 +1,13 @@
 //! The supervisor's care for hosts: they are reached side by side, tried again when they are lost, and given up in the end.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler};
 use log::info;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::host::{HostActor, Kind, Patience};
 use super::hosts::Stage;
@@ -35,12 +36,20 @@ fn lease(silence: Duration) -> Duration {
 #[derive(Debug, Clone)]
 pub(super) struct Doors {
     permits: Arc<Semaphore>,
-    payload: Arc<tokio::sync::OnceCell<Result<Payload, String>>>,
+    payload: Arc<OnceCell<Result<Payload, String>>>,
+    places: Places,
 }
+
+/// Whether the project was brought to a directory of a destination. Several hosts of a run may share one.
+type Places = Arc<Mutex<HashMap<(Reach, String), Arc<OnceCell<()>>>>>;
 
 impl Default for Doors {
     fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_A_TIME)), payload: Arc::default() }
+        Self {
+            permits: Arc::new(Semaphore::new(AT_A_TIME)),
+            payload: Arc::default(),
+            places: Arc::default(),
+        }
     }
 }
 
@@ -50,33 +59,45 @@ impl Doors {
         self,
         plan: Plan,
         host: HostSpec,
-        synced: bool,
         progress: impl Fn(String),
     ) -> Result<Link, ConnectError> {
         let never = |message: String| ConnectError { message, for_good: true };
-        let syncs = host.sync.is_some() && !synced;
+        let place = self.place(&host);
+        let syncs = place.as_ref().is_some_and(|place| !place.initialized());
         let permit = self.permits.acquire_many(1 + u32::from(syncs)).await;
         let _permit = permit.map_err(|_| never("nobody is to be reached any more".to_owned()))?;
         progress("connecting".to_owned());
         // Side by side: each takes as long as ssh needs to get there, and the agent looks at no file before it is told to.
         let brought = async {
-            if !syncs {
-                return Ok(());
-            }
-            let Reach::Ssh(destination) = &host.reach else {
-                return Err(never("`sync` needs a host that is reached by ssh".to_owned()));
+            let Some(place) = place else { return Ok(()) };
+            let bring = || async {
+                let Reach::Ssh(destination) = &host.reach else {
+                    return Err(never("`sync` needs a host that is reached by ssh".to_owned()));
+                };
+                let root = plan.suite.root();
+                let brought = sync(&plan.ways, destination, root, directory(&host), &progress);
+                brought.await.map_err(|problem| ConnectError {
+                    message: problem.to_string(),
+                    for_good: problem.is_for_good(),
+                })
             };
-            let directory = host.chdir.as_deref().unwrap_or(".");
-            let brought =
-                sync(&plan.ways, destination, plan.suite.root(), directory, &progress).await;
-            brought.map_err(|problem| ConnectError {
-                message: problem.to_string(),
-                for_good: problem.is_for_good(),
-            })
+            // Two that wrote to one place at a time would each remove what the other writes.
+            place.get_or_try_init(bring).await.copied()
         };
         let connected = self.agent_of(&plan, &host, &progress);
         let ((), link) = tokio::try_join!(brought, connected)?;
         Ok(link)
+    }
+
+    /// Whether the project is in the place that this host is to have it in; `None` if it is not to be brought.
+    fn place(&self, host: &HostSpec) -> Option<Arc<OnceCell<()>>> {
+        host.sync.as_ref()?;
+        let directory = directory(host);
+        // What is not given from the user's home directory begins there anyway.
+        let directory = directory.strip_prefix("~/").unwrap_or(directory);
+        let place = (host.reach.clone(), directory.to_owned());
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(places.entry(place).or_default().clone())
     }
 
     async fn agent_of(
@@ -107,6 +128,11 @@ impl Doors {
     }
 }
 
+/// Where a host is to have the project, as it was named.
+fn directory(host: &HostSpec) -> &str {
+    host.chdir.as_deref().unwrap_or(".")
+}
+
 impl SupervisorActor {
     /// What people know a host by.
     pub(super) fn host_name(&self, host: HostId) -> String {
@@ -132,21 +158,16 @@ impl SupervisorActor {
                 Err(problem) => self.give_up(id, &problem.to_string()),
             };
         }
-        let (spec, synced) = (host.spec.clone(), host.synced);
+        let spec = host.spec.clone();
         let (name, publish) = (spec.name.clone(), self.neighbours.publish.clone());
         let progress = move |step: String| {
             let news = HostNews::Progress(step);
             publish.do_send(Publish(RunEvent::Host { host: name.clone(), news }));
         };
-        let opened = self.doors.clone().open(self.plan.clone(), spec, synced, progress);
+        let opened = self.doors.clone().open(self.plan.clone(), spec, progress);
         let handle = context.spawn(wrap_future(opened).map(
             move |opened, actor: &mut Self, context: &mut Context<Self>| match opened {
-                Ok(link) => {
-                    if let Some(host) = actor.hosts.get_mut(id) {
-                        host.synced = true;
-                    }
-                    actor.welcome(id, link, context);
-                }
+                Ok(link) => actor.welcome(id, link, context),
                 Err(problem) => {
                     actor.hosts.enter(id, Stage::None);
                     actor.host_lost(id, &problem.message, problem.for_good, context);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use log::debug;
 use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
@@ -106,6 +107,7 @@ pub fn serve() -> Result<(), AgentError> {
 
 async fn converse() -> Result<(), AgentError> {
     let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
+    let mut told_to_end = signal(SignalKind::terminate()).map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
     let mut host = Host::new(sender.clone());
@@ -121,6 +123,8 @@ async fn converse() -> Result<(), AgentError> {
     tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
+        // What leads to it may be told so in place of the link's end.
+        _ = told_to_end.recv() => Ok(()),
         limit = sender.lease().run_out() => {
             host.end().await;
             return Err(AgentError::Unheard(limit));

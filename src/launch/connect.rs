@@ -10,8 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::held::Held;
 use super::install::{self, Answer, MARK};
 use super::listen::LastWords;
+use super::tie::end_with_parent;
 use super::{Payload, Ways, exec, slurm, ssh};
 use crate::model::{HostSpec, Reach};
 
@@ -24,11 +26,17 @@ const ENDING: Duration = Duration::from_secs(5);
 /// The program is sent in parts of this size, of which each may be a step of progress.
 const CHUNK: usize = 256 * 1024;
 
+/// What a host without a copy of its own is to have installed.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The way out where no copy can be used.
+const NAME_IT: &str = "name it with `agent=/path/to/callsheet`";
+
 /// A process whose stdin and stdout lead to an agent that has said nothing yet, or is about to.
 #[derive(Debug)]
 pub struct Link {
-    /// The process on this machine; it is killed when dropped.
-    pub child: Child,
+    /// The process on this machine.
+    pub child: Held,
 
     /// What it says on stderr.
     pub words: LastWords,
@@ -67,17 +75,20 @@ pub async fn connect(
     patience: Duration,
     progress: impl Fn(String),
 ) -> Result<Link, ConnectError> {
-    let command = match &host.reach {
+    let (command, held): (_, fn(Child) -> Held) = match &host.reach {
         Reach::Local => {
             return Err(ConnectError::for_good("this machine is reached without a connection"));
         }
-        Reach::Exec(words) => return start(exec::command(words)),
-        Reach::Ssh(destination) => ssh::command(ways, destination, &script(host, payload)?),
+        Reach::Exec(words) => return start(exec::command(words), Held::with_group),
+        Reach::Ssh(destination) => {
+            (ssh::command(ways, destination, &script(host, payload)?), Held::with_group)
+        }
+        // Another process of its group ends the step when `srun` is killed.
         Reach::Slurm { job, node, cpus } => {
-            slurm::command(job, node, *cpus, &script(host, payload)?)
+            (slurm::command(job, node, *cpus, &script(host, payload)?), Held::alone)
         }
     };
-    let mut link = start(command)?;
+    let mut link = start(command, held)?;
     match settle(&mut link, payload, patience, progress).await {
         Ok(()) => Ok(link),
         Err(Stuck::Told(error)) => Err(error),
@@ -96,21 +107,21 @@ fn script(host: &HostSpec, payload: Option<&Payload>) -> Result<String, ConnectE
 
 impl Link {
     /// A process that was started with all three streams piped. Within a `LocalSet` only.
-    pub(super) fn new(mut child: Child) -> Self {
+    pub(super) fn new(mut child: Held) -> Self {
         let stderr = child.stderr.take().expect("it was started with stderr piped");
         Self { child, words: LastWords::listen(stderr) }
     }
 }
 
-fn start(mut command: Command) -> Result<Link, ConnectError> {
-    let started = command
+fn start(mut command: Command, held: fn(Child) -> Held) -> Result<Link, ConnectError> {
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn();
-    started.map(Link::new).map_err(|problem| {
+        .kill_on_drop(true);
+    end_with_parent(&mut command);
+    command.spawn().map(|child| Link::new(held(child))).map_err(|problem| {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         ConnectError::for_good(format!("failed to start `{program}`: {problem}"))
     })
@@ -136,16 +147,16 @@ async fn settle(
     patience: Duration,
     progress: impl Fn(String),
 ) -> Result<(), Stuck> {
-    let stdin = link.child.stdin.as_mut().expect("it was started with stdin piped");
-    let stdout = link.child.stdout.as_mut().expect("it was started with stdout piped");
+    let child: &mut Child = &mut link.child;
+    let stdin = child.stdin.as_mut().expect("it was started with stdin piped");
+    let stdout = child.stdout.as_mut().expect("it was started with stdout piped");
     match (within(patience, answer(stdout)).await?, payload) {
         (Answer::Have, _) => return Ok(()),
         (Answer::Need { system, machine }, Some(payload)) => {
             if !install::fits(&system, &machine) {
                 let own = install::own_kind();
                 return Err(Stuck::Told(ConnectError::for_good(format!(
-                    "it is a machine of another kind ({system} {machine}, this callsheet is for {own}); install callsheet {} there and name it with `agent=/path/to/callsheet`",
-                    env!("CARGO_PKG_VERSION")
+                    "it is a machine of another kind ({system} {machine}, this callsheet is for {own}); install callsheet {VERSION} there and {NAME_IT}"
                 ))));
             }
             // It may refuse before it has taken everything.
@@ -156,7 +167,7 @@ async fn settle(
             }
         }
         (Answer::Need { .. }, None) => {}
-        (Answer::Failed(why), _) => return installed(Answer::Failed(why)),
+        (answer @ (Answer::Failed(_) | Answer::Dead(_)), _) => return installed(answer),
     }
     installed(within(patience, answer(stdout)).await?)
 }
@@ -175,8 +186,17 @@ fn installed(answer: Answer) -> Result<(), Stuck> {
         Answer::Have => Ok(()),
         Answer::Need { .. } => Err(Stuck::Ended("it asked twice for the agent".to_owned())),
         Answer::Failed(why) => Err(Stuck::Told(ConnectError::for_good(format!(
-            "the agent can not be installed there: {why}; make room or set XDG_CACHE_HOME there, or install callsheet {} and name it with `agent=/path/to/callsheet`",
-            env!("CARGO_PKG_VERSION")
+            "the agent can not be installed there: {why}; make room or set XDG_CACHE_HOME there, or install callsheet {VERSION} and {NAME_IT}"
+        )))),
+        // As where nothing may be started from that directory.
+        Answer::Dead(why) if why.contains("ermission denied") => {
+            Err(Stuck::Told(ConnectError::for_good(format!(
+                "the agent can not be installed there: it does not start there ({why}); set XDG_CACHE_HOME there to where programs may be started, or install callsheet {VERSION} and {NAME_IT}"
+            ))))
+        }
+        Answer::Dead(why) => Err(Stuck::Told(ConnectError::for_good(format!(
+            "the agent does not start there ({why}): the host probably has another C library, this callsheet is for {}; install callsheet {VERSION} that is built there and {NAME_IT}",
+            install::own_kind()
         )))),
     }
 }
@@ -252,8 +272,9 @@ async fn ended(mut link: Link, reach: &Reach, why: &str) -> ConnectError {
     let status = timeout(ENDING, link.child.wait()).await;
     link.words.end().await;
     let said = link.words.all();
+    let code = status.as_ref().ok().and_then(|ended| ended.as_ref().ok()?.code());
     let explained = match reach {
-        Reach::Ssh(destination) => ssh::explain(destination, &said),
+        Reach::Ssh(destination) => ssh::explain(destination, code, &said),
         Reach::Slurm { job, .. } => slurm::explain(job, &said),
         Reach::Local | Reach::Exec(_) => None,
     };

@@ -20,6 +20,8 @@ pub(super) enum Answer {
     Need { system: String, machine: String },
     /// It can not be.
     Failed(String),
+    /// The program is there, whole, and does not start.
+    Dead(String),
 }
 
 impl Answer {
@@ -33,6 +35,7 @@ impl Answer {
                 Some(Self::Need { system: system.to_owned(), machine: machine.trim().to_owned() })
             }
             "failed" => Some(Self::Failed(rest.trim().to_owned())),
+            "dead" => Some(Self::Dead(rest.trim().to_owned())),
             _ => None,
         }
     }
@@ -72,7 +75,7 @@ pub(super) fn script(payload: &Payload) -> String {
         &format!(r#"case "$h" in {hash}*) ;; *) fail "its SHA-256 is not that of the original: $h";; esac;"#),
         // An agent takes pipes alone; one whose link ends at once says its greeting and ends well.
         r#"chmod 700 "$t"; e=$({ : | CALLSHEET_ROLE=agent "$t" || say broken; } 2>&1 | tr -d "\000");"#,
-        r#"case "$e" in *"callsheet-host broken"*) fail it does not start there: "${e%callsheet-host broken}";; esac;"#,
+        r#"case "$e" in *"callsheet-host broken"*) say dead "${e%callsheet-host broken}"; exit 1;; esac;"#,
         r#"e=$(mv -f "$t" "$f" 2>&1) || fail $e; trap - EXIT;"#,
         r#"find "$d" -type f -mtime +30 -exec rm -f {} + 2>/dev/null;"#,
         "go",
@@ -94,9 +97,16 @@ pub(super) fn fits(system: &str, machine: &str) -> bool {
     system == own_system && (same || machine == consts::ARCH)
 }
 
-/// This build's system and machine.
+/// This build's system, machine and C library.
 pub(super) fn own_kind() -> String {
-    format!("{} {}", consts::OS, consts::ARCH)
+    let library = if cfg!(target_env = "gnu") {
+        " glibc"
+    } else if cfg!(target_env = "musl") {
+        " musl"
+    } else {
+        ""
+    };
+    format!("{} {}{library}", consts::OS, consts::ARCH)
 }
 
 #[cfg(test)]
@@ -116,6 +126,7 @@ mod tests {
         let need = Answer::Need { system: "Linux".into(), machine: "x86_64".into() };
         assert_eq!(Answer::read("need Linux x86_64"), Some(need));
         assert_eq!(Answer::read("failed full disk"), Some(Answer::Failed("full disk".into())));
+        assert_eq!(Answer::read("dead not found"), Some(Answer::Dead("not found".into())));
         assert_eq!(Answer::read("hello"), None);
         assert!(fits("Linux", consts::ARCH) || consts::OS != "linux");
         assert!(!fits("Linux", "riscv128"));

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::process::Command;
 
 use super::connect::Link;
-
+use super::held::Held;
 use super::role::{ROLE_VARIABLE, Role, own_program};
 
 /// How the agent of this machine is started.
@@ -62,6 +62,6 @@ pub fn launch(command: &AgentCommand) -> Result<Link, LaunchError> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map(Link::new)
+        .map(|child| Link::new(Held::alone(child)))
         .map_err(|source| LaunchError::Start { program, source })
 }

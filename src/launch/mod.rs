@@ -6,6 +6,8 @@
 
 mod connect;
 mod exec;
+mod held;
+mod ignored;
 mod install;
 mod leftovers;
 mod listen;
@@ -15,8 +17,10 @@ mod role;
 mod slurm;
 mod ssh;
 mod sync;
+mod tie;
 
 pub use connect::{ConnectError, Link, connect};
+pub use held::Held;
 pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
 pub use listen::LastWords;
 pub use local::{AgentCommand, LaunchError, launch};
@@ -26,3 +30,4 @@ pub use role::{ROLE_VARIABLE, Role, own_program};
 pub use slurm::{Allocation, Node, SlurmError};
 pub use ssh::Ways;
 pub use sync::{SyncError, sync};
+pub(crate) use tie::tie_to_parent;

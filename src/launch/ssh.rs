@@ -71,9 +71,15 @@ pub(super) fn quote_path(path: &str) -> String {
     }
 }
 
-/// What `ssh` means that ended before there was an agent, from what it said: a sentence with the way out, and whether
-/// another try is of no use.
-pub(super) fn explain(destination: &str, said: &str) -> Option<(String, bool)> {
+/// The exit code of `ssh` for failures of its own; another one is that of the script, as are then the words.
+pub(super) const OWN_FAILURE: i32 = 255;
+
+/// What `ssh` means that ended before there was an agent, from its exit code and what it said: a sentence with the way out, and
+/// whether another try is of no use.
+pub(super) fn explain(destination: &str, code: Option<i32>, said: &str) -> Option<(String, bool)> {
+    if code != Some(OWN_FAILURE) {
+        return None;
+    }
     let first = |text: &str| said.contains(text);
     let by_hand = format!("`ssh {destination}`");
     if first("REMOTE HOST IDENTIFICATION HAS CHANGED") {
@@ -87,6 +93,9 @@ pub(super) fn explain(destination: &str, said: &str) -> Option<(String, bool)> {
             "its host key is not known, so ssh refuses it; run {by_hand} once by hand and accept the key if it is right"
         );
         return Some((what, true));
+    }
+    if first("Temporary failure in name resolution") {
+        return Some(("the names of hosts can not be looked up at the moment".to_owned(), false));
     }
     if first("Could not resolve hostname") {
         let what = format!("nobody knows a host of this name; {by_hand} must work by hand");
@@ -143,9 +152,22 @@ mod tests {
 
     #[test]
     fn what_a_person_must_mend_is_told_from_what_may_pass() {
-        let (what, for_good) = explain("me@there", "Host key verification failed.").unwrap();
+        let read = |said: &str| explain("me@there", Some(OWN_FAILURE), said);
+        let (what, for_good) = read("Host key verification failed.").unwrap();
         assert!(for_good && what.contains("`ssh me@there`"), "{what}");
-        assert!(explain("there", "me@there: Permission denied (publickey).").unwrap().1);
-        assert_eq!(explain("there", "connect to host there port 22: Connection refused"), None);
+        assert!(read("me@there: Permission denied (publickey).").unwrap().1);
+        assert_eq!(read("connect to host there port 22: Connection refused"), None);
+        let unresolved = "ssh: Could not resolve hostname there:";
+        assert!(read(&format!("{unresolved} Name or service not known")).unwrap().1);
+        let passing = read(&format!("{unresolved} Temporary failure in name resolution"));
+        assert!(!passing.unwrap().1);
+    }
+
+    #[test]
+    fn what_is_said_on_the_host_is_not_taken_for_the_words_of_ssh() {
+        let said = "mkdir: cannot create directory 'app': Permission denied";
+        for code in [None, Some(0), Some(1)] {
+            assert_eq!(explain("there", code, said), None);
+        }
     }
 }

@@ -7,13 +7,17 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::held::Held;
+use super::ignored::ignored;
 use super::listen::LastWords;
 use super::ssh::{self, Ways, quote, quote_path};
+use super::tie::end_with_parent;
 
 /// The file that says that a directory is callsheet's to write.
 const MARK: &str = ".callsheet-sync";
@@ -90,16 +94,20 @@ pub async fn sync(
     progress: impl Fn(String),
 ) -> Result<(), SyncError> {
     progress("bringing the project there".to_owned());
-    let place = make_place(ways, destination, directory).await?;
-    let mut command = command(ways, destination, root, &place);
-    let mut child = command
+    let (place, ignored) = tokio::join!(make_place(ways, destination, directory), ignored(root));
+    let place = place?;
+    let ignored_by = ignored.as_ref().map(NamedTempFile::path);
+    let mut command = command(ways, destination, root, &place, ignored_by);
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|source| SyncError::Start { program: ways.rsync.join(" "), source })?;
+        .kill_on_drop(true);
+    end_with_parent(&mut command);
+    let started = command.spawn().map(Held::with_group);
+    let mut child =
+        started.map_err(|source| SyncError::Start { program: ways.rsync.join(" "), source })?;
     let stderr = child.stderr.take().expect("it was started with stderr piped");
     let stdout = child.stdout.take().expect("it was started with stdout piped");
     let mut words = LastWords::listen(stderr);
@@ -149,12 +157,10 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<S
         why,
         for_good: false,
     };
-    let output = ssh::command(ways, destination, &script)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
-        .output();
-    let output = match timeout(PATIENCE, output).await {
+    let mut command = ssh::command(ways, destination, &script);
+    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    end_with_parent(&mut command);
+    let output = match timeout(PATIENCE, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(problem)) => return Err(failed(problem.to_string())),
         Err(_) => return Err(failed(format!("no answer within {} s", PATIENCE.as_secs()))),
@@ -167,13 +173,20 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<S
         return Err(SyncError::Foreign(directory.to_owned()));
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let (why, for_good) = ssh::explain(destination, &said)
-        // 255 is ssh's own failure; another code is that of the script.
-        .unwrap_or_else(|| (said.trim().to_owned(), output.status.code() != Some(255)));
+    let code = output.status.code();
+    let (why, for_good) = ssh::explain(destination, code, &said)
+        .unwrap_or_else(|| (said.trim().to_owned(), code != Some(ssh::OWN_FAILURE)));
     Err(SyncError::Directory { directory: directory.to_owned(), why, for_good })
 }
 
-fn command(ways: &Ways, destination: &str, root: &Path, place: &str) -> Command {
+/// `ignored` is a file of patterns for what git ignores, where git knows it.
+fn command(
+    ways: &Ways,
+    destination: &str,
+    root: &Path,
+    place: &str,
+    ignored: Option<&Path>,
+) -> Command {
     let (program, arguments) = ways.rsync.split_first().expect("a way has a first word");
     let mut command = Command::new(program);
     command
@@ -183,7 +196,16 @@ fn command(ways: &Ways, destination: &str, root: &Path, place: &str) -> Command 
         .arg(format!("--timeout={}", PATIENCE.as_secs()))
         .args([format!("--filter=P {MARK}"), format!("--exclude={MARK}")]);
     command.args(ways.exclude.iter().map(|pattern| format!("--exclude={pattern}")));
-    command.arg("--filter=:- .gitignore");
+    match ignored {
+        Some(patterns) => {
+            command.arg("--exclude-from").arg(patterns);
+            // What was built there stays, as what was built here is not brought.
+            command.arg("--filter=:-r .gitignore");
+        }
+        None => {
+            command.arg("--filter=:- .gitignore");
+        }
+    }
     // rsync takes a word in single quotes, with a quote written twice, for one.
     let shell: Vec<String> =
         ssh::words(ways).iter().map(|word| format!("'{}'", word.replace('\'', "''"))).collect();

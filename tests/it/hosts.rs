@@ -7,6 +7,7 @@ mod exec;
 mod machines;
 mod slurm;
 mod ssh;
+mod sync;
 
 use crate::support::{Project, Told};
 

@@ -1,6 +1,7 @@
 //! Hosts that do not let anybody in, or that are no place to run the suite.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Running;
 
@@ -29,14 +30,28 @@ fn a_wrong_key_is_told_at_once() {
 }
 
 #[test]
-fn a_host_without_the_interpreter_is_left_out() {
+fn a_host_without_the_interpreter_or_its_pytest_is_left_out() {
     let Some(machines) = Machines::start(2) else { return };
     let project = super::suite();
-    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2//python=/nowhere/python"];
-    let running = Running::start(machines.command(&project, &args));
-    super::as_alone(running.end(), &project, &[])
-        .says("host n2: given up: there is no interpreter `/nowhere/python`");
-    machines.assert_clean();
+    let bare = machines.home(2).join("bare");
+    let script = format!("#!/bin/sh\nexec '{}' -S \"$@\"\n", project.python().display());
+    fs::write(&bare, script).unwrap();
+    fs::set_permissions(&bare, fs::Permissions::from_mode(0o755)).unwrap();
+    let bare = bare.to_str().unwrap();
+    for (python, why) in [
+        ("/nowhere/python", "there is no interpreter `/nowhere/python`"),
+        (bare, &format!("the interpreter `{bare}`")),
+    ] {
+        let second = format!("ssh=n2//python={python}");
+        let running =
+            Running::start(machines.command(&project, &["--tx", "ssh=n1", "--tx", &second]));
+        let told = super::as_alone(running.end(), &project, &[]);
+        told.says(&format!("host n2: given up: {why}"));
+        if python == bare {
+            told.says("has no pytest");
+        }
+        machines.assert_clean();
+    }
 }
 
 #[test]
@@ -90,8 +105,7 @@ fn put_before(machines: &Machines, number: usize, name: &str, script: &str) {
     let bin = machines.home(number).join("bin");
     fs::create_dir_all(&bin).unwrap();
     fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(bin.join(name), open).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(machines.home(number).join(".bashrc"), "PATH=$HOME/bin:$PATH\n").unwrap();
 }
 
@@ -118,16 +132,44 @@ fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
 #[test]
 fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
     let Some(machines) = Machines::start(2) else { return };
-    // As where the C library is another one: what was copied is whole and can not be started.
-    put_before(&machines, 2, "chmod", "exec /bin/chmod 600 \"$2\"");
+    // As where nothing may be started from there; as where the C library is another one, as the program's loader says.
+    let loader = "s|/ld-linux\\([a-z0-9_-]*\\)\\.so\\.[0-9]|/ld-linux\\1.so.0|g";
+    for (chmod, why, way_out) in [
+        (
+            "exec /bin/chmod 600 \"$2\"".to_owned(),
+            "the agent can not be installed there: it does not start there (",
+            "set XDG_CACHE_HOME there",
+        ),
+        (
+            format!("LC_ALL=C sed -i '{loader}' \"$2\"; exec /bin/chmod \"$@\""),
+            "the agent does not start there (",
+            "the host probably has another C library",
+        ),
+    ] {
+        put_before(&machines, 2, "chmod", &chmod);
+        let project = super::suite();
+        let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
+        let told = Running::start(machines.command(&project, &args)).end();
+        told.assert(1, super::COUNTS)
+            .says(&format!("host n2: given up: {why}"))
+            .says(way_out)
+            .says("name it with `agent=/path/to/callsheet`");
+        let agents = machines.home(2).join(".cache/callsheet/agents");
+        assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+        machines.assert_clean();
+    }
+}
+
+#[test]
+fn what_a_host_says_is_not_taken_for_the_words_of_ssh() {
+    let Some(machines) = Machines::start(1) else { return };
+    let says = "echo 'account: Permission denied' >&2; exit 3\n";
+    fs::write(machines.home(1).join(".bashrc"), says).unwrap();
     let project = super::suite();
-    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
-    let told = Running::start(machines.command(&project, &args)).end();
-    told.assert(1, super::COUNTS)
-        .says("host n2: given up: the agent can not be installed there: it does not start there:")
-        .says("name it with `agent=/path/to/callsheet`");
-    let agents = machines.home(2).join(".cache/callsheet/agents");
-    assert_eq!(fs::read_dir(agents).unwrap().count(), 0);
+    let mut command = machines.command(&project, &["--tx", "ssh=n1"]);
+    command.env("CALLSHEET_DEADLINES_HOST", "1s");
+    let told = super::part_of_alone(Running::start(command).end(), 7, &project, &[]);
+    told.says("account: Permission denied").is_silent_on("ssh is not let in");
     machines.assert_clean();
 }
 
@@ -159,6 +201,11 @@ fn secrets_are_seen_by_tests_alone() {
         let shows = line.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
         assert!(!shows, "{}", String::from_utf8_lossy(&line));
     }
+    // Nor is there a door beside that of ssh.
+    let listeners = ["ss", "-Hltun"];
+    assert_eq!(machines.at_control(&listeners), "");
+    let there = machines.on(1, &listeners);
+    assert!(there.lines().all(|line| line.contains(":2222 ")) && !there.is_empty(), "{there}");
     fs::write(project.path().join("go"), "").unwrap();
     let told = running.end();
     told.assert(0, "1 passed").is_silent_on(SECRET);

@@ -1,6 +1,10 @@
 //! Hosts that are reached by any command.
 
-use crate::support::Project;
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Project, Running};
 
 use super::machines::missing;
 
@@ -73,9 +77,46 @@ fn a_container_is_a_host() {
         return;
     }
     let project = super::suite();
+    let text = "import os\ndef test_where():\n\
+        \x20   for kind in 'pid', 'uts', 'net':\n\
+        \x20       with open('in-' + kind, 'w') as file: file.write(os.readlink('/proc/self/ns/' + kind))\n";
+    project.write("test_where.py", text);
     let spec =
         format!("2*exec=unshare --pid --fork --kill-child --mount-proc --uts --net {}", agent());
-    project.run(&["--tx", &spec]).assert(1, super::COUNTS);
+    let counts = super::COUNTS.replace("60 passed", "61 passed");
+    project.run(&["--tx", &spec]).assert(1, &counts);
+    for kind in ["pid", "uts", "net"] {
+        let (there, own) = (project.read(&format!("in-{kind}")), format!("/proc/self/ns/{kind}"));
+        assert!(there.starts_with(kind), "{there}");
+        assert_ne!(there, fs::read_link(own).unwrap().to_str().unwrap());
+    }
+}
+
+#[test]
+fn a_command_that_is_killed_takes_along_what_is_no_agent() {
+    let project = super::suite();
+    project.write("leads", "touch begun; exec sleep 1000");
+    let running = Running::start(project.command(&["--tx", "exec=sh leads"]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.end().code, None);
+}
+
+#[test]
+fn an_agent_that_is_told_to_end_takes_along_what_its_tests_have_started() {
+    let text = "import pathlib, signal, subprocess\n\
+        def test_waits():\n\
+        \x20   subprocess.Popen(['sleep', '1000'], start_new_session=True)\n\
+        \x20   pathlib.Path('begun').touch()\n\
+        \x20   signal.pause()\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    for spec in [format!("exec={}", agent()), format!("exec=sh -c '{}; exit'", agent())] {
+        let running = Running::start(project.command(&["--tx", &spec]));
+        running.wait_for(&project.path().join("begun"));
+        running.signal(Signal::SIGKILL);
+        assert_eq!(running.end().code, None);
+        fs::remove_file(project.path().join("begun")).unwrap();
+    }
 }
 
 #[test]

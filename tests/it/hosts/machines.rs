@@ -224,6 +224,11 @@ impl Machines {
         run("nsenter", &arguments)
     }
 
+    /// Runs a command where the command under test runs.
+    pub(crate) fn at_control(&self, command: &[&str]) -> String {
+        run("ip", &[&["netns", "exec", &self.namespace("ctl")], command].concat())
+    }
+
     /// The process of a machine that all others end with.
     fn init(&self, number: usize) -> u32 {
         let power = self.all[number - 1].power.as_ref().expect("the machine is on").id();

@@ -61,53 +61,7 @@ fn a_slow_link_changes_nothing_but_the_time() {
 }
 
 /// A directory's name with all that a shell would act on.
-const WEIRD: &str = "we $(touch pwned) `touch pwned` 'q' \"d\" \\ & ; \n touch pwned #x";
-
-#[test]
-fn the_project_is_brought_there_without_what_git_ignores() {
-    let Some(machines) = Machines::start(2) else { return };
-    let text = "import os, pathlib\n\
-        def test_place():\n\
-        \x20   here = pathlib.Path(__file__).parent\n\
-        \x20   assert here == pathlib.Path.cwd() and here != pathlib.Path(os.environ['HERE'])\n\
-        \x20   assert sorted(p.name for p in here.iterdir() if p.name[0] != '.' and p.name[0] != '_') == ['deep', 'test_it.py']\n\
-        \x20   assert (here / 'deep' / 'kept.txt').read_text() == 'kept'\n";
-    let files = [
-        ("test_it.py", text),
-        ("deep/kept.txt", "kept"),
-        ("built.bin", "x"),
-        (".gitignore", "*.bin\n"),
-        (".git/config", "x"),
-    ];
-    let project = Project::new(&files);
-    let here = format!("env:HERE={}", project.path().display());
-    let first = format!("ssh=n1//sync=rsync//{here}");
-    let second = format!("ssh=n2//sync=rsync//chdir=~/{WEIRD}/app//{here}");
-    for _ in 0..2 {
-        let args = ["--tx", &first, "--tx", &second, "--dist", "each"];
-        let told = Running::start(machines.command(&project, &args)).end();
-        told.assert(0, "2 passed").says("host n1: bringing the project there");
-        machines.assert_clean();
-        // What is gone here must not run there.
-        fs::write(machines.home(2).join(WEIRD).join("app/test_gone.py"), "def test(): assert 0")
-            .unwrap();
-    }
-}
-
-#[test]
-fn a_directory_of_somebody_else_is_not_overwritten() {
-    let Some(machines) = Machines::start(1) else { return };
-    let own = machines.home(1).join("thesis");
-    fs::create_dir_all(&own).unwrap();
-    fs::write(own.join("chapter"), "all of it").unwrap();
-    let project = super::suite();
-    let args = ["--tx", "ssh=n1//sync=rsync//chdir=thesis"];
-    let told = Running::start(machines.command(&project, &args)).end();
-    assert_eq!(told.code, Some(7), "{told}");
-    told.says("`thesis` there holds files that callsheet has not brought");
-    assert_eq!(fs::read_dir(&own).unwrap().count(), 1);
-    machines.assert_clean();
-}
+pub(super) const WEIRD: &str = "we $(touch pwned) `touch pwned` 'q' \"d\" \\ & ; \n touch pwned #x";
 
 #[test]
 fn an_agent_that_is_installed_is_started_where_it_is_named() {

@@ -10,15 +10,27 @@ use nix::unistd::{Pid, getppid};
 use tokio::process::Command;
 
 /// Lets the child inherit these descriptors, be interrupted, and die with this process.
+pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
+    tie(command, Signal::SIGKILL, inherited);
+}
+
+/// Has the child told to end when this process does, whatever ends it. Not by force: it may be an agent, which ends what is below
+/// it first, or a client of something that is to end with it.
+pub(super) fn end_with_parent(command: &mut Command) {
+    tie(command, Signal::SIGTERM, []);
+}
+
+/// The kernel takes the end of the thread that starts the child for the end of this process; all of a run is started by the one
+/// that lasts as long as it.
 #[expect(
     unsafe_code,
     reason = "code between fork and exec is for the caller to keep async-signal-safe"
 )]
-pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
+fn tie<const N: usize>(command: &mut Command, by: Signal, inherited: [RawFd; N]) {
     let parent = Pid::this();
     let before_exec = move || -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        nix::sys::prctl::set_pdeathsig(by)?;
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
