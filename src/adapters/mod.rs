@@ -16,14 +16,11 @@ pub mod command;
 pub mod custom;
 pub mod libtest;
 pub mod pytest;
-mod tie;
 
 use command::{CommandError, Commands};
 use custom::{Custom, CustomError};
 use libtest::{Libtest, LibtestError};
 use pytest::{Idle, Imports, Pytest, PytestError};
-
-pub(crate) use tie::tie_to_parent;
 
 /// How a worker process is started, apart from the descriptors of the worker protocol, which the agent adds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use super::child::WorkerChild;
 use super::descriptor::Descriptor;
 use super::queue::Queue;
 use super::template::Templates;
-use crate::adapters::{WorkerCommand, tie_to_parent};
-use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE, Role, own_program};
+use crate::adapters::WorkerCommand;
+use crate::launch::{AGENT_VARIABLE, ROLE_VARIABLE, Role, own_program, tie_to_parent};
 use crate::model::{Phase, WorkerInput};
 
 /// A worker process and the agent's ends of all that leads to it.

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::output;
 
 /// Asks for the allocation that the configuration speaks of, while people are told what it waits for. Signals end the command
-/// now, and with it the request.
+/// now, as there is nothing to account for, and with it the request.
 pub(super) fn obtain(config: &mut Config) -> Result<Option<Allocation>, CliError> {
     let told = |step: String| {
         // Who can not be told of it will see what comes of it.

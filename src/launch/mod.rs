@@ -12,9 +12,11 @@ mod listen;
 mod local;
 mod payload;
 mod role;
+mod salloc;
 mod slurm;
 mod ssh;
 mod sync;
+mod tie;
 
 pub use connect::{ConnectError, Link, connect};
 pub use leftovers::{AGENT_VARIABLE, kill_leftovers};
@@ -26,3 +28,4 @@ pub use role::{ROLE_VARIABLE, Role, own_program};
 pub use slurm::{Allocation, Node, SlurmError};
 pub use ssh::Ways;
 pub use sync::{SyncError, sync};
+pub(crate) use tie::tie_to_parent;

@@ -1,19 +1,14 @@
 //! Slurm: an allocation of nodes, the one that this process is in or one of its own, and the step that an agent runs in.
-//!
-//! An allocation of our own is held by a process of `salloc` that ends when its stdin does: it is given back whatever becomes
-//! of this process, `kill -9` included.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command as Blocking, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::process::{Command as Blocking, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::process::Command;
 
+use super::salloc::{END, Line, Salloc};
 use super::ssh::quote;
 
 /// In place of options: what the site's defaults give.
@@ -21,12 +16,6 @@ const AUTO: &str = "auto";
 
 /// How often a job that waits is asked why.
 const ASKED_EVERY: Duration = Duration::from_secs(5);
-
-/// Ends what `salloc` has said of the allocation.
-const END: &str = "callsheet-allocated";
-
-/// What `salloc` runs on this machine: it tells what was allocated and holds it until its stdin ends.
-const HOLD: &str = "env | grep ^SLURM_; echo callsheet-allocated; cat >/dev/null";
 
 /// Why there is no allocation.
 #[derive(Debug, Error)]
@@ -83,12 +72,12 @@ pub struct Allocation {
     /// How long before its end a signal was asked for.
     pub warning: Option<Duration>,
 
-    holder: Option<(Child, Option<ChildStdin>)>,
+    holder: Option<Salloc>,
 }
 
 impl Allocation {
     /// The allocation that this process runs in, or one that is asked for with these options of `salloc`. Blocks until it is
-    /// granted; `progress` is told why it is not yet.
+    /// granted; `progress` is told why it is not yet. A request of a process that ends before is withdrawn.
     ///
     /// # Errors
     /// [`SlurmError`]
@@ -101,19 +90,8 @@ impl Allocation {
         let options = if options.trim() == AUTO { "" } else { options };
         let words = shlex::split(options).ok_or_else(|| SlurmError::Options(options.to_owned()))?;
         let (words, warning) = without_signal(words);
-        let mut child = Blocking::new("salloc")
-            .args(["--no-kill", "--job-name=callsheet"])
-            .args(words)
-            .args(["sh", "-c", HOLD])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
+        let (holder, lines) = Salloc::start(words)
             .map_err(|source| SlurmError::Start { program: "salloc", source })?;
-        let stdin = child.stdin.take();
-        let lines = lines_of(&mut child);
-        let holder = (child, stdin);
         let mut variables = Vec::new();
         let mut said = String::new();
         let mut job = None;
@@ -148,10 +126,7 @@ impl Allocation {
         Ok(allocation)
     }
 
-    fn of(
-        variables: &[(String, String)],
-        holder: Option<(Child, Option<ChildStdin>)>,
-    ) -> Result<Self, SlurmError> {
+    fn of(variables: &[(String, String)], holder: Option<Salloc>) -> Result<Self, SlurmError> {
         let get = |name: &str| {
             let found = variables.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
@@ -195,41 +170,10 @@ impl Allocation {
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        if let Some((child, stdin)) = &mut self.holder {
-            drop(stdin.take());
-            // It gives back what it holds and ends.
-            let _status = child.wait();
+        if let Some(holder) = &mut self.holder {
+            holder.give_back();
         }
     }
-}
-
-enum Line {
-    Out(String),
-    Error(String),
-}
-
-/// What a child says, line by line, until it has closed both streams.
-fn lines_of(child: &mut Child) -> mpsc::Receiver<Line> {
-    let (sender, lines) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(Line::Out(line)).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    if let Some(stderr) = child.stderr.take() {
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // Read on when nobody wants it: it must not block.
-                let _unheard = sender.send(Line::Error(line));
-            }
-        });
-    }
-    lines
 }
 
 /// Why a job waits, in Slurm's words.

@@ -18,8 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::channel::DESCRIPTORS;
-use crate::adapters::tie_to_parent;
-use crate::launch::ROLE_VARIABLE;
+use crate::launch::{ROLE_VARIABLE, tie_to_parent};
 
 /// How long a process that is asked to end has for it before it is killed.
 const GRACE: Duration = Duration::from_secs(2);

@@ -37,7 +37,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("wire", &["model", "select"]),
     ("agent", &["adapters", "exit", "launch", "model", "select", "wire", "worker"]),
     ("worker", &["adapters", "launch", "model"]),
-    ("adapters", &["model"]),
+    ("adapters", &["launch", "model"]),
     ("model", &[]),
     ("exit", &["model"]),
 ];

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::LibtestError;
 use super::group::Group;
-use crate::adapters::tie_to_parent;
+use crate::launch::tie_to_parent;
 
 /// What stays of what cargo prints, in bytes: errors stand at the end.
 const KEPT: usize = 1024 * 1024;

@@ -13,7 +13,7 @@ use super::LibtestError;
 use super::group::Group;
 use super::plan::{Place, Program, ProgramKind};
 use super::remembered::Remembered;
-use crate::adapters::tie_to_parent;
+use crate::launch::tie_to_parent;
 use crate::model::RunIgnored;
 
 /// The end of what a binary printed in place of a listing, in bytes.

@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use super::files;
 use super::interpreter::ANSWER;
-use crate::adapters::tie_to_parent;
+use crate::launch::tie_to_parent;
 
 /// Whether workers can be forked on this platform.
 pub(super) const IS_POSSIBLE: bool = cfg!(target_os = "linux");

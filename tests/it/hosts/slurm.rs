@@ -75,7 +75,7 @@ fn an_allocation_is_asked_for_used_and_given_back() {
 fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     let Some(cluster) = Cluster::start() else { return };
     let project = super::suite();
-    cluster.says(&["salloc", "--no-shell", "--exclusive", "-N3"]);
+    cluster.fill();
     let mut running = begun(&cluster, &project, &[], "-N1");
     running.wait_for_stdout("is pending: ");
     cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
@@ -97,6 +97,24 @@ fn a_command_that_is_killed_gives_its_allocation_back() {
     running.wait();
     cluster.assert_free();
     running.end();
+}
+
+#[test]
+fn a_command_that_ends_while_its_job_waits_takes_the_request_back() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    cluster.fill();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let mut running = begun(&cluster, &project, &[], "-N1");
+        running.wait_for_stdout("is pending");
+        running.signal(signal);
+        // Nor is its salloc left.
+        running.end();
+        cluster
+            .until("no job waits", || cluster.says(&["squeue", "-h", "-o", "%T"]) == "RUNNING\n");
+    }
+    cluster.says(&["scancel", "--user=root"]);
+    cluster.assert_free();
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command as Blocking;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -10,15 +12,22 @@ use nix::unistd::{Pid, getppid};
 use tokio::process::Command;
 
 /// Lets the child inherit these descriptors, be interrupted, and die with this process.
+pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
+    tie(command.as_std_mut(), Signal::SIGKILL, inherited);
+}
+
+/// The same, where it is for the child to end by this signal. On Linux it comes when the thread ends that starts the child.
 #[expect(
     unsafe_code,
     reason = "code between fork and exec is for the caller to keep async-signal-safe"
 )]
-pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
+pub(super) fn tie<const N: usize>(command: &mut Blocking, by: Signal, inherited: [RawFd; N]) {
+    #[cfg(not(target_os = "linux"))]
+    let _there_is_none = by;
     let parent = Pid::this();
     let before_exec = move || -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        nix::sys::prctl::set_pdeathsig(by)?;
         if getppid() != parent {
             return Err(Errno::ESRCH.into());
         }
