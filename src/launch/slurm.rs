@@ -14,8 +14,8 @@ use super::ssh::quote;
 /// In place of options: what the site's defaults give.
 const AUTO: &str = "auto";
 
-/// How often a job that waits is asked why.
-const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// How soon it is asked why a job waits, and at most how much later it is asked again.
+const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Why there is no allocation.
 #[derive(Debug, Error)]
@@ -94,25 +94,28 @@ impl Allocation {
             .map_err(|source| SlurmError::Start { program: "salloc", source })?;
         let mut variables = Vec::new();
         let mut said = String::new();
-        let mut job = None;
+        let mut pending: Option<Pending> = None;
         loop {
-            match lines.recv_timeout(ASKED_EVERY) {
+            let pause = pending.as_ref().map_or(ASKED.1, |pending| pending.pause);
+            match lines.recv_timeout(pause) {
                 Ok(Line::Out(line)) if line == END => break,
                 Ok(Line::Out(line)) => {
                     let pair = line.split_once('=');
                     variables.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
                 }
                 Ok(Line::Error(line)) => {
-                    if let Some(pending) = line.strip_prefix("salloc: Pending job allocation ") {
-                        job = Some(pending.trim().to_owned());
-                        progress(format!("job {pending} is pending"));
+                    if let Some(job) = line.strip_prefix("salloc: Pending job allocation ") {
+                        progress(format!("job {job} is pending"));
+                        pending = Some(Pending::new(job.trim()));
                     } else if !line.starts_with("salloc: job ") {
                         said = line;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(job) = &job {
-                        progress(format!("job {job} is pending: {}", reason(job)));
+                    if let Some(pending) = &mut pending
+                        && let Some(news) = pending.news(reason(&pending.job))
+                    {
+                        progress(news);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -176,11 +179,38 @@ impl Drop for Allocation {
     }
 }
 
-/// Why a job waits, in Slurm's words.
-fn reason(job: &str) -> String {
-    let said = answer("squeue", &["-h", "-j", job, "-o", "%r"]).unwrap_or_default();
+/// A job that waits, as far as it was told.
+struct Pending {
+    job: String,
+    reason: Option<String>,
+    /// When to ask again.
+    pause: Duration,
+}
+
+impl Pending {
+    fn new(job: &str) -> Self {
+        Self { job: job.to_owned(), reason: None, pause: ASKED.0 }
+    }
+
+    /// What is new in this answer. The longer nothing is, the rarer it is asked: Slurm serves many.
+    fn news(&mut self, reason: Option<String>) -> Option<String> {
+        let reason = reason.filter(|reason| self.reason.as_ref() != Some(reason));
+        let Some(reason) = reason else {
+            self.pause = (2 * self.pause).min(ASKED.1);
+            return None;
+        };
+        self.pause = ASKED.0;
+        let news = format!("job {} is pending: {reason}", self.job);
+        self.reason = Some(reason);
+        Some(news)
+    }
+}
+
+/// Why a job waits, in Slurm's words, if it says.
+fn reason(job: &str) -> Option<String> {
+    let said = answer("squeue", &["-h", "-j", job, "-o", "%r"]).ok()?;
     let said = said.trim();
-    if said.is_empty() { "no reason is told".to_owned() } else { said.to_owned() }
+    (!said.is_empty() && said != "None").then(|| said.to_owned())
 }
 
 fn answer(program: &'static str, arguments: &[&str]) -> Result<String, SlurmError> {
@@ -297,6 +327,25 @@ mod tests {
         assert_eq!(read("--signal=TERM@soon"), ("--signal=TERM@soon".to_owned(), None));
         assert_eq!(read("--signal"), ("--signal".to_owned(), None));
         assert_eq!(read("-N2"), ("-N2".to_owned(), None));
+    }
+
+    #[test]
+    fn why_a_job_waits_is_told_once_and_asked_ever_rarer() {
+        let mut pending = Pending::new("7");
+        let mut told = Vec::new();
+        let mut pauses = Vec::new();
+        for answer in
+            [None, Some("Priority"), Some("Priority"), None, Some("Priority"), Some("Resources")]
+        {
+            told.extend(pending.news(answer.map(str::to_owned)));
+            pauses.push(pending.pause.as_secs());
+        }
+        assert_eq!(told, ["job 7 is pending: Priority", "job 7 is pending: Resources"]);
+        assert_eq!(pauses, [2, 1, 2, 4, 8, 1]);
+        for _ in 0..9 {
+            pending.news(None);
+        }
+        assert_eq!(pending.pause, ASKED.1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Project, Running, Told};
+use crate::support::{Project, Running, Told, assert_valid};
 
 use super::cluster::Cluster;
 
@@ -84,6 +84,33 @@ fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     let told = begun(&cluster, &project, &[], "-N1 -p nowhere").end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("no allocation was granted");
+}
+
+/// Swaps stdout and stderr.
+const SWAPPED: [&str; 4] = ["sh", "-c", "exec \"$@\" 3>&1 1>&2 2>&3 3>&-", "sh"];
+
+#[test]
+fn why_a_job_waits_is_told_once_and_not_among_lines_for_programs() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    cluster.fill();
+    let command = cluster.command(&project, &SWAPPED, &["--slurm", "-N1", "--events", "-"]);
+    let mut running = Running::start(command);
+    running.wait_for_stdout("is pending: ");
+    let waits = cluster.says(&["squeue", "-h", "-t", "PD", "-o", "%i"]);
+    cluster.says(&["scontrol", "hold", waits.trim()]);
+    running.wait_for_stdout("is pending: JobHeld");
+    cluster.says(&["scontrol", "release", waits.trim()]);
+    cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
+    let told = running.end();
+    assert_eq!(told.code, Some(1), "{told}");
+    // The events of the run, swapped too.
+    assert_valid(&told.stderr);
+    assert!(told.stderr.contains("run-finished"), "{told}");
+    let reasons: Vec<&str> =
+        told.stdout.lines().filter(|line| line.contains("is pending: ")).collect();
+    assert!(reasons.windows(2).all(|two| two[0] != two[1]), "{told}");
+    cluster.assert_free();
 }
 
 #[test]
