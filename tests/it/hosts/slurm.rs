@@ -72,6 +72,29 @@ fn an_allocation_is_asked_for_used_and_given_back() {
 }
 
 #[test]
+fn workers_are_replaced_as_often_as_those_of_the_allocation_have_it() {
+    let Some(cluster) = Cluster::start() else { return };
+    let text = "import os, pytest\n\
+        @pytest.mark.parametrize('n', range(8))\ndef test_dies(n): os._exit(3)\n";
+    let project = Project::new(&[("test_a.py", text)]);
+    let mut command = cluster.command(&project, &[], &["--slurm", "-N1 --ntasks-per-node=1"]);
+    // How many this machine would have.
+    command.env("PYTEST_XDIST_AUTO_NUM_WORKERS", "3").env("CALLSHEET_RESTART_BACKOFF", "0s");
+    let told = Running::start(command).end();
+    told.assert(7, "5 failed, 3 not run").says("maximum crashed workers reached: 4");
+    cluster.assert_free();
+}
+
+#[test]
+fn other_workers_beside_an_allocation_are_refused() {
+    let told = Project::new(&[]).run(&["--slurm", "-N1", "-n", "2"]);
+    assert_eq!(told.code, Some(4), "{told}");
+    told.says(
+        "--slurm asks for an allocation of Slurm, whose nodes have the workers, and --workers sets",
+    );
+}
+
+#[test]
 fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     let Some(cluster) = Cluster::start() else { return };
     let project = super::suite();
