@@ -279,12 +279,13 @@ fn time(text: &str) -> Option<Duration> {
 }
 
 /// One step on a node with all of it that is allocated, which has a shell run the script. Unbuffered: without that a frame waits for a
-/// newline.
+/// newline. Overlapping: it waits for no step that still ends there, nor for the one that this process is in.
 pub(super) fn command(job: &str, node: &str, cpus: u32, script: &str) -> Command {
     let mut command = Command::new("srun");
     command
-        .args(["--unbuffered", "--exact", "--nodes=1", "--ntasks=1", "--mem=0", "--cpu-bind=none"])
-        .args(["--no-kill", "--quit-on-interrupt", "--export=ALL", "--chdir=/"])
+        .args(["--unbuffered", "--exact", "--overlap", "--nodes=1", "--ntasks=1", "--mem=0"])
+        .args(["--cpu-bind=none", "--no-kill", "--quit-on-interrupt", "--export=ALL"])
+        .arg("--chdir=/")
         .arg(format!("--jobid={job}"))
         .arg(format!("--nodelist={node}"))
         .arg(format!("--cpus-per-task={cpus}"))
