@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use callsheet::model::{
-    Deadlines, Death, Ending, NamedPython, PytestSuite, Suite, WorkerId, WorkerInput, WorkerSpec,
+    Deadlines, Death, NamedPython, PytestSuite, Suite, WorkerId, WorkerInput, WorkerSpec,
 };
 use callsheet::wire::{FrameCodec, FromAgent, Outbox, Preamble, ToAgent, WorkerEvent};
 use tokio_util::bytes::BytesMut;

@@ -3,7 +3,7 @@
 use callsheet::model::{Deadlines, Ending, NamedPython, PytestSuite, Suite, WorkerId};
 use callsheet::wire::{FromAgent, ToAgent, WorkerEvent};
 
-use super::{Controller, end};
+use super::{Controller, end, told};
 use crate::support::Project;
 
 #[test]
