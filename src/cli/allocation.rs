@@ -1,5 +1,7 @@
 //! The allocation that a run takes place in, as the command has it: asked for before the run.
 
+use std::io::{self, Write};
+
 use callsheet::config::Config;
 use callsheet::launch::Allocation;
 
@@ -7,11 +9,17 @@ use super::error::CliError;
 use super::output;
 
 /// Asks for the allocation that the configuration speaks of, while people are told what it waits for. Signals end the command
-/// now, and with it the request.
+/// now, as there is nothing to account for, and with it the request.
 pub(super) fn obtain(config: &mut Config) -> Result<Option<Allocation>, CliError> {
+    let is_for_programs = config.outputs.events_to_stdout;
     let told = |step: String| {
+        let line = format!("slurm: {step}\n");
         // Who can not be told of it will see what comes of it.
-        let _ = output::write_stdout(format!("slurm: {step}\n").as_bytes());
+        if is_for_programs {
+            let _ = io::stderr().write_all(line.as_bytes());
+        } else {
+            let _ = output::write_stdout(line.as_bytes());
+        }
     };
     let allocation = config.allocate(told)?;
     if let Some(allocation) = &allocation {

@@ -241,6 +241,7 @@ impl ConfigBuilder {
         let resolved = Resolved::read(&self.overrides, &environment, &root, false)?;
         let mut config = Config::from_resolved(&resolved, &self.overrides, &environment)?;
         config.deadlines = self.deadlines.unwrap_or(config.deadlines);
+        config.restarts_by_workers &= self.restart.is_none();
         config.restart = self.restart.unwrap_or(config.restart);
         config.worker_memory = self.worker_memory.or(config.worker_memory);
         config.seed = self.seed.unwrap_or(config.seed);

@@ -95,6 +95,19 @@ pub enum ConfigError {
     )]
     NoWorkers(Origin),
 
+    /// Workers of an allocation and other workers, asked for at the same place.
+    #[error(
+        "{slurm} asks for an allocation of Slurm, whose nodes have the workers, and {other} sets `{key}`; leave one of the two out (`--ntasks-per-node=N` among the options gives each node N workers)"
+    )]
+    BesideSlurm {
+        /// Who asks for the allocation.
+        slurm: Origin,
+        /// Who asks for others.
+        other: Origin,
+        /// By which key.
+        key: &'static str,
+    },
+
     /// A specification of a worker is wrong.
     #[error("{error} (set by {origin})")]
     Spec {

@@ -80,7 +80,7 @@ pub struct Config {
     /// How other hosts are reached.
     pub ways: Ways,
 
-    /// Options for an allocation of Slurm to run in, and how long before its end nothing new is begun.
+    /// Options for an allocation of Slurm to run in, and how long before its end nothing new is begun; `None`: no allocation.
     pub slurm: Option<(String, Duration)>,
 
     /// When nothing new is begun any more, since the run's time is over soon after; `None`: there is no such time.
@@ -102,6 +102,9 @@ pub struct Config {
 
     /// How often dead workers are replaced.
     pub restart: RestartLimits,
+
+    /// Whether nobody says how often in the whole run, so that it follows how many workers there are.
+    restarts_by_workers: bool,
 
     /// How long each step may take.
     pub deadlines: Deadlines,
@@ -192,6 +195,9 @@ impl Config {
         let left = allocation.left.map(|left| left.saturating_sub(margin));
         self.until = left.and_then(|left| Instant::now().checked_add(left));
         (self.workers, self.hosts) = workers::on_nodes(&allocation);
+        if self.restarts_by_workers {
+            self.restart.max_worker_restart = restarts(&self.workers);
+        }
         Ok(Some(allocation))
     }
 
@@ -222,15 +228,14 @@ impl Config {
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
         let settings = &resolved.settings;
-        let Fleet { mut workers, hosts } = workers::fleet(resolved, environment)?;
+        let is_slurms = workers::are_slurms(resolved)?;
+        let Fleet { mut workers, hosts } = workers::fleet(resolved, environment, is_slurms)?;
         if overrides.collect_only {
             workers.truncate(1);
         }
         let budget = match settings.max_worker_restart.value {
             Automatic::Set(Budget(budget)) => budget,
-            Automatic::Auto => u32::try_from(workers.len())
-                .ok()
-                .map(|count| count.saturating_mul(RESTARTS_A_WORKER)),
+            Automatic::Auto => restarts(&workers),
         };
         let (kind, note) = command::kind(resolved, overrides, rust::kind(resolved, overrides));
         let suite = match kind {
@@ -248,7 +253,7 @@ impl Config {
             workers,
             hosts,
             ways: hosts::ways(settings)?,
-            slurm: (!settings.slurm_options.value.is_empty())
+            slurm: is_slurms
                 .then(|| (settings.slurm_options.value.clone(), settings.slurm_margin.value.0)),
             until: None,
             min_workers: match settings.min_workers.value {
@@ -272,6 +277,7 @@ impl Config {
                 backoff: settings.restart_backoff.value,
                 backoff_max: settings.restart_backoff_max.value,
             },
+            restarts_by_workers: settings.max_worker_restart.value == Automatic::Auto,
             deadlines: settings.deadlines(),
             worker_memory: settings.worker_memory.value.0,
             retry: RetryRules {
@@ -312,6 +318,12 @@ impl Config {
             agent: AgentCommand::ThisProgram,
         })
     }
+}
+
+/// Replacements in the whole run where nobody says how many.
+fn restarts(workers: &[WorkerSpec]) -> Option<u32> {
+    let count = u32::try_from(workers.len()).ok();
+    count.map(|count| count.saturating_mul(RESTARTS_A_WORKER))
 }
 
 fn filter(resolved: &Resolved) -> Result<Option<Filter>, ConfigError> {

@@ -258,6 +258,29 @@ fn a_number_of_workers_replaces_tx_unless_tx_is_stronger() {
 }
 
 #[test]
+fn slurm_and_workers_of_another_kind_do_not_stand_at_one_place() {
+    let slurm = (Key::SlurmOptions, "--slurm", "-N2");
+    for (text, given, expected) in [
+        ("", &[slurm][..], Ok(true)),
+        ("workers = 3\ntx = ['popen']\n[[host]]\nssh = 'there'", &[slurm], Ok(true)),
+        ("[slurm]\noptions = '-N2'", &[], Ok(true)),
+        ("[slurm]\noptions = '-N2'", &[(Key::Workers, "--workers", "2")], Ok(false)),
+        ("[slurm]\noptions = '-N2'", &[(Key::SlurmOptions, "--slurm", "")], Ok(false)),
+        ("", &[slurm, (Key::Workers, "--workers", "2")], Err("--slurm asks for an allocation")),
+        ("tx = ['popen']\n[slurm]\noptions = '-N2'", &[], Err("callsheet.toml sets `tx`")),
+        ("[[host]]\nssh = 'there'\n[slurm]\noptions = '-N2'", &[], Err("sets `[[host]]`")),
+    ] {
+        let directory = project(&[("callsheet.toml", text)]);
+        let config = resolve(&directory, &flags(given), &machine());
+        match (config, expected) {
+            (Ok(config), Ok(expected)) => assert_eq!(config.slurm.is_some(), expected, "{text}"),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (config, _) => panic!("{text}: {config:?}"),
+        }
+    }
+}
+
+#[test]
 fn restarts_follow_the_number_of_workers() {
     assert_eq!(file("workers = 3").unwrap().restart.max_worker_restart, Some(12));
     assert_eq!(file("max_worker_restart = 0").unwrap().restart.max_worker_restart, Some(0));

@@ -14,6 +14,9 @@ use crate::model::{HostId, HostSpec, Reach, WorkerSpec};
 /// xdist's variable that says what `auto` is.
 const AUTO_VARIABLE: &str = "PYTEST_XDIST_AUTO_NUM_WORKERS";
 
+/// How strong the top of the project's file is.
+const TOP: usize = 1;
+
 /// The workers of a run and the hosts they run on.
 #[derive(Debug, Default)]
 pub(super) struct Fleet {
@@ -90,12 +93,43 @@ impl Fleet {
     }
 }
 
+/// Whether the workers are to be those of an allocation of Slurm: if that is asked for, and nothing else at a stronger place.
+pub(super) fn are_slurms(resolved: &Resolved) -> Result<bool, ConfigError> {
+    let (settings, project) = (&resolved.settings, &resolved.project);
+    let (slurm, workers, tx) = (&settings.slurm_options, &settings.workers, &settings.tx);
+    if slurm.value.is_empty() {
+        return Ok(false);
+    }
+    let tables = project.origin.clone().filter(|_| !project.hosts.is_empty());
+    let others = [
+        tables.map(|origin| ("[[host]]", TOP, origin)),
+        (!tx.value.is_empty()).then(|| ("tx", tx.strength, tx.origin())),
+        (workers.strength > 0).then(|| ("workers", workers.strength, workers.origin())),
+    ];
+    match others.into_iter().flatten().max_by_key(|(_, strength, _)| *strength) {
+        Some((_, strength, _)) if strength > slurm.strength => Ok(false),
+        Some((key, strength, other)) if strength == slurm.strength => {
+            Err(ConfigError::BesideSlurm { slurm: slurm.origin(), other, key })
+        }
+        Some(_) | None => Ok(true),
+    }
+}
+
 /// One specification a worker.
 ///
 /// As in xdist, a number of workers means that many plain ones, whatever `tx` says; but a `tx` that was set at a stronger
 /// place than the number (on the command line, where the number stands in a file) wins over it. The tables `[[host]]` stand
 /// at the top of the project's file, and so does what is as strong as they are.
-pub(super) fn fleet(resolved: &Resolved, environment: &Environment) -> Result<Fleet, ConfigError> {
+///
+/// Those of an allocation are not known yet: in their place are workers of this machine.
+pub(super) fn fleet(
+    resolved: &Resolved,
+    environment: &Environment,
+    is_slurms: bool,
+) -> Result<Fleet, ConfigError> {
+    if is_slurms {
+        return local(&resolved.settings, environment);
+    }
     let mut fleet = asked_for(resolved, environment)?;
     for host in fleet.hosts.iter_mut().filter(|host| host.sync.is_some()) {
         host.chdir.get_or_insert_with(|| place_of(&resolved.cwd));
@@ -123,6 +157,10 @@ fn asked_for(resolved: &Resolved, environment: &Environment) -> Result<Fleet, Co
     if !resolved.project.hosts.is_empty() && workers.strength == 0 {
         return Fleet::of(resolved.project.hosts.iter().cloned(), environment);
     }
+    local(settings, environment)
+}
+
+fn local(settings: &Settings, environment: &Environment) -> Result<Fleet, ConfigError> {
     let count = plain(settings, environment)?;
     let local = HostSpec { workers: count, ..HostSpec::default() };
     Fleet::of([HostSpec { name: local.reach.default_name(), ..local }], environment)

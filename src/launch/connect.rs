@@ -120,7 +120,7 @@ fn start(mut command: Command, held: fn(Child) -> Held) -> Result<Link, ConnectE
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    end_with_parent(&mut command);
+    end_with_parent(command.as_std_mut());
     command.spawn().map(|child| Link::new(held(child))).map_err(|problem| {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
         ConnectError::for_good(format!("failed to start `{program}`: {problem}"))

@@ -30,7 +30,7 @@ pub(super) async fn ignored(root: &Path) -> Option<NamedTempFile> {
         .stdin(Stdio::null())
         .process_group(0)
         .kill_on_drop(true);
-    end_with_parent(&mut git);
+    end_with_parent(git.as_std_mut());
     let output = timeout(PATIENCE, git.output()).await.ok()?.ok()?;
     if !output.status.success() {
         debug!("git: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -14,6 +14,7 @@ mod listen;
 mod local;
 mod payload;
 mod role;
+mod salloc;
 mod slurm;
 mod ssh;
 mod sync;

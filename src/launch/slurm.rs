@@ -1,32 +1,21 @@
 //! Slurm: an allocation of nodes, the one that this process is in or one of its own, and the step that an agent runs in.
-//!
-//! An allocation of our own is held by a process of `salloc` that ends when its stdin does: it is given back whatever becomes
-//! of this process, `kill -9` included.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command as Blocking, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::process::{Command as Blocking, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::process::Command;
 
+use super::salloc::{END, Line, Salloc};
 use super::ssh::quote;
 
 /// In place of options: what the site's defaults give.
 const AUTO: &str = "auto";
 
-/// How often a job that waits is asked why.
-const ASKED_EVERY: Duration = Duration::from_secs(5);
-
-/// Ends what `salloc` has said of the allocation.
-const END: &str = "callsheet-allocated";
-
-/// What `salloc` runs on this machine: it tells what was allocated and holds it until its stdin ends.
-const HOLD: &str = "env | grep ^SLURM_; echo callsheet-allocated; cat >/dev/null";
+/// How soon it is asked why a job waits, and at most how much later it is asked again.
+const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Why there is no allocation.
 #[derive(Debug, Error)]
@@ -83,12 +72,12 @@ pub struct Allocation {
     /// How long before its end a signal was asked for.
     pub warning: Option<Duration>,
 
-    holder: Option<(Child, Option<ChildStdin>)>,
+    holder: Option<Salloc>,
 }
 
 impl Allocation {
     /// The allocation that this process runs in, or one that is asked for with these options of `salloc`. Blocks until it is
-    /// granted; `progress` is told why it is not yet.
+    /// granted; `progress` is told why it is not yet. A request of a process that ends before is withdrawn.
     ///
     /// # Errors
     /// [`SlurmError`]
@@ -101,40 +90,32 @@ impl Allocation {
         let options = if options.trim() == AUTO { "" } else { options };
         let words = shlex::split(options).ok_or_else(|| SlurmError::Options(options.to_owned()))?;
         let (words, warning) = without_signal(words);
-        let mut child = Blocking::new("salloc")
-            .args(["--no-kill", "--job-name=callsheet"])
-            .args(words)
-            .args(["sh", "-c", HOLD])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
+        let (holder, lines) = Salloc::start(words)
             .map_err(|source| SlurmError::Start { program: "salloc", source })?;
-        let stdin = child.stdin.take();
-        let lines = lines_of(&mut child);
-        let holder = (child, stdin);
         let mut variables = Vec::new();
         let mut said = String::new();
-        let mut job = None;
+        let mut pending: Option<Pending> = None;
         loop {
-            match lines.recv_timeout(ASKED_EVERY) {
+            let pause = pending.as_ref().map_or(ASKED.1, |pending| pending.pause);
+            match lines.recv_timeout(pause) {
                 Ok(Line::Out(line)) if line == END => break,
                 Ok(Line::Out(line)) => {
                     let pair = line.split_once('=');
                     variables.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
                 }
                 Ok(Line::Error(line)) => {
-                    if let Some(pending) = line.strip_prefix("salloc: Pending job allocation ") {
-                        job = Some(pending.trim().to_owned());
-                        progress(format!("job {pending} is pending"));
+                    if let Some(job) = line.strip_prefix("salloc: Pending job allocation ") {
+                        progress(format!("job {job} is pending"));
+                        pending = Some(Pending::new(job.trim()));
                     } else if !line.starts_with("salloc: job ") {
                         said = line;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(job) = &job {
-                        progress(format!("job {job} is pending: {}", reason(job)));
+                    if let Some(pending) = &mut pending
+                        && let Some(news) = pending.news(reason(&pending.job))
+                    {
+                        progress(news);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -148,10 +129,7 @@ impl Allocation {
         Ok(allocation)
     }
 
-    fn of(
-        variables: &[(String, String)],
-        holder: Option<(Child, Option<ChildStdin>)>,
-    ) -> Result<Self, SlurmError> {
+    fn of(variables: &[(String, String)], holder: Option<Salloc>) -> Result<Self, SlurmError> {
         let get = |name: &str| {
             let found = variables.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone())
@@ -195,48 +173,44 @@ impl Allocation {
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        if let Some((child, stdin)) = &mut self.holder {
-            drop(stdin.take());
-            // It gives back what it holds and ends.
-            let _status = child.wait();
+        if let Some(holder) = &mut self.holder {
+            holder.give_back();
         }
     }
 }
 
-enum Line {
-    Out(String),
-    Error(String),
+/// A job that waits, as far as it was told.
+struct Pending {
+    job: String,
+    reason: Option<String>,
+    /// When to ask again.
+    pause: Duration,
 }
 
-/// What a child says, line by line, until it has closed both streams.
-fn lines_of(child: &mut Child) -> mpsc::Receiver<Line> {
-    let (sender, lines) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(Line::Out(line)).is_err() {
-                    return;
-                }
-            }
-        });
+impl Pending {
+    fn new(job: &str) -> Self {
+        Self { job: job.to_owned(), reason: None, pause: ASKED.0 }
     }
-    if let Some(stderr) = child.stderr.take() {
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // Read on when nobody wants it: it must not block.
-                let _unheard = sender.send(Line::Error(line));
-            }
-        });
+
+    /// What is new in this answer. The longer nothing is, the rarer it is asked: Slurm serves many.
+    fn news(&mut self, reason: Option<String>) -> Option<String> {
+        let reason = reason.filter(|reason| self.reason.as_ref() != Some(reason));
+        let Some(reason) = reason else {
+            self.pause = (2 * self.pause).min(ASKED.1);
+            return None;
+        };
+        self.pause = ASKED.0;
+        let news = format!("job {} is pending: {reason}", self.job);
+        self.reason = Some(reason);
+        Some(news)
     }
-    lines
 }
 
-/// Why a job waits, in Slurm's words.
-fn reason(job: &str) -> String {
-    let said = answer("squeue", &["-h", "-j", job, "-o", "%r"]).unwrap_or_default();
+/// Why a job waits, in Slurm's words, if it says.
+fn reason(job: &str) -> Option<String> {
+    let said = answer("squeue", &["-h", "-j", job, "-o", "%r"]).ok()?;
     let said = said.trim();
-    if said.is_empty() { "no reason is told".to_owned() } else { said.to_owned() }
+    (!said.is_empty() && said != "None").then(|| said.to_owned())
 }
 
 fn answer(program: &'static str, arguments: &[&str]) -> Result<String, SlurmError> {
@@ -305,12 +279,13 @@ fn time(text: &str) -> Option<Duration> {
 }
 
 /// One step on a node with all of it that is allocated, which has a shell run the script. Unbuffered: without that a frame waits for a
-/// newline.
+/// newline. Overlapping: it waits for no step that still ends there, nor for the one that this process is in.
 pub(super) fn command(job: &str, node: &str, cpus: u32, script: &str) -> Command {
     let mut command = Command::new("srun");
     command
-        .args(["--unbuffered", "--exact", "--nodes=1", "--ntasks=1", "--mem=0", "--cpu-bind=none"])
-        .args(["--no-kill", "--quit-on-interrupt", "--export=ALL", "--chdir=/"])
+        .args(["--unbuffered", "--exact", "--overlap", "--nodes=1", "--ntasks=1", "--mem=0"])
+        .args(["--cpu-bind=none", "--no-kill", "--quit-on-interrupt", "--export=ALL"])
+        .arg("--chdir=/")
         .arg(format!("--jobid={job}"))
         .arg(format!("--nodelist={node}"))
         .arg(format!("--cpus-per-task={cpus}"))
@@ -353,6 +328,25 @@ mod tests {
         assert_eq!(read("--signal=TERM@soon"), ("--signal=TERM@soon".to_owned(), None));
         assert_eq!(read("--signal"), ("--signal".to_owned(), None));
         assert_eq!(read("-N2"), ("-N2".to_owned(), None));
+    }
+
+    #[test]
+    fn why_a_job_waits_is_told_once_and_asked_ever_rarer() {
+        let mut pending = Pending::new("7");
+        let mut told = Vec::new();
+        let mut pauses = Vec::new();
+        for answer in
+            [None, Some("Priority"), Some("Priority"), None, Some("Priority"), Some("Resources")]
+        {
+            told.extend(pending.news(answer.map(str::to_owned)));
+            pauses.push(pending.pause.as_secs());
+        }
+        assert_eq!(told, ["job 7 is pending: Priority", "job 7 is pending: Resources"]);
+        assert_eq!(pauses, [2, 1, 2, 4, 8, 1]);
+        for _ in 0..9 {
+            pending.news(None);
+        }
+        assert_eq!(pending.pause, ASKED.1);
     }
 
     #[test]

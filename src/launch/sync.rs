@@ -104,7 +104,7 @@ pub async fn sync(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    end_with_parent(&mut command);
+    end_with_parent(command.as_std_mut());
     let started = command.spawn().map(Held::with_group);
     let mut child =
         started.map_err(|source| SyncError::Start { program: ways.rsync.join(" "), source })?;
@@ -159,7 +159,7 @@ async fn make_place(ways: &Ways, destination: &str, directory: &str) -> Result<S
     };
     let mut command = ssh::command(ways, destination, &script);
     command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-    end_with_parent(&mut command);
+    end_with_parent(command.as_std_mut());
     let output = match timeout(PATIENCE, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(problem)) => return Err(failed(problem.to_string())),

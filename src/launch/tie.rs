@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command as Blocking;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -11,22 +13,23 @@ use tokio::process::Command;
 
 /// Lets the child inherit these descriptors, be interrupted, and die with this process.
 pub(crate) fn tie_to_parent<const N: usize>(command: &mut Command, inherited: [RawFd; N]) {
-    tie(command, Signal::SIGKILL, inherited);
+    tie(command.as_std_mut(), Signal::SIGKILL, inherited);
 }
 
 /// Has the child told to end when this process does, whatever ends it. Not by force: it may be an agent, which ends what is below
 /// it first, or a client of something that is to end with it.
-pub(super) fn end_with_parent(command: &mut Command) {
+pub(super) fn end_with_parent(command: &mut Blocking) {
     tie(command, Signal::SIGTERM, []);
 }
 
-/// The kernel takes the end of the thread that starts the child for the end of this process; all of a run is started by the one
-/// that lasts as long as it.
+/// Linux takes the end of the thread that starts the child for the end of this process: it has to be there as long as the child.
 #[expect(
     unsafe_code,
     reason = "code between fork and exec is for the caller to keep async-signal-safe"
 )]
-fn tie<const N: usize>(command: &mut Command, by: Signal, inherited: [RawFd; N]) {
+fn tie<const N: usize>(command: &mut Blocking, by: Signal, inherited: [RawFd; N]) {
+    #[cfg(not(target_os = "linux"))]
+    let _there_is_none = by;
     let parent = Pid::this();
     let before_exec = move || -> io::Result<()> {
         #[cfg(target_os = "linux")]

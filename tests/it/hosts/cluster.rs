@@ -75,7 +75,8 @@ impl Cluster {
         Some(cluster)
     }
 
-    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+    /// Waits for it.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let begun = Instant::now();
         while !holds() {
             if begun.elapsed() > PATIENCE {
@@ -129,6 +130,11 @@ impl Cluster {
         // The agent's copies.
         command.env("XDG_CACHE_HOME", self.directory.path().join("cache"));
         command
+    }
+
+    /// Has a job hold every node, until it is cancelled.
+    pub(crate) fn fill(&self) {
+        self.says(&["salloc", "--no-shell", "--exclusive", "-N3"]);
     }
 
     /// Asserts that no job is left.

@@ -1,10 +1,11 @@
 //! Runs in an allocation of a real Slurm, and what becomes of them when it takes nodes or the job away.
 
-use std::fs;
+use std::path::Path;
+use std::{env, fs};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Project, Running, Told};
+use crate::support::{Project, Running, Told, assert_valid};
 
 use super::cluster::Cluster;
 
@@ -69,13 +70,41 @@ fn an_allocation_is_asked_for_used_and_given_back() {
     let told = Running::start(command).end();
     told.assert(1, super::COUNTS).says("on n1, n2").is_silent_on("host n3");
     cluster.assert_free();
+    // So it is within a step, which holds the CPUs of its node.
+    let command = cluster.command(&project, &["srun", "-N1", "-c4"], &["--slurm", "auto"]);
+    let told = Running::start(command).end();
+    told.assert(1, super::COUNTS).says("on n1").is_silent_on("host n2");
+    cluster.assert_free();
+}
+
+#[test]
+fn workers_are_replaced_as_often_as_those_of_the_allocation_have_it() {
+    let Some(cluster) = Cluster::start() else { return };
+    let text = "import os, pytest\n\
+        @pytest.mark.parametrize('n', range(8))\ndef test_dies(n): os._exit(3)\n";
+    let project = Project::new(&[("test_a.py", text)]);
+    let mut command = cluster.command(&project, &[], &["--slurm", "-N1 --ntasks-per-node=1"]);
+    // How many this machine would have.
+    command.env("PYTEST_XDIST_AUTO_NUM_WORKERS", "3").env("CALLSHEET_RESTART_BACKOFF", "0s");
+    let told = Running::start(command).end();
+    told.assert(7, "5 failed, 3 not run").says("maximum crashed workers reached: 4");
+    cluster.assert_free();
+}
+
+#[test]
+fn other_workers_beside_an_allocation_are_refused() {
+    let told = Project::new(&[]).run(&["--slurm", "-N1", "-n", "2"]);
+    assert_eq!(told.code, Some(4), "{told}");
+    told.says(
+        "--slurm asks for an allocation of Slurm, whose nodes have the workers, and --workers sets",
+    );
 }
 
 #[test]
 fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     let Some(cluster) = Cluster::start() else { return };
     let project = super::suite();
-    cluster.says(&["salloc", "--no-shell", "--exclusive", "-N3"]);
+    cluster.fill();
     let mut running = begun(&cluster, &project, &[], "-N1");
     running.wait_for_stdout("is pending: ");
     cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
@@ -84,6 +113,33 @@ fn a_request_that_waits_tells_why_and_one_that_can_not_be_is_refused() {
     let told = begun(&cluster, &project, &[], "-N1 -p nowhere").end();
     assert_eq!(told.code, Some(7), "{told}");
     told.says("no allocation was granted");
+}
+
+/// Swaps stdout and stderr.
+const SWAPPED: [&str; 4] = ["sh", "-c", "exec \"$@\" 3>&1 1>&2 2>&3 3>&-", "sh"];
+
+#[test]
+fn why_a_job_waits_is_told_once_and_not_among_lines_for_programs() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    cluster.fill();
+    let command = cluster.command(&project, &SWAPPED, &["--slurm", "-N1", "--events", "-"]);
+    let mut running = Running::start(command);
+    running.wait_for_stdout("is pending: ");
+    let waits = cluster.says(&["squeue", "-h", "-t", "PD", "-o", "%i"]);
+    cluster.says(&["scontrol", "hold", waits.trim()]);
+    running.wait_for_stdout("is pending: JobHeld");
+    cluster.says(&["scontrol", "release", waits.trim()]);
+    cluster.says(&["scancel", "--user=root", "--state=RUNNING"]);
+    let told = running.end();
+    assert_eq!(told.code, Some(1), "{told}");
+    // The events of the run, swapped too.
+    assert_valid(&told.stderr);
+    assert!(told.stderr.contains("run-finished"), "{told}");
+    let reasons: Vec<&str> =
+        told.stdout.lines().filter(|line| line.contains("is pending: ")).collect();
+    assert!(reasons.windows(2).all(|two| two[0] != two[1]), "{told}");
+    cluster.assert_free();
 }
 
 #[test]
@@ -97,6 +153,24 @@ fn a_command_that_is_killed_gives_its_allocation_back() {
     running.wait();
     cluster.assert_free();
     running.end();
+}
+
+#[test]
+fn a_command_that_ends_while_its_job_waits_takes_the_request_back() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    cluster.fill();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let mut running = begun(&cluster, &project, &[], "-N1");
+        running.wait_for_stdout("is pending");
+        running.signal(signal);
+        // Nor is its salloc left.
+        running.end();
+        cluster
+            .until("no job waits", || cluster.says(&["squeue", "-h", "-o", "%T"]) == "RUNNING\n");
+    }
+    cluster.says(&["scancel", "--user=root"]);
+    cluster.assert_free();
 }
 
 #[test]
@@ -124,8 +198,22 @@ fn a_step_that_is_cancelled_is_begun_again() {
     let step = steps.lines().find(|line| line.ends_with("n2")).expect("a step on n2");
     cluster.says(&["scancel", "--signal=KILL", step.split(' ').next().unwrap()]);
     running.wait_for_stdout("host n2: lost");
+    let on = project.path().join("on-n2");
+    fs::remove_file(&on).unwrap();
+    running.wait_for(&on);
     let_go(&project);
     settle(running, &cluster, &project).assert(0, "12 passed");
+}
+
+#[test]
+fn each_cpu_that_is_allocated_has_a_worker_where_no_tasks_are_asked_for() {
+    let Some(cluster) = Cluster::start() else { return };
+    let text = "import pytest\n@pytest.mark.parametrize('n', range(5))\ndef test_passes(n): pass\n";
+    let project = Project::new(&[("test_a.py", text)]);
+    let args = ["--dist", "each", "--slurm", "-N2 -c3"];
+    let told = Running::start(cluster.command(&project, &[], &args)).end();
+    told.assert(0, "30 passed").says("host n1: ").says("host n2: ");
+    cluster.assert_free();
 }
 
 #[test]
@@ -145,16 +233,32 @@ fn a_job_that_is_cancelled_ends_the_run_with_an_account() {
 fn before_the_time_limit_the_run_ends_with_the_rest_not_run() {
     let Some(cluster) = Cluster::start() else { return };
     let project = waiting();
-    // The margin; what the options ask Slurm to tell of, which tests do not get to feel.
+    // What the project's file says; what the options ask Slurm to tell of, which tests do not get to feel.
     for (margin, more) in [("50s", ""), ("1s", " --signal=TERM@50")] {
-        let options = format!("-N1 --ntasks-per-node=2 -t 1{more}");
-        let variables = [("CALLSHEET_SLURM_MARGIN", margin)];
-        let mut running = begun(&cluster, &project, &variables, &options);
+        let table = format!(
+            "[slurm]\noptions = '-N1 --ntasks-per-node=2 -t 1{more}'\nmargin = '{margin}'\n"
+        );
+        project.write("callsheet.toml", &table);
+        let mut running = Running::start(cluster.command(&project, &[], &[]));
         running.wait_for_stdout("the time limit of its allocation");
         let_go(&project);
         settle_part(running, 2, &cluster, &project).says(" not run").says(" passed");
         fs::remove_file(project.path().join("go")).unwrap();
     }
+}
+
+#[test]
+fn at_the_time_limit_what_still_runs_is_accounted_for() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = waiting();
+    let variables = [("CALLSHEET_SLURM_MARGIN", "50s")];
+    let mut running = begun(&cluster, &project, &variables, "-N1 --ntasks-per-node=2 -t 1");
+    running.wait_for(&project.path().join("on-n1"));
+    running.wait_for_stdout("the time limit of its allocation");
+    // What Slurm does once the time has come.
+    cluster.says(&["scancel", "--user=root"]);
+    let told = settle_part(running, 7, &cluster, &project);
+    assert_eq!(told.ends.len(), 12, "{told}");
 }
 
 /// Hands a script to Slurm, shows what it says, and ends with its exit code.
@@ -183,6 +287,30 @@ fn a_signal_that_a_job_asks_for_ends_its_run_with_the_rest_not_run() {
         assert!(said.contains(" not run") && said.contains(" passed"), "{said}");
         assert!(said.contains(&format!("interrupted by SIG{signal}")), "{said}");
     }
+}
+
+#[test]
+fn the_tasks_of_an_array_run_the_suite_once_by_the_script_of_the_documentation() {
+    let Some(cluster) = Cluster::start() else { return };
+    let project = super::suite();
+    let page = include_str!("../../../docs/hosts.md");
+    let blocks = page.split("```bash\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    project.write("script", blocks.into_iter().find(|block| block.contains("--array=")).unwrap());
+    // What is smaller here; the script is given more words than it looks at.
+    let batch = ["sbatch", "--wait", "--array=1-3", "--cpus-per-task=2", "--output=told", "script"];
+    let mut command = cluster.command(&project, &batch, &[]);
+    let program = Path::new(env!("CARGO_BIN_EXE_callsheet")).parent().unwrap().to_str().unwrap();
+    command.env("PATH", format!("{program}:{}", env::var("PATH").unwrap()));
+    // One file for three.
+    command.env_remove("CALLSHEET_EVENTS");
+    let told = Running::start(command).end();
+    assert_eq!(told.code, Some(1), "{told}");
+    let tests = |name: &str| project.read(name).matches("<testcase ").count();
+    let parts = ["results-1.xml", "results-2.xml", "results-3.xml"].map(tests);
+    assert!(project.run(&["-n", "2", "--junit", "whole.xml"]).code == Some(1));
+    assert_eq!(parts.iter().sum::<usize>(), tests("whole.xml"), "{parts:?}");
+    assert!(parts.iter().all(|part| *part > 0), "{parts:?}");
+    cluster.assert_free();
 }
 
 /// A test whose duration is known to be longer than it is here, behind one that waits.
