@@ -129,3 +129,52 @@ impl std::fmt::Display for Loss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Outcome, SuiteInfo};
+    use crate::report::script::Script;
+
+    fn told(script: &Script) -> Vec<String> {
+        let mut losses = Losses::default();
+        for (_, event) in &script.events {
+            losses.event(event);
+        }
+        losses.list().map(ToString::to_string).collect()
+    }
+
+    fn ready() -> HostNews {
+        HostNews::Ready(SuiteInfo::default())
+    }
+
+    #[test]
+    fn a_host_that_was_lost_is_told_with_what_was_run_again() {
+        let begun = || Script::begun(1).on_host(1, "n2").start(1, "t");
+        let ended = |script: Script| {
+            let script = script.host("n2", ready()).start(0, "t");
+            told(&script.end(0, "t", Outcome::Passed, 0.1))
+        };
+        let line = "n2 lost: cut; 1 test that it was running was run again; it came back";
+        // They come from different places.
+        assert_eq!(ended(begun().host_lost("n2", "cut").lost(1, "t")), [line]);
+        assert_eq!(ended(begun().lost(1, "t").host_lost("n2", "cut")), [line]);
+        let script = begun().host_lost("n2", "cut").lost(1, "t").host_lost("n2", "no route");
+        assert_eq!(told(&script), ["n2 lost: cut; it did not come back"]);
+        let script = script.host("n2", ready()).host_lost("n2", "off");
+        assert_eq!(told(&script), ["n2 lost 2 times, at last: off; it did not come back"]);
+        let script = script.host("n2", HostNews::GivenUp("no route; enough".to_owned()));
+        let line = "n2 lost 2 times, at last: off; given up: no route; enough";
+        assert_eq!(told(&script), [line]);
+    }
+
+    #[test]
+    fn a_host_that_never_came_is_told_and_one_that_was_late_is_not() {
+        let script = Script::begun(1).host_lost("n1", "no route").host_lost("n2", "off");
+        let script = script.host("n2", HostNews::Progress("connecting".to_owned()));
+        let script = script.host("n2", ready()).host("n1", HostNews::GivenUp("enough".to_owned()));
+        assert_eq!(told(&script), ["n1 took no part: enough"]);
+        let script = Script::begun(1).on_host(1, "n3").pass(1, "t");
+        assert_eq!(told(&script), Vec::<String>::new());
+    }
+}
