@@ -1,6 +1,6 @@
 //! One agent: its process, its link, its heartbeat. Frames in and out; it decides nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use actix::fut::wrap_future;
@@ -43,6 +43,8 @@ pub(super) struct HostActor {
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     /// What is told of workers that were ordered in advance, until they are attached.
     early: HashMap<WorkerId, Vec<WorkerEvent>>,
+    /// Workers that were ordered in advance and called off: nobody is to hear of them.
+    called_off: HashSet<WorkerId>,
     supervisor: Recipient<OfHost>,
     patience: Patience,
     greeted: bool,
@@ -96,6 +98,7 @@ impl HostActor {
             inbox: Some(inbox),
             workers: HashMap::new(),
             early: HashMap::new(),
+            called_off: HashSet::new(),
             supervisor,
             patience,
             greeted: false,
@@ -125,10 +128,12 @@ impl HostActor {
         match (self.workers.get(&id), self.early.get_mut(&id)) {
             (Some(worker), _) => worker.do_send(FromHost(event)),
             (None, Some(early)) => early.push(event),
+            (None, None) if self.called_off.contains(&id) => {}
             (None, None) => warn!("the agent speaks of {id}, which is not its worker"),
         }
         if last {
             self.workers.remove(&id);
+            self.called_off.remove(&id);
         }
     }
 
@@ -294,8 +299,9 @@ impl Handler<ToHost> for HostActor {
             ToAgent::Start { worker, .. } if !self.workers.contains_key(worker) => {
                 self.early.insert(*worker, Vec::new());
             }
-            // Nobody is to hear of it any more.
-            ToAgent::Finish { worker } => drop(self.early.remove(worker)),
+            ToAgent::Finish { worker } if self.early.remove(worker).is_some() => {
+                self.called_off.insert(*worker);
+            }
             _ => {}
         }
         self.send(&message, context);

@@ -23,7 +23,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(config: &Config) -> Self {
+    /// `own_policy`: whether the host program shares out the tests in its own way.
+    pub(super) fn of(config: &Config, own_policy: bool) -> Self {
         let (history, (estimates, problem)) = match &config.history {
             Some(file) => {
                 let mut history = History::new(file.clone(), &config.suite, &config.project);
@@ -35,7 +36,8 @@ impl Known {
         let estimates = Arc::new(estimates);
         let past = past(config, history.as_ref());
         let alone = troublemakers(config, &past);
-        let selection = selection(config, &past, alone.iter().cloned(), estimates.is_empty());
+        let guesses = estimates.is_empty() && !own_policy;
+        let selection = selection(config, &past, alone.iter().cloned(), guesses);
         let rules = rules(config, past, alone, estimates.clone());
         Self { history, problem, estimates, selection, rules }
     }
@@ -46,13 +48,13 @@ fn selection(
     config: &Config,
     past: &Past,
     alone: impl Iterator<Item = Arc<str>>,
-    first_run: bool,
+    guesses: bool,
 ) -> Selection {
     let selection =
         Selection::new(config.filter.as_ref(), config.partition, &config.overrides, past)
             .on_hosts(config.hosts.iter().map(|host| &*host.tags))
             .with_alone(alone);
-    if first_run && config.workers.len() > 1 { selection.with_slow_apart() } else { selection }
+    if guesses && config.workers.len() > 1 { selection.with_slow_apart() } else { selection }
 }
 
 /// What past runs have seen, where anything asks for it.

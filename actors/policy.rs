@@ -79,6 +79,10 @@ impl Policy for ForeignPolicy {
         self.ask(|policy| policy.weigh_test(item))
     }
 
+    fn leaves_apart(&mut self, item: &Item) -> bool {
+        self.ask(|policy| policy.leaves_apart(item))
+    }
+
     fn made(&mut self, file: u32, tests: Range<u32>, view: &View<'_>) {
         self.ask(|policy| policy.made(file, tests, view));
     }

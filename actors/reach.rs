@@ -15,7 +15,9 @@ use super::messages::{
 };
 use super::supervisor::{Plan, SupervisorActor};
 use crate::launch::{AgentCommand, ConnectError, Link, Payload, connect, launch, sync};
-use crate::model::{Death, Ending, HostId, HostNews, HostSpec, Reach, RunEvent, Suite, SuiteInfo};
+use crate::model::{
+    Death, Ending, HostId, HostNews, HostSpec, Reach, RunEvent, Suite, SuiteInfo, WorkerId,
+};
 use crate::supervise::Restart;
 use crate::wire::{PrepareRefusal, ToAgent, WorkerEvent};
 
@@ -188,6 +190,18 @@ impl SupervisorActor {
             host.ordered = ordered;
         }
         self.hosts.enter(id, Stage::Preparing(agent));
+    }
+
+    /// A worker that may have been ordered in advance is not wanted any more: it need not begin.
+    pub(super) fn cancel_order(&mut self, worker: WorkerId) {
+        for id in self.hosts.ids().collect::<Vec<_>>() {
+            let Some(host) = self.hosts.get_mut(id) else { continue };
+            let place = host.ordered.iter().position(|ordered| *ordered == worker);
+            if let (Some(place), Stage::Preparing(agent)) = (place, &host.stage) {
+                agent.do_send(ToHost(ToAgent::Finish { worker }));
+                host.ordered.swap_remove(place);
+            }
+        }
     }
 
     /// It can run tests.

@@ -181,6 +181,7 @@ impl SupervisorActor {
     /// No replacement comes for a worker.
     fn dismiss(&mut self, worker: WorkerId, reason: &str) {
         self.fleet.remove(worker);
+        self.cancel_order(worker);
         self.neighbours.abandon.do_send(AbandonWorker { worker, reason: reason.to_owned() });
     }
 

@@ -192,7 +192,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
         recipients.push(reporter.clone().recipient());
         flush.push(reporter.recipient());
     }
-    let Known { history, problem, estimates, selection, rules } = Known::of(config);
+    let Known { history, problem, estimates, selection, rules } =
+        Known::of(config, own_policy.is_some());
     let history = history
         .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));

@@ -2,7 +2,8 @@
 //!
 //! A worker that has enough in its queue needs no answer, and each read wakes the agent, and then the controller, on a processor
 //! that a test could use. So events are read some milliseconds apart while nobody waits for them. Nothing is lost if
-//! the worker dies: what it has written stands in the pipe.
+//! the worker dies: what it has written stands in the pipe. If the agent itself is killed, tests that began within a rest are taken for
+//! tests that had not begun.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,7 +19,8 @@ const REST: Duration = Duration::from_millis(4);
 /// How long a worker must have enough to do for its events to wait: somewhat longer, since it may be quicker than it has just been.
 const ENOUGH: Duration = Duration::from_millis(5);
 
-/// How long it takes a worker at least to make the tests of a file, before which it needs no answer.
+/// How long a worker is taken to make the tests of a file, before which it needs no answer. A guess: where it is quicker it waits
+/// for one rest at most.
 const MAKING: Duration = Duration::from_millis(2);
 
 /// How much a read may bring for a rest to follow: a quarter of a pipe, so that whoever says a lot is not held up.

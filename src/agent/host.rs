@@ -254,13 +254,21 @@ impl Host {
     }
 
     fn start(&mut self, worker: WorkerId, spec: WorkerSpec, input: WorkerInput) {
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (orders, mut inbox) = mpsc::unbounded_channel();
         self.state.borrow_mut().workers.insert(worker, orders);
         let (sender, state) = (self.sender.clone(), self.state.clone());
         let (templates, mut prepared) = (self.templates.clone(), self.prepared.subscribe());
+        let waits = !*prepared.borrow();
         self.workers.spawn_local(async move {
             // Without its sender this host is at its end. What it gives is a lock, which is let go at once.
-            let _at_end = prepared.wait_for(|is| *is).await.is_err();
+            let _closed = prepared.wait_for(|is| *is).await.is_err();
+            if waits && matches!(inbox.try_recv(), Ok(Order::Finish)) {
+                let why = "it was not wanted any more when the suite was prepared".to_owned();
+                let death = Death::early(Ending::NotStarted(why));
+                sender.worker(worker, WorkerEvent::Exited(death));
+                state.borrow_mut().workers.remove(&worker);
+                return;
+            }
             let (adapter, limits, selector) = {
                 let state = state.borrow();
                 (state.adapter.clone(), state.limits, state.selector.clone())

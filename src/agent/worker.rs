@@ -179,8 +179,8 @@ impl Worker {
                     let bytes = heard.unwrap_or_default();
                     speaks = !bytes.is_empty();
                     self.hear(bytes);
-                    let heard = std::mem::take(&mut self.heard);
-                    speaks = speaks && ear.rest(self.process.queue.in_hand(), heard).is_ok();
+                    let since = std::mem::take(&mut self.heard);
+                    speaks = speaks && ear.rest(self.process.queue.in_hand(), since).is_ok();
                     if !speaks {
                         self.fell_silent();
                     }

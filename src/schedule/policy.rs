@@ -78,7 +78,7 @@ pub trait Policy: Send {
 
     /// Whether a test is left to [`made`](Self::made) although the worker that made its file runs the others at once. Only
     /// asked of a policy that [streams](Self::streams).
-    fn leaves_apart(&self, _item: &Item) -> bool {
+    fn leaves_apart(&mut self, _item: &Item) -> bool {
         false
     }
 

@@ -175,10 +175,11 @@ impl Scheduler {
         self.remaining += weights.len();
         force.account.grow(weights);
         let files = force.tests.files();
-        let listing = files.map_or(&[][..], Files::listing);
+        let listed = &files.map_or(&[][..], Files::listing)[file as usize];
+        let at_once = listed.at_once;
         out.push(Decision::FileCollected {
             worker,
-            file: listing[file as usize].id.clone(),
+            file: listed.id.clone(),
             tests: tests.end - tests.start,
             deselected: made.deselected,
             files_left: u32::try_from(force.files_open()).unwrap_or(u32::MAX),
@@ -203,11 +204,12 @@ impl Scheduler {
             self.look_after(lane, tests.clone(), out);
             if wanted_at_once && (made.queued || told_of_each) {
                 // What its agent was right to leave to us is kept back by now, or the policy's, and what was not still waits.
-                let (policy, force) = (&self.policy, self.tracks[lane].force.as_ref());
+                let (policy, force) = (&mut self.policy, self.tracks[lane].force.as_ref());
                 let waits = |test: &u32| {
                     force.is_some_and(|force| {
+                        let item = &force.tests.items()[*test as usize];
                         force.account.state(*test) == Some(State::Waiting)
-                            && !policy.leaves_apart(&force.tests.items()[*test as usize])
+                            && (at_once || !policy.leaves_apart(item))
                     })
                 };
                 run_at_once.extend(tests.clone().filter(waits).map(TestIndex));

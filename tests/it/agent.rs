@@ -1,5 +1,6 @@
 //! The link as a black box: the real agent against a false controller, and (`strangers`) a real run against false agents.
 
+mod orders;
 mod strangers;
 
 use std::fs::{self, File};
@@ -208,6 +209,14 @@ impl Controller {
     /// With a suite prepared and one worker started in the project.
     fn with_worker(project: &Project) -> Self {
         let mut controller = Self::start();
+        controller.prepare(project);
+        controller.wait(|message| matches!(message, FromAgent::Prepared(_)).then_some(()));
+        controller.order(0);
+        controller
+    }
+
+    /// Asks for the suite of the project.
+    fn prepare(&mut self, project: &Project) {
         let suite = PytestSuite {
             root: project.path().to_owned(),
             python: Some(NamedPython {
@@ -217,19 +226,21 @@ impl Controller {
             ..PytestSuite::default()
         };
         let deadlines = Deadlines { shutdown: Duration::from_secs(20), ..Deadlines::default() };
-        controller.say(&ToAgent::Prepare {
+        self.say(&ToAgent::Prepare {
             lease: None,
             suite: Suite::Pytest(suite),
             deadlines,
             worker_memory: None,
         });
-        controller.wait(|message| matches!(message, FromAgent::Prepared(_)).then_some(()));
-        controller.say(&ToAgent::Start {
-            worker: WorkerId(0),
+    }
+
+    /// Orders a worker.
+    fn order(&mut self, worker: u32) {
+        self.say(&ToAgent::Start {
+            worker: WorkerId(worker),
             spec: WorkerSpec::default(),
             input: input(),
         });
-        controller
     }
 
     fn say(&mut self, message: &ToAgent) {
@@ -377,57 +388,6 @@ def test_rubbish():
     assert!(cause.starts_with("it broke the worker protocol: "), "{cause}");
     assert!(cause.contains("in the line `rubbish`"), "{cause}");
     assert_eq!(death.running.map(|(item, _)| item), Some(0));
-    drop(controller.stdin.take());
-    end(controller.child, &controller.mark);
-}
-
-#[test]
-fn orders_that_make_no_sense_do_no_harm() {
-    let project = Project::new(&[("test_it.py", "def test_a(): pass\n")]);
-    let mut controller = Controller::with_worker(&project);
-    controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
-    for worker in [WorkerId(0), WorkerId(99)] {
-        controller.say(&ToAgent::Resume { worker });
-        controller.say(&ToAgent::Withdraw { worker, items: vec![0, 7], files: vec![] });
-    }
-    controller.wait_for_event(&WorkerEvent::Withdrawn { items: vec![], files: vec![] });
-    // An item that the worker has not collected ends the worker, not the agent.
-    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![7].into() });
-    let death = controller.death();
-    assert!(!death.is_clean(), "{death:?}");
-    controller.say(&ToAgent::Run { worker: WorkerId(0), batch: vec![0].into() });
-    controller.say(&ToAgent::Ping(1));
-    controller.wait(|message| (message == FromAgent::Pong(1)).then_some(()));
-    drop(controller.stdin.take());
-    assert_eq!(told(end(controller.child, &controller.mark)).0, Some(0));
-}
-
-#[test]
-fn a_worker_needs_a_suite_that_was_prepared() {
-    let mut controller = Controller::start();
-    controller.say(&ToAgent::Start {
-        worker: WorkerId(4),
-        spec: WorkerSpec::default(),
-        input: input(),
-    });
-    let Ending::NotStarted(why) = controller.death().ending else { panic!("it was started") };
-    assert_eq!(why, "its suite was not prepared on this host");
-    let suite = PytestSuite {
-        root: "/".into(),
-        python: Some(NamedPython { name: "/nowhere/python".into(), named_by: "--python".into() }),
-        ..PytestSuite::default()
-    };
-    controller.say(&ToAgent::Prepare {
-        lease: None,
-        suite: Suite::Pytest(suite),
-        deadlines: Deadlines::default(),
-        worker_memory: None,
-    });
-    let refusal = controller.wait(|message| match message {
-        FromAgent::Refused(refusal) => Some(refusal),
-        _ => None,
-    });
-    assert!(refusal.message.contains("/nowhere/python"), "{}", refusal.message);
     drop(controller.stdin.take());
     end(controller.child, &controller.mark);
 }

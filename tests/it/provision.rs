@@ -1,6 +1,7 @@
 //! Environments that are made from a requirements file, kept in a cache and found again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -62,6 +63,20 @@ fn two_runs_at_once_make_one_environment_and_a_third_finds_it() {
     provisioned.project.write("callsheet.toml", "[pytest]\nprovision = 'requirements.txt'\n");
     provisioned.run(&["-n", "2"]).assert(0, "1 passed").is_silent_on(MAKING);
     assert_eq!(provisioned.environments(), 1);
+}
+
+#[test]
+fn each_interpreter_that_is_named_has_an_environment() {
+    let provisioned = Provisioned::new("pytest==9.2.0\n");
+    let names = ["one", "other"].map(|name| {
+        provisioned.project.write(name, "#!/bin/sh\nexec python3 \"$@\"\n");
+        let path = provisioned.project.path().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        format!("popen//python={}", path.display())
+    });
+    let args = ["--dist", "each", "--tx", &names[0], "--tx", &names[1]];
+    let told = provisioned.run(&[&args[..], &["--provision", "requirements.txt"]].concat());
+    told.assert(0, "2 passed");
 }
 
 #[test]

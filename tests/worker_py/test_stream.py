@@ -275,6 +275,31 @@ def test_a_teardown_after_the_end_of_its_item_is_not_lost(project):
     assert rest[1]["exit_code"] == 1
 
 
+def test_what_tests_leave_behind_is_freed_as_in_plain_pytest(project):
+    project.write(
+        conftest="left = []\n",
+        test_a="""
+        import weakref
+        from conftest import left
+        class Ring:
+            def __init__(self): self.self = self
+        def test_a():
+            left.append(weakref.ref(Ring()))
+        """,
+        test_b="""
+        import gc
+        from conftest import left
+        def test_b():
+            gc.collect()
+            assert [ref() for ref in left] == [None]
+        """,
+    )
+    assert "2 passed" in project.plain().stdout
+    agent = project.agent(stream=True)
+    agent.stream_all()
+    assert [event["o"] for event in agent.log if event["t"] == "end"] == ["passed", "passed"]
+
+
 def test_halted_leaves_a_make_where_it_is(project):
     project.write(test_a="def test_a(): assert 0\n", test_b="def test_b(): pass\n")
     agent = project.agent(stream=True, halt_on_failure=True)

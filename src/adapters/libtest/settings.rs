@@ -38,6 +38,15 @@ struct Layer {
 impl Layer {
     /// A file in `.cargo`, or one that takes its place, and those that it includes. What is said first holds.
     fn of(file: &Path, includes: bool) -> Vec<Self> {
+        Self::within(&[file], includes)
+    }
+
+    /// The last of these files, each of which includes the next. One that includes itself is an error of cargo's.
+    fn within(files: &[&Path], includes: bool) -> Vec<Self> {
+        let Some(file) = files.last().filter(|file| !files[..files.len() - 1].contains(file))
+        else {
+            return Vec::new();
+        };
         let read = || {
             let table = fs::read_to_string(file).ok()?.parse().ok()?;
             Some(Self { table, base: file.parent()?.parent()?.to_owned() })
@@ -47,7 +56,7 @@ impl Layer {
         let beside = file.parent().unwrap_or(Path::new(""));
         // Of two that say the same the later one holds.
         for name in more.iter().rev() {
-            layers.extend(Self::of(&beside.join(name), includes));
+            layers.extend(Self::within(&[files, &[&beside.join(name)]].concat(), includes));
         }
         layers
     }
@@ -267,6 +276,16 @@ mod tests {
         assert_eq!(runner("a"), Some(vec!["run".to_owned(), "it".to_owned()]));
         assert_eq!(runner("b"), Some(vec!["/near/./run".to_owned(), "a b".to_owned()]));
         assert_eq!(runner("c"), None);
+    }
+
+    #[test]
+    fn a_file_that_includes_itself_is_read_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let [a, b] = ["a.toml", "b.toml"].map(|name| directory.path().join(name));
+        fs::write(&a, "include = ['b.toml']\n").unwrap();
+        fs::write(&b, "include = ['a.toml', 'b.toml']\n").unwrap();
+        assert_eq!(Layer::of(&a, true).len(), 2);
+        assert_eq!(Layer::of(&a, false).len(), 1);
     }
 
     #[test]

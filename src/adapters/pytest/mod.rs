@@ -17,7 +17,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{Care, WorkerCommand, setup_of_all};
-use crate::model::{PytestSuite, SuiteInfo, Template, WorkerId, WorkerInput, WorkerSpec};
+use crate::model::{
+    NamedPython, PytestSuite, SuiteInfo, Template, WorkerId, WorkerInput, WorkerSpec,
+};
 
 mod basetemp;
 mod files;
@@ -111,6 +113,8 @@ pub struct Pytest {
     interpreter: Interpreter,
     files: PathBuf,
     base_temp: BaseTemp,
+    /// Where environments are kept.
+    cache: PathBuf,
     hash_seed: Option<String>,
     /// When the run was prepared, in seconds since the Unix epoch.
     begun: f64,
@@ -203,6 +207,7 @@ impl Pytest {
             interpreter,
             files,
             base_temp,
+            cache: places.cache.clone(),
             hash_seed,
             begun,
             surroundings,
@@ -333,10 +338,13 @@ impl Pytest {
         if let Some(known) = self.others.borrow().get(name) {
             return Ok(known.clone());
         }
-        let asked = Some((name, "python= of --tx"));
+        let python = NamedPython { name: name.to_owned(), named_by: "python= of --tx".to_owned() };
+        let suite = PytestSuite { python: Some(python), ..self.suite.clone() };
         let (root, warmth) = (&self.suite.root, self.warmth.as_ref());
-        let (found, idle) = interpreter::find(asked, root, &self.surroundings, warmth).await?;
-        let path = interpreter::with_pytest(found)?.path;
+        let silent = |_step: String| {};
+        let (found, idle) =
+            choose(&suite, root, &self.cache, &self.surroundings, warmth, &silent).await?;
+        let path = found.path;
         self.idle.borrow_mut().extend(idle);
         self.others.borrow_mut().insert(name.to_owned(), path.clone());
         Ok(path)

@@ -254,8 +254,9 @@ impl Stream {
         }
         let items = view.items();
         let item = |test: &TestIndex| &items[test.0 as usize];
-        let (slow, others): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|test| self.leaves_apart(item(test)));
+        let (slow, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|test| {
+            self.leaves_apart(item(test)) && !stealing::is_run_at_once(*test, view)
+        });
         for scope in slow.chunk_by(|a, b| item(a).scope() == item(b).scope()) {
             self.queue(0, weight_of(scope, view), Unit::Tests(scope.to_vec()));
         }
@@ -291,7 +292,7 @@ impl Policy for Stream {
         }
     }
 
-    fn leaves_apart(&self, item: &Item) -> bool {
+    fn leaves_apart(&mut self, item: &Item) -> bool {
         self.workers > 1 && item.is_slow() && self.estimates.test(&item.id).is_none()
     }
 

@@ -271,6 +271,15 @@ fn files_in(said: &[String], worker: &str) -> usize {
 }
 
 #[test]
+fn what_is_run_at_once_stays_together_also_where_some_is_said_to_be_slow() {
+    let mut run = Stream::new(2, &[("a/doc", 90_000), ("b.py", 10)], &[]);
+    run.lists(0);
+    assert_eq!(run.lists(1), ["make and run gw1 [1]"]);
+    let said = run.makes_with(0, (0, 0, 4), true, &[(2, "slow")]);
+    assert_eq!(said, ["a/doc has 4 by gw0, 1 left", "run gw0 [2]"]);
+}
+
+#[test]
 fn what_is_made_after_a_stop_is_taken_back() {
     let mut run = Stream::new(1, &[("a.py", 10), ("b.py", 10)], &[]);
     run.lists(0);

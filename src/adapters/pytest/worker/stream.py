@@ -107,6 +107,7 @@ class Stream:
         self._seen = set()
         self._is_settled = False
         self._is_imported = False
+        self._is_frozen = False
         self.whole = None
         self.units = []
 
@@ -187,9 +188,12 @@ class Stream:
             raise IndexError(place)
         unit.is_made = True
         was_enabled = gc.isenabled()
-        gc.disable()
         try:
             with self._as_collecting():
+                if was_enabled and self._is_frozen:
+                    # What is frozen is never freed, and there may be tests between: what they left goes first.
+                    gc.collect()
+                gc.disable()
                 self.import_modules(place)
                 # A cache of pytest's for nodes that are asked for twice within one collection.
                 session._collection_cache = {}
@@ -200,6 +204,7 @@ class Stream:
                 config.hook.pytest_collection_modifyitems(session=session, config=config, items=items)
         finally:
             gc.freeze()
+            self._is_frozen = True
             if was_enabled:
                 gc.enable()
         session.items.extend(items)
