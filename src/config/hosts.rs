@@ -15,10 +15,20 @@ pub(super) fn from_toml(tables: &Value, origin: &Origin) -> Result<Vec<HostSpec>
     let tables = array.ok_or_else(|| ConfigError::Value {
         key: "host".to_owned(),
         origin: origin.clone(),
-        found: tables.to_string(),
+        // What stands in it may be secret.
+        found: tables.type_str().to_owned(),
         expected: "tables such as `[[host]]`",
     })?;
     tables.into_iter().map(|table| from_table(table, origin)).collect()
+}
+
+/// The keys that [`HostSpec::set_key`] takes, `tags` also as a list.
+const PLAIN: [&str; 8] =
+    ["workers", "name", "chdir", "python", "tags", "sync", "provision", "agent"];
+
+/// What is no text, without what stands in it, which may be secret.
+fn no_text(value: &Value) -> String {
+    format!("a value of type `{}` is no text", value.type_str())
 }
 
 fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
@@ -30,7 +40,7 @@ fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
     let text = |key: &str, value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
-        other => Err(wrong(key, format!("`{other}` is no text"))),
+        other => Err(wrong(key, no_text(other))),
     };
     let mut host = HostSpec { reach: reach(table, &wrong)?, ..HostSpec::default() };
     for (key, value) in table {
@@ -38,28 +48,35 @@ fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
             ("ssh" | "exec", _) => {}
             ("env", Value::Table(variables)) => {
                 for (name, value) in variables {
-                    host.env.push((name.clone(), text("env", value)?));
+                    host.env.push((name.clone(), text(&format!("env.{name}"), value)?));
                 }
             }
-            ("pass_env", Value::Array(names)) => {
-                for name in names {
-                    host.passed.push(text("pass_env", name)?);
-                }
+            ("env", _) => {
+                let what = "expected a table such as `{ NAME = \"VALUE\" }`";
+                return Err(wrong(key, what.to_owned()));
+            }
+            ("pass_env", names) => {
+                let names = names.as_array().and_then(|names| {
+                    let names = names.iter().map(|name| name.as_str().map(str::to_owned));
+                    names.collect::<Option<Vec<_>>>()
+                });
+                let names = names.filter(|names| !names.iter().any(|name| name.contains('=')));
+                let what = "expected names of variables, such as `[\"NAME\"]`";
+                host.passed = names.ok_or_else(|| wrong(key, what.to_owned()))?;
             }
             ("tags", Value::Array(tags)) => {
                 host.tags = tags.iter().map(|tag| text("tags", tag)).collect::<Result<_, _>>()?;
             }
-            (key, value) => {
+            (key, value) if PLAIN.contains(&key) => {
                 let set = host.set_key(key, &text(key, value)?);
                 set.map_err(|expected| {
-                    let expected = expected.map_or_else(
-                        || {
-                            "no such key; known are `ssh`, `exec`, `workers`, `name`, `chdir`, `python`, `env`, `pass_env`, `tags`, `sync`, `provision` and `agent`".to_owned()
-                        },
-                        |expected| format!("`{value}` is no value; expected {expected}"),
-                    );
-                    wrong(key, expected)
+                    let expected = expected.unwrap_or("it once");
+                    wrong(key, format!("`{value}` is no value; expected {expected}"))
                 })?;
+            }
+            (key, _) => {
+                let what = "no such key; known are `ssh`, `exec`, `workers`, `name`, `chdir`, `python`, `env`, `pass_env`, `tags`, `sync`, `provision` and `agent`";
+                return Err(wrong(key, what.to_owned()));
             }
         }
     }
@@ -78,8 +95,10 @@ fn reach(
         (None, None) => Ok(Reach::Local),
         (Some(Value::String(destination)), None) => Reach::ssh(destination)
             .ok_or_else(|| wrong("ssh", format!("`{destination}` is no destination for ssh"))),
-        (None, Some(Value::String(command))) => Reach::exec(command)
-            .ok_or_else(|| wrong("exec", format!("`{command}` can not be split into words"))),
+        (None, Some(Value::String(command))) => Reach::exec(command).ok_or_else(|| {
+            let what = "it can not be split into words; a quote is not closed, or there is no word";
+            wrong("exec", what.to_owned())
+        }),
         (None, Some(Value::Array(words))) => {
             let words: Option<Vec<String>> =
                 words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
@@ -87,8 +106,8 @@ fn reach(
             words.map(Reach::Exec).ok_or_else(|| wrong("exec", "its words are no texts".to_owned()))
         }
         (Some(_), Some(_)) => Err(wrong("exec", "a host has `ssh` or `exec`, not both".to_owned())),
-        (Some(other), None) => Err(wrong("ssh", format!("`{other}` is no text"))),
-        (None, Some(other)) => Err(wrong("exec", format!("`{other}` is no command"))),
+        (Some(other), None) => Err(wrong("ssh", no_text(other))),
+        (None, Some(other)) => Err(wrong("exec", no_text(other))),
     }
 }
 
@@ -150,10 +169,32 @@ mod tests {
             ("[[host]]\nexec = []", "no texts"),
             ("[[host]]\nworkers = 0", "a number from 1"),
             ("[[host]]\nsync = 'cp'\nssh = 'a'", "`rsync`"),
-            ("[[host]]\nenv = { A = [] }", "no text"),
+            ("[[host]]\nenv = { A = [] }", "`env.A` of a `[[host]]` in callsheet.toml: a value of"),
+            ("[[host]]\nchdir = 'a'\nworkers = 0.5", "`float` is no text"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_secret_is_not_quoted() {
+        for (text, part) in [
+            ("[host]\nenv = { A = 'S3CRET' }", "`[[host]]`"),
+            ("host = 'popen//env:A=S3CRET'", "`[[host]]`"),
+            ("[[host]]\nenv = { A = ['S3CRET'] }", "`array` is no text"),
+            ("[[host]]\nenv = ['A=S3CRET']", "expected a table"),
+            ("[[host]]\nevn = { A = 'S3CRET' }", "no such key"),
+            ("[[host]]\nevn = 'S3CRET'", "no such key"),
+            ("[[host]]\nchdir = { A = 'S3CRET' }", "`table` is no text"),
+            ("[[host]]\npass_env = ['A=S3CRET']", "expected names"),
+            ("[[host]]\npass_env = { A = 'S3CRET' }", "expected names"),
+            ("[[host]]\nexec = 'run S3CRET \"'", "can not be split"),
+            ("[[host]]\nexec = { A = 'S3CRET' }", "`table` is no text"),
+            ("[[host]]\nssh = ['S3CRET']", "`array` is no text"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(part) && !error.contains("S3CRET"), "{text}: {error}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::value::{
     Resources, Size, Span, Value,
 };
 use super::{ConfigError, Key, Origin, WorkerCount};
-use crate::model::{Deadlines, Dist, Isolation, RunIgnored, SuiteKind, Template};
+use crate::model::{Deadlines, Dist, HostSpec, Isolation, RunIgnored, SuiteKind, Template};
 
 /// One value and where it was set.
 #[derive(Debug, Clone, Default)]
@@ -289,5 +289,6 @@ impl Settings {
 }
 
 fn wrong(key: Key, origin: &Origin, found: String, expected: &'static str) -> ConfigError {
+    let found = if key == Key::Tx { HostSpec::redacted(&found) } else { found };
     ConfigError::Value { key: key.name().to_owned(), origin: origin.clone(), found, expected }
 }

@@ -1,10 +1,14 @@
 //! Where workers run: xdist's `--tx` specification, for this machine and for others.
 
+mod written;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use written::VARIABLE;
 
 /// A host of a run by its place in the list of them.
 #[derive(
@@ -80,7 +84,7 @@ pub enum Sync {
     Rsync,
 }
 
-/// Why a specification of a host was refused.
+/// Why a specification of a host was refused. What is quoted of it is [without](HostSpec::redacted) the values of its variables.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SpecError {
     /// The multiplier before `*` is not a number from 1 up.
@@ -138,7 +142,7 @@ impl HostSpec {
     pub fn parse_many(text: &str) -> Result<Vec<Self>, SpecError> {
         let (count, spec) = match text.split_once('*').filter(|(count, _)| !count.contains('=')) {
             Some((count, spec)) => {
-                let wrong = || SpecError::Multiplier(count.to_owned(), text.to_owned());
+                let wrong = || SpecError::Multiplier(count.to_owned(), Self::redacted(text));
                 (Some(count.trim().parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?), spec)
             }
             None => (None, text),
@@ -149,7 +153,7 @@ impl HostSpec {
         }
         match count {
             Some(_) if host.workers != 0 => {
-                Err(SpecError::Twice("workers".to_owned(), text.to_owned()))
+                Err(SpecError::Twice("workers".to_owned(), Self::redacted(text)))
             }
             count => Ok(vec![Self { workers: count.unwrap_or(host.workers.max(1)), ..host }]),
         }
@@ -157,7 +161,8 @@ impl HostSpec {
 
     /// `workers` is 0 where nobody says how many.
     fn parse(text: &str) -> Result<Self, SpecError> {
-        let mut parts: Vec<&str> = text.split("//").collect();
+        let shown = Self::redacted(text);
+        let mut parts = written::parts(text);
         let mut from = parts.len();
         // A command may hold the separator too.
         while from > 1 && is_key(parts[from - 1]) {
@@ -167,9 +172,9 @@ impl HostSpec {
         if !parts[0].starts_with("exec=") {
             tail.splice(0..0, parts.drain(1..));
         }
-        let mut host = Self { reach: reach(&parts.join("//"), text)?, ..Self::default() };
+        let mut host = Self { reach: reach(&parts.join("//"), &shown)?, ..Self::default() };
         for part in tail {
-            host.set(part, text)?;
+            host.set(part, &shown)?;
         }
         if host.name.is_empty() {
             host.name = host.reach.default_name();
@@ -177,15 +182,15 @@ impl HostSpec {
         Ok(host)
     }
 
-    fn set(&mut self, part: &str, text: &str) -> Result<(), SpecError> {
+    fn set(&mut self, part: &str, shown: &str) -> Result<(), SpecError> {
         let (key, value) = match part.split_once('=') {
             Some((key, value)) => (key, Some(value)),
             None => (part, None),
         };
-        if let Some(name) = key.strip_prefix("env:").filter(|name| !name.is_empty()) {
+        if let Some(name) = key.strip_prefix(VARIABLE).filter(|name| !name.is_empty()) {
             let mut known = self.env.iter().map(|(known, _)| known).chain(&self.passed);
             if known.any(|known| known == name) {
-                return Err(SpecError::Twice(key.to_owned(), text.to_owned()));
+                return Err(SpecError::Twice(key.to_owned(), shown.to_owned()));
             }
             match value {
                 Some(value) => self.env.push((name.to_owned(), value.to_owned())),
@@ -195,15 +200,16 @@ impl HostSpec {
         }
         let local = matches!(self.reach, Reach::Local);
         if !KEYS.contains(&key) || (local && !["python", "chdir"].contains(&key)) {
-            return Err(SpecError::Key(key.to_owned(), text.to_owned()));
+            return Err(SpecError::Key(key.to_owned(), shown.to_owned()));
         }
         let value = value.filter(|value| !value.is_empty());
-        let value = value.ok_or_else(|| SpecError::Value(key.to_owned(), text.to_owned()))?;
+        let value = value.ok_or_else(|| SpecError::Value(key.to_owned(), shown.to_owned()))?;
         self.set_key(key, value).map_err(|problem| match problem {
             Some(expected) => {
-                SpecError::Wrong(value.to_owned(), key.to_owned(), text.to_owned(), expected)
+                let value = Self::redacted(value);
+                SpecError::Wrong(value, key.to_owned(), shown.to_owned(), expected)
             }
-            None => SpecError::Twice(key.to_owned(), text.to_owned()),
+            None => SpecError::Twice(key.to_owned(), shown.to_owned()),
         })
     }
 
@@ -271,15 +277,6 @@ impl HostSpec {
         Self { name, reach, workers: self.workers.max(1), ..self.clone() }
     }
 
-    /// A specification as it was written, without the values of its variables, which may be secrets.
-    pub fn redacted(text: &str) -> String {
-        let shown = |part: &str| match part.split_once('=') {
-            Some((key, _)) if key.starts_with("env:") => format!("{key}=…"),
-            _ => part.to_owned(),
-        };
-        text.split("//").map(shown).collect::<Vec<_>>().join("//")
-    }
-
     /// Whether it is this machine.
     pub fn is_local(&self) -> bool {
         matches!(self.reach, Reach::Local)
@@ -317,21 +314,21 @@ impl Reach {
 
 fn is_key(part: &str) -> bool {
     let key = part.split_once('=').map_or(part, |(key, _)| key);
-    KEYS.contains(&key) || key.starts_with("env:")
+    KEYS.contains(&key) || key.starts_with(VARIABLE)
 }
 
-fn reach(head: &str, text: &str) -> Result<Reach, SpecError> {
+fn reach(head: &str, shown: &str) -> Result<Reach, SpecError> {
     if head == "popen" {
         return Ok(Reach::Local);
     }
     if let Some(destination) = head.strip_prefix("ssh=") {
-        let wrong = || SpecError::Destination(destination.to_owned(), text.to_owned());
+        let wrong = || SpecError::Destination(HostSpec::redacted(destination), shown.to_owned());
         return Reach::ssh(destination).ok_or_else(wrong);
     }
     if let Some(command) = head.strip_prefix("exec=") {
-        return Reach::exec(command).ok_or_else(|| SpecError::Command(text.to_owned()));
+        return Reach::exec(command).ok_or_else(|| SpecError::Command(shown.to_owned()));
     }
-    Err(SpecError::Kind(text.to_owned()))
+    Err(SpecError::Kind(shown.to_owned()))
 }
 
 impl FromStr for HostSpec {

@@ -37,7 +37,7 @@ impl FromStr for WorkerSpec {
                 env: host.env,
             }),
             Reach::Ssh(_) | Reach::Slurm { .. } | Reach::Exec(_) => {
-                Err(SpecError::Kind(text.to_owned()))
+                Err(SpecError::Kind(HostSpec::redacted(text)))
             }
         }
     }

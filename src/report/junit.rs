@@ -12,7 +12,7 @@ use quick_junit::{
 
 use super::replaced::Replaced;
 use super::result::{Results, Story, TestResult};
-use super::tally::Lanes;
+use super::tally::{Lanes, Losses};
 use super::{OutputError, Report, plain};
 use crate::model::{CollectReport, Lane, Outcome, RunEvent, Section, TestEnd, WorkerId};
 
@@ -26,6 +26,7 @@ pub struct JunitReport {
     run_id: String,
     hosts: HashMap<WorkerId, String>,
     lanes: Lanes,
+    losses: Losses,
     /// Whether the types of what went wrong are those of pytest.
     is_pytest: bool,
     suites: BTreeMap<(Lane, String), TestSuite>,
@@ -47,6 +48,7 @@ impl JunitReport {
             run_id: String::new(),
             hosts: HashMap::new(),
             lanes: Lanes::default(),
+            losses: Losses::default(),
             is_pytest: true,
             suites: BTreeMap::new(),
         })
@@ -75,6 +77,9 @@ impl JunitReport {
             if let Some(host) = self.hosts.get(&worker) {
                 case.add_property(Property::new("host", &**host));
             }
+        }
+        if let Some(host) = self.losses.of(result.lane, result.index) {
+            case.add_property(Property::new("lost-with-host", host));
         }
         case.add_property(Property::new("outcome", result.outcome.word()));
         let seconds = result.end.map_or(0.0, |end| end.durations.total());
@@ -131,6 +136,9 @@ impl JunitReport {
                 suite.add_property(Property::new("runs-with", with));
             }
             suite.add_property(Property::new("run-id", &*self.run_id));
+            for loss in self.losses.list() {
+                suite.add_property(Property::new("lost-host", loss.to_string()));
+            }
             document.add_test_suite(suite);
         }
         document
@@ -142,6 +150,7 @@ impl Report for JunitReport {
         self.begun.get_or_insert(now);
         self.last = Some(now);
         self.lanes.event(event);
+        self.losses.event(event);
         match event {
             RunEvent::RunStarted { run_id, .. } => self.run_id.clone_from(run_id),
             RunEvent::WorkerStarting { worker, host, .. } => {

@@ -13,6 +13,7 @@ use super::plain;
 pub(super) struct TestResult {
     pub(super) test: TestName,
     pub(super) lane: Lane,
+    pub(super) index: TestIndex,
     pub(super) worker: Option<WorkerId>,
     pub(super) outcome: Outcome,
     /// Not of a test that nobody ran.
@@ -106,6 +107,7 @@ impl Results {
                 return Some(TestResult {
                     test: test.clone(),
                     lane: *lane,
+                    index: *index,
                     worker: Some(*worker),
                     outcome: end.outcome,
                     end: Some(*end),
@@ -120,6 +122,7 @@ impl Results {
                 return Some(TestResult {
                     test: test.clone(),
                     lane: *lane,
+                    index: *index,
                     worker: None,
                     outcome: Outcome::NotRun,
                     end: None,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    CollectReport, Death, Dist, Durations, Ending, Lane, Outcome, Phase, PhaseReport, RunEvent,
-    Section, StopReason, Stream, TestEnd, TestIndex, TestName, Verdict, WarningReport,
-    WarningStage, WorkerId, WorkerInfo,
+    CollectReport, Death, Dist, Durations, Ending, HostNews, Lane, Outcome, Phase, PhaseReport,
+    RunEvent, Section, StopReason, Stream, SuiteInfo, TestEnd, TestIndex, TestName, Verdict,
+    WarningReport, WarningStage, WorkerId, WorkerInfo,
 };
 
 /// Events with their times; each call adds what happens next.
@@ -276,6 +276,36 @@ impl Script {
         self.push(RunEvent::ReplacementDenied {
             worker: WorkerId(worker),
             reason: reason.to_owned(),
+        })
+    }
+
+    /// A worker is started on this host, which is up.
+    pub(super) fn on_host(self, worker: u32, host: &str) -> Self {
+        let starting = RunEvent::WorkerStarting {
+            worker: WorkerId(worker),
+            host: host.into(),
+            replaces: None,
+        };
+        self.push(starting).host(host, HostNews::Ready(SuiteInfo::default()))
+    }
+
+    pub(super) fn host(self, host: &str, news: HostNews) -> Self {
+        self.push(RunEvent::Host { host: host.to_owned(), news })
+    }
+
+    /// A host is lost for a moment.
+    pub(super) fn host_lost(self, host: &str, why: &str) -> Self {
+        self.host(host, HostNews::Lost { reason: why.to_owned(), again: 0.0 })
+    }
+
+    /// A test was running on a host that is lost.
+    pub(super) fn lost(self, worker: u32, id: &str) -> Self {
+        self.push(RunEvent::TestLost {
+            worker: WorkerId(worker),
+            lane: Lane(0),
+            index: TestIndex(0),
+            test: name(id),
+            times: 1,
         })
     }
 

@@ -6,6 +6,7 @@
 
 mod entry;
 mod lanes;
+mod losses;
 mod reading;
 mod skips;
 mod slowest;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use entry::{Entry, Source};
 pub use lanes::{Lanes, Part};
+pub use losses::{Loss, Losses};
 pub use skips::{SkipGroup, Skips};
 pub use slowest::{Slow, Slowest};
 pub use warnings::{WarningGroup, Warnings};
@@ -55,6 +57,7 @@ pub struct Tally {
     first_failures: HashMap<TestName, String>,
     flaky: Vec<Flaky>,
     lanes: Lanes,
+    losses: Losses,
 }
 
 /// A test that passed after an attempt that failed.
@@ -140,6 +143,7 @@ impl Tally {
     /// end, or the pass of a call that a report of its teardown implies.
     pub fn event(&mut self, event: &RunEvent) -> Option<Outcome> {
         self.lanes.event(event);
+        self.losses.event(event);
         match event {
             RunEvent::WorkerReady { worker, info } => {
                 self.workers.insert(*worker, info.clone());

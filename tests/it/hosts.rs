@@ -4,6 +4,7 @@ mod cluster;
 mod doors;
 mod drills;
 mod exec;
+mod lost;
 mod machines;
 mod slurm;
 mod ssh;

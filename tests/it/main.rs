@@ -29,6 +29,7 @@ mod provision;
 mod resources;
 mod results;
 mod retries;
+mod secrets;
 mod seed;
 mod select;
 mod signals;

@@ -87,3 +87,25 @@ fn a_test_that_failed_at_last_has_its_attempts_as_reruns() {
         (4, 1, 2, 1)
     );
 }
+
+#[test]
+fn a_test_that_a_host_was_lost_with_says_so_and_its_suite_says_why() {
+    let script = Script::begun(1)
+        .on_host(1, "n2")
+        .start(1, "a.py::t")
+        .host_lost("n2", "its connection ended")
+        .lost(1, "a.py::t")
+        .pass(0, "a.py::t");
+    let document = written(script);
+    let suite = &document.test_suites[0];
+    let of = |properties: &[Property], name: &str| {
+        let found = properties.iter().find(|property| property.name.as_str() == name);
+        found.map(|property| property.value.as_str().to_owned())
+    };
+    let case = &suite.test_cases[0];
+    assert_eq!(of(&case.properties, "lost-with-host").as_deref(), Some("n2"));
+    assert_eq!(of(&case.properties, "host").as_deref(), Some("local"));
+    let line = "n2 lost: its connection ended; 1 test that it was running was run again; \
+        it did not come back";
+    assert_eq!(of(&suite.properties, "lost-host").as_deref(), Some(line));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conclusion, Down, Entry, Lanes, NotRun, Skips, Slowest, Tally, Warnings};
+use super::{Conclusion, Down, Entry, Lanes, Losses, NotRun, Skips, Slowest, Tally, Warnings};
 use crate::model::{CollectionDiff, Outcome, StopReason, Verdict, WorkerId, WorkerInfo};
 
 impl Tally {
@@ -93,6 +93,11 @@ impl Tally {
     /// Workers that ended before their time, in order.
     pub fn downs(&self) -> &[Down] {
         &self.downs
+    }
+
+    /// Hosts that were lost.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Tests that nobody ran to their end, by reason.

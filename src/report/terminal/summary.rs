@@ -36,6 +36,7 @@ pub(super) fn summary(
     conclusions(page, tally);
     differences(page, tally);
     crashed_workers(page, tally);
+    lost_hosts(page, tally);
     flaky(page, tally);
     apart(page, tally);
     short::summary(page, tally, letters, passed, options.whole_briefs);
@@ -158,6 +159,16 @@ fn crashed_workers(page: &mut Page, tally: &Tally) {
             (None, None) => "not replaced".to_owned(),
         };
         page.say(format_args!("{worker} {why}{test}; {then}"));
+    }
+}
+
+fn lost_hosts(page: &mut Page, tally: &Tally) {
+    let mut losses = tally.losses().list().peekable();
+    if losses.peek().is_some() {
+        page.separator('=', PLAIN, "lost hosts");
+    }
+    for loss in losses {
+        page.line(PLAIN, &loss.to_string());
     }
 }
 

@@ -1,6 +1,7 @@
 //! `stream`: which files and tests go out when, and what idle workers take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Dist, Durations, Item, Outcome, TestFile, WorkerId, WorkerSpec};
 use crate::schedule::{
@@ -66,6 +67,19 @@ impl Stream {
         let mut said = lines(self.scheduler.file_making(WorkerId(worker), file));
         said.extend(lines(self.scheduler.file_made(WorkerId(worker), &made)));
         said
+    }
+
+    /// Lists the files and makes whatever it is given, a test a file, until there is no more; how many there are.
+    fn makes_all(&mut self, worker: u32) -> u32 {
+        let order = format!("make and run gw{worker} [");
+        let mut said = self.lists(worker);
+        let mut made = 0;
+        let given = |line: &String| line.strip_prefix(&order)?.strip_suffix(']')?.parse().ok();
+        while let Some(file) = said.iter().find_map(given) {
+            said = self.makes(worker, file, made, 1, true);
+            made += 1;
+        }
+        made
     }
 
     fn begins(&mut self, worker: u32, item: u32) -> Vec<String> {
@@ -240,6 +254,21 @@ fn what_is_run_at_once_stays_with_one_worker() {
     assert_eq!(run.makes(1, 1, 0, 0, true), ["b.py has 0 by gw1, 0 left"], "nothing is stolen");
     let said = lines(run.scheduler.worker_down(WorkerId(0), Some(0), None, Outcome::Crashed));
     assert!(said.iter().any(|line| line == "make gw1 [0]"), "{said:?}");
+}
+
+#[test]
+fn a_far_worker_has_ahead_what_it_runs_while_an_order_is_on_its_way() {
+    let names = "a.py b.py c.py d.py e.py f.py g.py h.py i.py j.py k.py l.py m.py n.py o.py p.py";
+    let files: Vec<_> = names.split(' ').map(|name| (name, 10)).collect();
+    let tests: Vec<_> = names.split(' ').map(|name| format!("{name}::B::t0")).collect();
+    let known: Vec<_> = tests.iter().map(|id| (&**id, 0.04)).collect();
+    // A tenth of a second for both, and the way there and back.
+    for (away, ahead) in [(0, 3), (100, 5)] {
+        let mut run = Stream::new(2, &files, &known);
+        run.scheduler.worker_is_away(WorkerId(1), Duration::from_millis(away));
+        let held = [0, 1].map(|worker| run.makes_all(worker));
+        assert_eq!(held, [3, ahead], "{away} ms");
+    }
 }
 
 #[test]

@@ -46,6 +46,23 @@ fn a_crash_is_told_when_it_happens_and_explained_at_the_end() {
 }
 
 #[test]
+fn a_host_that_was_lost_is_told_at_the_end() {
+    let script = Script::begun(2)
+        .on_host(1, "n2")
+        .pass(0, "a.py::t")
+        .start(1, "a.py::u")
+        .host_lost("n2", "its agent said nothing for 15 s")
+        .lost(1, "a.py::u")
+        .pass(0, "a.py::u")
+        .finish(0, None);
+    assert_snapshot!(ending(plain(), &script), @r"
+    ================================== lost hosts ==================================
+    n2 lost: its agent said nothing for 15 s; 1 test that it was running was run again; it did not come back
+    ============================== 2 passed in 0.00s ===============================
+    ");
+}
+
+#[test]
 fn verbosely_a_crash_has_its_own_word() {
     let script = Script::begun(1)
         .start(0, "a.py::t")
