@@ -12,7 +12,7 @@ use crate::actors::messages::{
 };
 use crate::actors::supervisor::{Neighbours, SupervisorActor};
 use crate::config::Config;
-use crate::launch::{AgentCommand, LastWords, Link};
+use crate::launch::{AgentCommand, Held, Link};
 use crate::model::{HostId, SuiteInfo, WorkerId, WorkerInput};
 use crate::select::Selection;
 use crate::supervise::Life;
@@ -111,9 +111,7 @@ fn host(stdio: fn() -> Stdio, supervisor: &Addr<Noted>) -> Addr<HostActor> {
     command.arg("1000").stdin(stdio()).stdout(stdio()).stderr(Stdio::piped()).kill_on_drop(true);
     let long = Duration::from_secs(1000);
     let patience = Patience { greeting: long, silence: long };
-    let mut child = command.spawn().unwrap();
-    let words = LastWords::listen(child.stderr.take().unwrap());
-    let link = Link { child, words };
+    let link = Link::new(Held::alone(command.spawn().unwrap()));
     HostActor::new(HostId(0), Kind::Local, link, patience, supervisor.clone().recipient()).start()
 }
 

@@ -107,7 +107,7 @@ fn script(host: &HostSpec, payload: Option<&Payload>) -> Result<String, ConnectE
 
 impl Link {
     /// A process that was started with all three streams piped. Within a `LocalSet` only.
-    pub(super) fn new(mut child: Held) -> Self {
+    pub(crate) fn new(mut child: Held) -> Self {
         let stderr = child.stderr.take().expect("it was started with stderr piped");
         Self { child, words: LastWords::listen(stderr) }
     }

@@ -17,7 +17,7 @@ pub struct Held {
 
 impl Held {
     /// A child that sees to what it has started by itself.
-    pub(super) fn alone(child: Child) -> Self {
+    pub(crate) fn alone(child: Child) -> Self {
         Self { child, leads: false }
     }
 

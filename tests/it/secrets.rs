@@ -21,8 +21,11 @@ fn a_value_may_hold_what_separates_keys_and_is_told_to_its_worker_alone() {
         let told = project.run(&args);
         told.assert(0, "1 passed").is_silent_on("S3CRET");
         let shown = format!("{way}//env:DB=…//env:MODE=…");
-        let argv = format!("['--tx', '{shown}', '-v']");
-        assert_eq!(project.read("told"), format!("postgres://u:S3CRET@there//db S3CRET {argv}"));
+        let mainargv = format!("['--tx', '{shown}', '-v']");
+        assert_eq!(
+            project.read("told"),
+            format!("postgres://u:S3CRET@there//db S3CRET {mainargv}")
+        );
         for report in ["junit.xml", "events.jsonl"] {
             assert!(!project.read(report).contains("S3CRET"), "{report} with {way}");
         }
