@@ -54,6 +54,10 @@ pub enum AgentError {
         .0.as_secs_f64()
     )]
     Unheard(Duration),
+
+    /// A signal told it to.
+    #[error("it was told to end by SIGTERM; the workers were ended")]
+    ToldToEnd,
 }
 
 /// Whether this process was started to serve as an agent.
@@ -123,8 +127,12 @@ async fn converse() -> Result<(), AgentError> {
     tokio::pin!(writing);
     let result = tokio::select! {
         result = orders => result,
-        // What leads to it may be told so in place of the link's end.
-        _ = told_to_end.recv() => Ok(()),
+        // What leads to it may tell so in place of the link's end, and a batch system tells its workers too. What they die of is
+        // then of no test's doing: nothing more is said.
+        _ = told_to_end.recv() => {
+            host.end().await;
+            return Err(AgentError::ToldToEnd);
+        }
         limit = sender.lease().run_out() => {
             host.end().await;
             return Err(AgentError::Unheard(limit));

@@ -36,6 +36,9 @@ const CLOSED_GRACE: Duration = Duration::from_secs(3);
 /// With what code a worker ends that can no longer speak or hear, by the worker protocol.
 const CHANNEL_LOST: i32 = 70;
 
+/// How soon after a worker its agent hears of what ends both.
+const TOLD_TOGETHER: Duration = Duration::from_millis(100);
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -126,6 +129,10 @@ pub(super) async fn serve(
     ear.drain(|chunk| worker.hear(chunk));
     stdout.drain(&pipes.stdout);
     stderr.drain(&pipes.stderr);
+    // What tells a whole job to end tells the agent too, in any order: then no test is to blame, and nothing more is said.
+    if ending == Ending::Signal(Signal::SIGTERM as i32) && worker.condemned.is_none() {
+        tokio::time::sleep(TOLD_TOGETHER).await;
+    }
     worker.report_death(ending, &tail);
 }
 

@@ -150,7 +150,10 @@ async fn settle(
     let child: &mut Child = &mut link.child;
     let stdin = child.stdin.as_mut().expect("it was started with stdin piped");
     let stdout = child.stdout.as_mut().expect("it was started with stdout piped");
-    match (within(patience, answer(stdout)).await?, payload) {
+    let first = within(patience, answer(stdout)).await?;
+    let last = answer(stdout);
+    tokio::pin!(last);
+    match (first, payload) {
         (Answer::Have, _) => return Ok(()),
         (Answer::Need { system, machine }, Some(payload)) => {
             if !install::fits(&system, &machine) {
@@ -162,14 +165,14 @@ async fn settle(
             // It may refuse before it has taken everything.
             tokio::select! {
                 biased;
-                refused = answer(stdout) => return installed(refused?),
+                refused = &mut last => return installed(refused?),
                 sent = send(stdin, payload, patience, &progress) => sent?,
             }
         }
         (Answer::Need { .. }, None) => {}
         (answer @ (Answer::Failed(_) | Answer::Dead(_)), _) => return installed(answer),
     }
-    installed(within(patience, answer(stdout)).await?)
+    installed(within(patience, last).await?)
 }
 
 /// Nothing is waited for without end.

@@ -207,18 +207,57 @@ fn command(
         }
     }
     // rsync takes a word in single quotes, with a quote written twice, for one.
-    let shell: Vec<String> =
-        ssh::words(ways).iter().map(|word| format!("'{}'", word.replace('\'', "''"))).collect();
+    let (host, port) = named(destination);
+    let port = port.map(|port| ["-p".to_owned(), port.to_owned()]).into_iter().flatten();
+    let shell: Vec<String> = ssh::words(ways)
+        .into_iter()
+        .chain(port)
+        .map(|word| format!("'{}'", word.replace('\'', "''")))
+        .collect();
     command.arg("-e").arg(shell.join(" "));
     let mut from = root.as_os_str().to_owned();
     from.push("/");
-    command.arg("--").arg(from).arg(format!("{destination}:{place}/"));
+    command.arg("--").arg(from).arg(format!("{host}:{place}/"));
     command
+}
+
+/// A destination of ssh as rsync names it, and its port: rsync takes no `ssh://`, and an address with colons in brackets alone.
+fn named(destination: &str) -> (String, Option<&str>) {
+    let Some(named) = destination.strip_prefix("ssh://") else {
+        let (user, host) =
+            destination.rsplit_once('@').map_or(("", destination), |(user, host)| (user, host));
+        let user = if user.is_empty() { String::new() } else { format!("{user}@") };
+        let bare = host.contains(':') && !host.starts_with('[');
+        return (if bare { format!("{user}[{host}]") } else { destination.to_owned() }, None);
+    };
+    let named = named.strip_suffix('/').unwrap_or(named);
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match named.rsplit_once(':').filter(|(_, port)| is_port(port)) {
+        Some((host, port)) => (host.to_owned(), Some(port)),
+        None => (named.to_owned(), None),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::percent;
+    use super::{named, percent};
+
+    #[test]
+    fn destinations_are_named_as_rsync_takes_them() {
+        for (destination, host, port) in [
+            ("there", "there", None),
+            ("me@there", "me@there", None),
+            ("::1", "[::1]", None),
+            ("me@fe80::1", "me@[fe80::1]", None),
+            ("me@[fe80::1]", "me@[fe80::1]", None),
+            ("ssh://me@there:2222", "me@there", Some("2222")),
+            ("ssh://there/", "there", None),
+            ("ssh://me@[::1]:22", "me@[::1]", Some("22")),
+            ("ssh://[::1]", "[::1]", None),
+        ] {
+            assert_eq!(named(destination), (host.to_owned(), port));
+        }
+    }
 
     #[test]
     fn progress_is_read() {

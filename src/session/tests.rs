@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    CollectReport, Death, Durations, Ending, Lane, Outcome, Phase as TestPhase, PhaseReport,
+    CollectReport, Death, Dist, Durations, Ending, Lane, Outcome, Phase as TestPhase, PhaseReport,
     TestEnd, TestIndex, TestName, WorkerInfo,
 };
 
@@ -240,6 +240,50 @@ fn the_second_request_ends_the_conclusion_too() {
     assert_eq!(session.killed("SIGINT".into()), [Step::Done]);
     assert_eq!(session.concluded(), [], "its last word comes too late");
     assert_eq!(session.verdict().exit_code, 2);
+}
+
+#[test]
+fn under_each_a_worker_of_which_nothing_was_heard_makes_the_results_incomplete() {
+    let begun = |dist| RunEvent::RunStarted {
+        run_id: "r".into(),
+        dist,
+        workers: (0..3)
+            .map(|number| (WorkerId(number), format!("popen//python={number}")))
+            .collect(),
+    };
+    let collected =
+        |number| RunEvent::WorkerCollected { worker: WorkerId(number), tests: 1, deselected: 0 };
+    let replaced = |number, by| RunEvent::WorkerStarting {
+        worker: WorkerId(by),
+        host: "local".into(),
+        replaces: Some(WorkerId(number)),
+    };
+    let verdict_of = |dist, events: &[RunEvent]| {
+        let mut session = Session::new(None);
+        session.event(&begun(dist));
+        session.event(&scheduling());
+        session.event(&finished(Outcome::Passed));
+        for event in events {
+            session.event(event);
+        }
+        session.fleet_is_empty("all workers ended");
+        session.closed();
+        session.verdict()
+    };
+    let silent = |events: &[RunEvent]| {
+        let verdict = verdict_of(Dist::Each, events);
+        assert_eq!(verdict.exit_code, 7, "{events:?}");
+        verdict.explanation.unwrap()
+    };
+    assert!(silent(&[]).contains("the worker of `popen//python=0` and 2 more did not come"));
+    let told = silent(&[collected(0), collected(2)]);
+    assert!(told.contains("the worker of `popen//python=1` did not come"), "{told}");
+    // Whoever replaces one answers for it.
+    let told = silent(&[collected(0), collected(1), replaced(2, 3), replaced(3, 4)]);
+    assert!(told.contains("the worker of `popen//python=2` did not come"), "{told}");
+    let all = [collected(0), replaced(1, 3), collected(2), collected(3)];
+    assert_eq!(verdict_of(Dist::Each, &all).exit_code, 0);
+    assert_eq!(verdict_of(Dist::Load, &[]).exit_code, 0, "the others run its tests");
 }
 
 #[test]

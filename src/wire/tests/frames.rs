@@ -8,7 +8,7 @@ use tokio_util::codec::Decoder;
 
 use super::messages::{from_agent, to_agent};
 use super::{cut, read};
-use crate::model::WorkerId;
+use crate::model::{Durations, Outcome, TestEnd, WorkerId};
 use crate::wire::{
     FrameCodec, FromAgent, MAX_FRAME, Outbox, Preamble, ToAgent, WireError, WorkerEvent, decode,
     encode,
@@ -66,6 +66,20 @@ proptest! {
         stream[place] = byte;
         let _ = read::<FromAgent>(&[&stream]);
     }
+}
+
+#[test]
+fn a_test_that_passes_is_told_in_less_than_a_hundred_bytes() {
+    let worker = WorkerId(10_000);
+    let item = 1_000_000;
+    let durations = Durations { setup: 0.000_1, call: 0.000_2, teardown: 0.000_3 };
+    let end = TestEnd { outcome: Outcome::Passed, durations, started: 1_795_000_000.123_456 };
+    let greeting = Preamble::bytes().len();
+    let told = stream(&[
+        FromAgent::Worker(worker, WorkerEvent::Started { item }),
+        FromAgent::Worker(worker, WorkerEvent::Ended { item, end }),
+    ]);
+    assert!(told.len() - greeting < 100, "{} bytes", told.len() - greeting);
 }
 
 #[test]

@@ -7,6 +7,11 @@ use crate::support::Running;
 
 use super::machines::Machines;
 
+/// Arguments for a run on the first machine and this host that begins when it is known what comes of both.
+fn together(second: &str) -> [&str; 6] {
+    ["--tx", "ssh=n1", "--tx", second, "--min-workers", "2"]
+}
+
 #[test]
 fn an_unknown_host_key_is_refused() {
     let Some(machines) = Machines::start(1) else { return };
@@ -43,8 +48,7 @@ fn a_host_without_the_interpreter_or_its_pytest_is_left_out() {
         (bare, &format!("the interpreter `{bare}`")),
     ] {
         let second = format!("ssh=n2//python={python}");
-        let running =
-            Running::start(machines.command(&project, &["--tx", "ssh=n1", "--tx", &second]));
+        let running = Running::start(machines.command(&project, &together(&second)));
         let told = super::as_alone(running.end(), &project, &[]);
         told.says(&format!("host n2: given up: {why}"));
         if python == bare {
@@ -119,8 +123,7 @@ fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
         "case $1 in -m) echo riscv64;; *) exec /bin/uname \"$@\";; esac",
     );
     let project = super::suite();
-    let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
-    let told = Running::start(machines.command(&project, &args)).end();
+    let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
     told.assert(1, super::COUNTS)
         .says("host n2: given up: it is a machine of another kind (Linux riscv64,")
         .says("name it with `agent=/path/to/callsheet`");
@@ -148,8 +151,7 @@ fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
     ] {
         put_before(&machines, 2, "chmod", &chmod);
         let project = super::suite();
-        let args = ["--tx", "ssh=n1", "--tx", "ssh=n2"];
-        let told = Running::start(machines.command(&project, &args)).end();
+        let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
         told.assert(1, super::COUNTS)
             .says(&format!("host n2: given up: {why}"))
             .says(way_out)

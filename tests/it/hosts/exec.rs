@@ -1,6 +1,7 @@
 //! Hosts that are reached by any command.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
@@ -20,6 +21,18 @@ fn any_command_that_gives_an_agent_is_a_host() {
     let second = format!("exec=sh -c 'echo noise; exec {} <&0'//name=second", agent());
     let told = project.run(&["--tx", &first, "--tx", &second]);
     told.assert(1, super::COUNTS).says("host first: pytest").says("host second: pytest");
+}
+
+#[test]
+fn workers_of_another_host_are_forked_where_that_is_safe() {
+    let project = super::suite();
+    let first = format!("2*exec={}//name=first", agent());
+    let told = project.run(&["--tx", &first, "-v"]);
+    told.assert(1, super::COUNTS).is_silent_on("without the template");
+    // One of its workers is not: that is told of.
+    let told = project.run(&["--tx", &format!("{first}//env:PYTHONUTF8=1"), "-v"]);
+    told.assert(1, super::COUNTS)
+        .says("host first: starting workers without the template: `PYTHONUTF8`");
 }
 
 #[test]
@@ -117,6 +130,20 @@ fn an_agent_that_is_told_to_end_takes_along_what_its_tests_have_started() {
         assert_eq!(running.end().code, None);
         fs::remove_file(project.path().join("begun")).unwrap();
     }
+}
+
+#[test]
+fn a_run_is_stopped_while_its_host_still_prepares() {
+    let project = super::suite();
+    project.write("silent", "#!/bin/sh\ntouch begun\nexec sleep 1000\n");
+    let silent = project.path().join("silent");
+    fs::set_permissions(&silent, fs::Permissions::from_mode(0o755)).unwrap();
+    let spec = format!("2*exec={}//name=far//python={}", agent(), silent.display());
+    let running = Running::start(project.command(&["--tx", &spec]));
+    running.wait_for(&project.path().join("begun"));
+    running.signal(Signal::SIGINT);
+    let told = running.end();
+    assert_eq!(told.code, Some(2), "{told}");
 }
 
 #[test]

@@ -58,6 +58,26 @@ fn plugins_that_order_tests_have_all_collected() {
 }
 
 #[test]
+fn tests_that_say_their_place_among_all_have_all_collected() {
+    let project = Project::with(
+        &["pytest==9.2.0", "pytest-order==1.5.0"],
+        &[
+            (
+                "test_a.py",
+                "import pytest\n@pytest.mark.order(2)\ndef test_1(): assert open('first')\n",
+            ),
+            (
+                "test_b.py",
+                "import pytest\n@pytest.mark.order(1)\ndef test_2(): open('first', 'x')\n",
+            ),
+        ],
+    );
+    let told = project.run(&["-n", "1"]);
+    told.assert(0, "2 passed");
+    assert_whole(&told, "pytest-order may reorder or deselect tests across files");
+}
+
+#[test]
 fn conftests_that_order_or_leave_out_tests_have_all_collected() {
     for (hook, counts) in [
         ("items.sort(key=lambda item: item.name)", "1 failed, 2 passed"),

@@ -10,7 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 ///
 /// Made at the first call on a machine, found again after that; tests and processes side by side wait for one another.
 pub(crate) fn python(requirements: &[&str]) -> PathBuf {
-    of(Path::new("python3"), "", requirements)
+    made_with(Path::new("python3"), "", requirements)
 }
 
 /// The same, made by an interpreter of another version than that of [`python`], with that version; `None` where there is none,
@@ -25,7 +25,7 @@ pub(crate) fn other_python(requirements: &[&str]) -> Option<(PathBuf, String)> {
     candidates.sort();
     let found = named.chain(candidates).find_map(|python| {
         let version = version(&python).filter(|version| minor(version) != minor(&own))?;
-        Some((of(&python, &format!("python{version}+"), requirements), version))
+        Some((made_with(&python, &format!("python{version}+"), requirements), version))
     });
     if found.is_none() {
         let what = format!("skipped: needs a Python from 3.10 beside {own}\n");
@@ -47,7 +47,8 @@ fn version(python: &Path) -> Option<String> {
     output.status.success().then(|| said.trim().to_owned())
 }
 
-fn of(base: &Path, prefix: &str, requirements: &[&str]) -> PathBuf {
+/// An environment with these packages, made once by this interpreter.
+fn made_with(base: &Path, prefix: &str, requirements: &[&str]) -> PathBuf {
     let name = prefix.to_owned() + &requirements.join("+");
     let name: String = name
         .chars()
