@@ -7,6 +7,7 @@ use crate::model::{TestIndex, WorkerId};
 use super::files::Files;
 use super::lane::lane_id;
 use super::roster::Stage;
+use super::scheduler::Phase;
 use super::{Decision, Scheduler};
 
 /// How many hosts may be lost while they run a test, or make the tests of a file, before nobody is given it again: it may be
@@ -31,7 +32,7 @@ fn count(losses: &mut HashMap<(usize, u32), u32>, lane: usize, number: u32) -> u
 impl Scheduler {
     /// The worker's host is lost, and the worker with it. `running` is the item that it said it had begun and not that it is
     /// over. That test waits again, as all that the worker held; one that was lost with two hosts is not run any more, and so
-    /// is a file whose tests were being made. To be followed up as [`worker_down`](Self::worker_down) is.
+    /// is a file whose tests were being made. Where the run has been stopped, nothing is run again. To be followed up as [`worker_down`](Self::worker_down) is.
     pub fn worker_lost(&mut self, worker: WorkerId, running: Option<u32>) -> Vec<Decision> {
         let told = running.and_then(|item| self.locate(worker, item));
         let lane = match self.strike_off(worker) {
@@ -97,13 +98,18 @@ impl Scheduler {
         self.granted -= u32::from(granted);
         let times = count(&mut self.losses.tests, lane, test);
         let (index, name) = (TestIndex(test), self.test_name(lane, test));
-        if times < LOST_HOSTS {
+        let is_over = !matches!(self.phase, Phase::Running);
+        if times < LOST_HOSTS && !is_over {
             self.account(lane)?.revive(test);
             out.push(Decision::Lost { worker, lane: lane_id(lane), index, test: name, times });
             return Some(index);
         }
         self.remaining -= 1;
-        let reason = format!("{times} hosts were lost while they ran it").into();
+        let reason = if is_over {
+            "its host was lost while it ran, and the run was ending".into()
+        } else {
+            format!("{times} hosts were lost while they ran it").into()
+        };
         let lane = lane_id(lane);
         out.push(Decision::NotRun { lane, index, test: name, reason, lost: true });
         None

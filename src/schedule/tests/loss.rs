@@ -31,6 +31,17 @@ fn a_test_that_two_hosts_were_lost_with_is_not_run_any_more() {
 }
 
 #[test]
+fn what_ran_on_a_host_that_is_lost_while_the_run_ends_is_lost() {
+    let (mut script, _) = Script::started(&options(Dist::Load), 1, &tests(2));
+    script.begins(0, 0);
+    script.stop();
+    let said = script.is_lost(0, Some(0));
+    let why = "its host was lost while it ran, and the run was ending";
+    assert!(said.contains(&format!("lost t0: {why}")), "{said:?}");
+    assert!(script.scheduler().is_complete());
+}
+
+#[test]
 fn the_last_test_of_a_lost_host_is_run_by_one_who_comes_after_all_were_told_to_finish() {
     let (mut script, _) = Script::started(&options(Dist::Load), 2, &tests(2));
     script.runs(0, 0);

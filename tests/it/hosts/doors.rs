@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::Running;
+use crate::support::{Project, Running, Told};
 
 use super::machines::Machines;
 
-/// Arguments for a run on the first machine and this host that begins when it is known what comes of both.
-fn together(second: &str) -> [&str; 6] {
-    ["--tx", "ssh=n1", "--tx", second, "--min-workers", "2"]
+/// A run on the first machine and this host, which begins when it is known what comes of both.
+fn together(machines: &Machines, project: &Project, second: &str) -> Told {
+    let mut command = machines.command(project, &["--tx", "ssh=n1", "--tx", second]);
+    command.env("CALLSHEET_MIN_WORKERS", "2");
+    Running::start(command).end()
 }
 
 #[test]
@@ -48,8 +50,8 @@ fn a_host_without_the_interpreter_or_its_pytest_is_left_out() {
         (bare, &format!("the interpreter `{bare}`")),
     ] {
         let second = format!("ssh=n2//python={python}");
-        let running = Running::start(machines.command(&project, &together(&second)));
-        let told = super::as_alone(running.end(), &project, &[]);
+        let told = together(&machines, &project, &second);
+        let told = super::as_alone(told, &project, &[]);
         told.says(&format!("host n2: given up: {why}"));
         if python == bare {
             told.says("has no pytest");
@@ -123,7 +125,7 @@ fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
         "case $1 in -m) echo riscv64;; *) exec /bin/uname \"$@\";; esac",
     );
     let project = super::suite();
-    let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
+    let told = together(&machines, &project, "ssh=n2");
     told.assert(1, super::COUNTS)
         .says("host n2: given up: it is a machine of another kind (Linux riscv64,")
         .says("name it with `agent=/path/to/callsheet`");
@@ -151,7 +153,7 @@ fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
     ] {
         put_before(&machines, 2, "chmod", &chmod);
         let project = super::suite();
-        let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
+        let told = together(&machines, &project, "ssh=n2");
         told.assert(1, super::COUNTS)
             .says(&format!("host n2: given up: {why}"))
             .says(way_out)
