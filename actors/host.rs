@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
+use super::lists::Lists;
 use super::messages::{Attach, FromHost, HostReport, OfHost, ToHost};
 use crate::launch::{Held, LastWords, Link, kill_leftovers};
 use crate::model::{HostId, WorkerId};
@@ -42,9 +43,10 @@ pub(super) struct HostActor {
     inbox: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
     workers: HashMap<WorkerId, Recipient<FromHost>>,
     /// What is told of workers that were ordered in advance, until they are attached.
-    early: HashMap<WorkerId, Vec<WorkerEvent>>,
+    early: HashMap<WorkerId, Vec<FromHost>>,
     /// Workers that were ordered in advance and called off: nobody is to hear of them.
     called_off: HashSet<WorkerId>,
+    lists: Lists,
     supervisor: Recipient<OfHost>,
     patience: Patience,
     greeted: bool,
@@ -99,6 +101,7 @@ impl HostActor {
             workers: HashMap::new(),
             early: HashMap::new(),
             called_off: HashSet::new(),
+            lists: Lists::default(),
             supervisor,
             patience,
             greeted: false,
@@ -123,11 +126,11 @@ impl HostActor {
         }
     }
 
-    fn hand_on(&mut self, id: WorkerId, event: WorkerEvent) {
-        let last = matches!(event, WorkerEvent::Exited(_));
+    fn hand_on(&mut self, id: WorkerId, news: FromHost) {
+        let last = matches!(news.event, WorkerEvent::Exited(_));
         match (self.workers.get(&id), self.early.get_mut(&id)) {
-            (Some(worker), _) => worker.do_send(FromHost(event)),
-            (None, Some(early)) => early.push(event),
+            (Some(worker), _) => worker.do_send(news),
+            (None, Some(early)) => early.push(news),
             (None, None) if self.called_off.contains(&id) => {}
             (None, None) => warn!("the agent speaks of {id}, which is not its worker"),
         }
@@ -266,7 +269,18 @@ impl StreamHandler<Result<FromAgent, WireError>> for HostActor {
             self.ask(context);
         }
         match frame {
-            Ok(FromAgent::Worker(id, event)) => self.hand_on(id, event),
+            Ok(FromAgent::Worker(id, event)) => {
+                if let Some(news) = self.lists.hear(id, event) {
+                    self.hand_on(id, news);
+                }
+            }
+            Ok(FromAgent::Same { worker, list, count }) => {
+                if !self.lists.same(worker, list, count) {
+                    let why =
+                        format!("its agent took {worker} for like others in what nobody told");
+                    self.lose(&why, false, context);
+                }
+            }
             Ok(FromAgent::Progress(step)) => self.tell(HostReport::Progress(step)),
             Ok(FromAgent::Notice(text)) => self.tell(HostReport::Notice(text)),
             Ok(FromAgent::Prepared(info)) => self.tell(HostReport::Prepared(info)),
@@ -313,8 +327,8 @@ impl Handler<Attach> for HostActor {
 
     fn handle(&mut self, Attach { worker, recipient }: Attach, _context: &mut Context<Self>) {
         self.workers.insert(worker, recipient);
-        for event in self.early.remove(&worker).unwrap_or_default() {
-            self.hand_on(worker, event);
+        for news in self.early.remove(&worker).unwrap_or_default() {
+            self.hand_on(worker, news);
         }
     }
 }

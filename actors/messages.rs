@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix::{Message, Recipient};
 
 use crate::model::{
-    Batch, CollectReport, Collection, Death, HostId, PhaseReport, RunEvent, StopReason, Stream,
-    SuiteInfo, TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
+    Batch, CollectReport, Collection, Death, HostId, Item, PhaseReport, RunEvent, StopReason,
+    Stream, SuiteInfo, TestEnd, TestFile, Usage, WarningReport, WorkerId, WorkerInfo, WorkerSpec,
 };
 use crate::schedule::MadeFile;
 use crate::supervise::Life;
@@ -150,7 +150,23 @@ pub struct Attach {
 /// Host → worker: something of its process. Supervisor → worker: the host is lost, and so is the process.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct FromHost(pub WorkerEvent);
+pub struct FromHost {
+    /// What it is.
+    pub event: WorkerEvent,
+    /// With the end of a collection or a listing, all that is in it.
+    pub told: Told,
+}
+
+/// What a worker has told in parts.
+#[derive(Debug)]
+pub enum Told {
+    /// Nothing that ends here.
+    Nothing,
+    /// Its collection.
+    Items(Arc<[Item]>),
+    /// Its listing.
+    Files(Arc<[TestFile]>),
+}
 
 /// Host → supervisor: something of the host itself.
 #[derive(Debug, Message)]
@@ -234,7 +250,7 @@ pub enum News {
     /// It has collected (seed: `collectionfinish`); how many items were deselected, and why it did not list files instead.
     Collected(Collection, u32, Option<String>),
     /// It has listed the files of the suite.
-    Listed(Vec<TestFile>),
+    Listed(Arc<[TestFile]>),
     /// It makes the tests of a file.
     Making(u32),
     /// It has made the tests of a file.

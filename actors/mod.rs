@@ -49,6 +49,7 @@ mod history;
 mod host;
 mod hosts;
 mod known;
+mod lists;
 pub mod messages;
 mod outputs;
 mod policy;

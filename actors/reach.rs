@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::host::{HostActor, Kind, Patience};
 use super::hosts::Stage;
 use super::messages::{
-    DelayWorkers, FleetNews, FromHost, HostReport, OfHost, Publish, RoundTrip, ToHost,
+    DelayWorkers, FleetNews, FromHost, HostReport, OfHost, Publish, RoundTrip, ToHost, Told,
 };
 use super::supervisor::{Plan, SupervisorActor};
 use crate::launch::{AgentCommand, ConnectError, Link, Payload, connect, launch, sync};
@@ -301,7 +301,7 @@ impl SupervisorActor {
         let ending = if local { Ending::AgentLost } else { Ending::HostLost };
         for actor in self.fleet.actors_on(id) {
             let death = Death::early(ending(why.to_owned()));
-            actor.do_send(FromHost(WorkerEvent::Exited(death)));
+            actor.do_send(FromHost { event: WorkerEvent::Exited(death), told: Told::Nothing });
         }
         if self.dismissed {
             return self.tell_if_dismissed();

@@ -237,7 +237,7 @@ impl SchedulerActor {
         self.carry_out(decisions, None);
     }
 
-    fn listed(&mut self, worker: WorkerId, files: Vec<TestFile>) {
+    fn listed(&mut self, worker: WorkerId, files: Arc<[TestFile]>) {
         let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
         self.workers.entry(worker).or_default().collected = true;
         self.neighbours.came_up.do_send(WorkerCameUp);

@@ -1,10 +1,12 @@
 //! One worker generation: translates between its process, as the host tells of it, and the scheduler.
 
+use std::sync::Arc;
+
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use log::debug;
 
-use super::messages::{FromHost, News, StopWorker, ToHost, WorkerNews, WorkerOrder};
-use crate::model::{Collection, Death, Ending, Item, TestFile, WorkerId};
+use super::messages::{FromHost, News, StopWorker, ToHost, Told, WorkerNews, WorkerOrder};
+use crate::model::{Death, Ending, WorkerId};
 use crate::schedule::MadeFile;
 use crate::wire::{StopMode, ToAgent, WorkerEvent};
 
@@ -25,8 +27,6 @@ enum State {
 pub(super) struct WorkerActor {
     id: WorkerId,
     state: State,
-    items: Vec<Item>,
-    files: Vec<TestFile>,
     host: Recipient<ToHost>,
     scheduler: Recipient<WorkerNews>,
 }
@@ -37,7 +37,7 @@ impl WorkerActor {
         host: Recipient<ToHost>,
         scheduler: Recipient<WorkerNews>,
     ) -> Self {
-        Self { id, state: State::Starting, items: Vec::new(), files: Vec::new(), host, scheduler }
+        Self { id, state: State::Starting, host, scheduler }
     }
 
     fn tell(&self, news: News) {
@@ -67,7 +67,7 @@ impl Actor for WorkerActor {
 impl Handler<FromHost> for WorkerActor {
     type Result = ();
 
-    fn handle(&mut self, FromHost(event): FromHost, context: &mut Context<Self>) {
+    fn handle(&mut self, FromHost { event, told }: FromHost, context: &mut Context<Self>) {
         let news = match event {
             WorkerEvent::Spawned { pid } => News::Spawned(pid),
             WorkerEvent::Ready(info) => {
@@ -75,21 +75,16 @@ impl Handler<FromHost> for WorkerActor {
                 News::Ready(info)
             }
             WorkerEvent::CollectReport(report) => News::CollectReport(report),
-            WorkerEvent::Items(mut items) => {
-                self.items.append(&mut items);
-                return;
-            }
+            // Its host puts the parts together.
+            WorkerEvent::Items(_) | WorkerEvent::Files(_) => return,
             WorkerEvent::Collected { count: _, deselected, whole } => {
                 self.enter(State::Ready);
-                News::Collected(Collection::new(std::mem::take(&mut self.items)), deselected, whole)
-            }
-            WorkerEvent::Files(mut files) => {
-                self.files.append(&mut files);
-                return;
+                let items = if let Told::Items(items) = told { items } else { Arc::default() };
+                News::Collected(items.into(), deselected, whole)
             }
             WorkerEvent::Listed { count: _ } => {
                 self.enter(State::Ready);
-                News::Listed(std::mem::take(&mut self.files))
+                News::Listed(if let Told::Files(files) = told { files } else { Arc::default() })
             }
             WorkerEvent::Making { file } => {
                 self.state = State::Making(file);

@@ -17,7 +17,7 @@ use callsheet::model::{
     Death, Durations, Ending, Item, Outcome, RunEvent, SuiteInfo, TestEnd, TestFile, WorkerId,
     WorkerInfo,
 };
-use callsheet::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
+use callsheet::wire::{FrameCodec, FromAgent, Outbox, Telling, ToAgent, WireError, WorkerEvent};
 use clap::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -159,6 +159,7 @@ struct Host {
     files: u32,
     tests: u32,
     outbox: Outbox,
+    telling: Telling,
     /// Of each worker, how many items it has made.
     workers: HashMap<WorkerId, u32>,
 }
@@ -166,7 +167,13 @@ struct Host {
 impl Host {
     fn new(options: &Options) -> Self {
         let Options { files, tests, .. } = *options;
-        Self { files, tests, outbox: Outbox::default(), workers: HashMap::new() }
+        Self {
+            files,
+            tests,
+            outbox: Outbox::default(),
+            telling: Telling::default(),
+            workers: HashMap::new(),
+        }
     }
 
     fn take(&mut self, message: ToAgent) -> Result<(), WireError> {
@@ -243,7 +250,7 @@ impl Host {
     }
 
     fn tell(&mut self, worker: WorkerId, event: WorkerEvent) -> Result<(), WireError> {
-        self.say(&FromAgent::Worker(worker, event))
+        self.telling.messages(worker, event).try_for_each(|message| self.say(&message))
     }
 
     fn say(&mut self, message: &FromAgent) -> Result<(), WireError> {

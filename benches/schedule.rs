@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
             let decisions = run.scheduler.worker_ready(*worker);
             run.carry_out(decisions);
         }
-        let listing = files(collection);
+        let listing: Arc<[TestFile]> = files(collection).into();
         for (worker, _) in &expected {
             let decisions = if streams {
                 run.scheduler.listed(*worker, listing.clone())

@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 use super::descriptor::Descriptor;
 use super::lease::Lease;
 use crate::model::WorkerId;
-use crate::wire::{FrameCodec, FromAgent, Outbox, ToAgent, WireError, WorkerEvent};
+use crate::wire::{FrameCodec, FromAgent, Outbox, Telling, ToAgent, WireError, WorkerEvent};
 
 /// How many bytes may wait for a slow controller before workers' output is no longer read.
 /// 8 MiB are some 100,000 passing tests, or eight capped failures.
@@ -36,6 +36,7 @@ struct Shared {
     closed: Cell<bool>,
     broken: RefCell<Option<WireError>>,
     lease: Lease,
+    telling: RefCell<Telling>,
 }
 
 impl Sender {
@@ -50,7 +51,8 @@ impl Sender {
 
     /// Queues something of a worker.
     pub(super) fn worker(&self, worker: WorkerId, event: WorkerEvent) {
-        self.send(&FromAgent::Worker(worker, event));
+        let messages = self.shared.telling.borrow_mut().messages(worker, event);
+        messages.for_each(|message| self.send(&message));
     }
 
     /// Waits until the controller has taken enough: back-pressure on what workers write.

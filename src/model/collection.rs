@@ -190,6 +190,12 @@ impl Collection {
     }
 }
 
+impl From<Arc<[Item]>> for Collection {
+    fn from(items: Arc<[Item]>) -> Self {
+        Self { items }
+    }
+}
+
 /// How the collections of two workers differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionDiff {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::model::{Item, TestFile, TestName, WorkerId};
 
@@ -53,7 +54,7 @@ pub(super) struct LeftFiles {
 /// The files of a streamed collection and the tests they had so far.
 #[derive(Debug)]
 pub(super) struct Files {
-    listing: Vec<TestFile>,
+    listing: Arc<[TestFile]>,
     weights: Vec<u32>,
     states: Vec<State>,
     makers: HashMap<u32, Vec<Maker>>,
@@ -70,7 +71,7 @@ pub(super) struct Files {
 
 impl Files {
     /// All files wait. `weights` are what the files weigh, one each.
-    pub(super) fn new(listing: Vec<TestFile>, weights: Vec<u32>) -> Self {
+    pub(super) fn new(listing: Arc<[TestFile]>, weights: Vec<u32>) -> Self {
         let numbers = 0..u32::try_from(listing.len()).unwrap_or(u32::MAX);
         Self {
             states: vec![State::Open; listing.len()],

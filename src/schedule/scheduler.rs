@@ -69,7 +69,7 @@ pub struct Scheduler {
     /// Some tests have retries of their own.
     pub(super) some_retries: bool,
     /// What workers have listed that wait for the start.
-    pub(super) listings: Vec<(WorkerId, usize, Vec<TestFile>)>,
+    pub(super) listings: Vec<(WorkerId, usize, Arc<[TestFile]>)>,
     /// A worker that made way for a fresh one had no successor: nothing waits for one any more.
     pub(super) without_fresh: bool,
 }

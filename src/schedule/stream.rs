@@ -1,5 +1,7 @@
 //! Files that are handed out before their tests are known: listings, what is made of them, what is lost of them.
 
+use std::sync::Arc;
+
 use crate::model::{Batch, Collection, Item, TestFile, TestIndex, WorkerId};
 
 use super::account::{Account, State};
@@ -37,7 +39,7 @@ impl Scheduler {
     /// A worker has listed the files of the suite, where the policy [streams](super::Policy::streams). The first listing
     /// is the one in force, and its files go out at once; a worker that comes later may have listed the same files in
     /// another order, one with other files is turned away.
-    pub fn listed(&mut self, worker: WorkerId, listing: Vec<TestFile>) -> Vec<Decision> {
+    pub fn listed(&mut self, worker: WorkerId, listing: Arc<[TestFile]>) -> Vec<Decision> {
         if let Err(fault) = self.expect_stage(worker, Stage::Collecting, "listed") {
             return fault;
         }
@@ -65,13 +67,12 @@ impl Scheduler {
         &mut self,
         worker: WorkerId,
         lane: usize,
-        listing: Vec<TestFile>,
+        listing: Arc<[TestFile]>,
         out: &mut Vec<Decision>,
     ) {
         let Some(places) = Places::listed(&listing, &listing) else {
             let fault = ScheduleError::OutOfTurn { worker, step: "listed" };
-            out.push(Decision::Fault(fault));
-            return;
+            return out.push(Decision::Fault(fault));
         };
         let files = u32::try_from(listing.len()).unwrap_or(u32::MAX);
         let weights = listing.iter().map(|file| self.policy.weigh_file(file)).collect();
@@ -174,8 +175,7 @@ impl Scheduler {
         let tests = force.tests.files().and_then(|files| files.tests_of(file)).unwrap_or(0..0);
         self.remaining += weights.len();
         force.account.grow(weights);
-        let files = force.tests.files();
-        let listed = &files.map_or(&[][..], Files::listing)[file as usize];
+        let listed = &force.tests.files().map_or(&[][..], Files::listing)[file as usize];
         let at_once = listed.at_once;
         out.push(Decision::FileCollected {
             worker,
@@ -401,7 +401,7 @@ impl Scheduler {
             out.push(self.refused_file(worker, file));
             return false;
         };
-        let recall = Recall { tests: Vec::new(), files: vec![file] };
+        let recall = Recall { files: vec![file], ..Recall::default() };
         self.roster.change(worker, |member| member.recalls.push_back(recall));
         out.push(Decision::Withdraw { worker, items: Vec::new(), files: vec![own] });
         true

@@ -150,6 +150,25 @@ pub enum FromAgent {
 
     /// Something is not as the user may believe.
     Notice(String),
+
+    /// The next entries of a worker's collection or listing are those of the [common list](super::Alike) of its host.
+    Same {
+        /// The worker.
+        worker: WorkerId,
+        /// Which of the two.
+        list: List,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What a worker tells in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum List {
+    /// Its collection: [`WorkerEvent::Items`].
+    Items,
+    /// Its listing: [`WorkerEvent::Files`].
+    Files,
 }
 
 /// Why a suite can not be run on a host.

@@ -286,7 +286,7 @@ impl World {
                 Vec::new()
             }
             Event::Ended(item, outcome) => scheduler.test_ended(id, item, outcome, 0.01),
-            Event::Listed => scheduler.listed(id, worker.listing.clone()),
+            Event::Listed => scheduler.listed(id, worker.listing.clone().into()),
             Event::Making(file) => scheduler.file_making(id, file),
             Event::Made(made) => scheduler.file_made(id, &made),
             Event::Withdrawn(items, files) => scheduler.withdrawn(id, &items, &files),

@@ -13,7 +13,7 @@ use crate::model::{
     Phase, PhaseReport, PytestSuite, Section, Stream, Suite, SuiteInfo, Template, Terms, TestEnd,
     TestFile, Usage, WarningReport, WarningStage, WorkerId, WorkerInfo, WorkerInput, WorkerSpec,
 };
-use crate::wire::{FromAgent, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
+use crate::wire::{FromAgent, List, PrepareRefusal, StopKind, StopMode, ToAgent, WorkerEvent};
 
 pub(super) fn to_agent() -> BoxedStrategy<ToAgent> {
     let prepare = (suite(), deadlines(), any::<Option<u64>>(), any::<Option<Duration>>()).prop_map(
@@ -78,6 +78,8 @@ pub(super) fn from_agent() -> BoxedStrategy<FromAgent> {
         info.prop_map(FromAgent::Prepared),
         refusal.prop_map(FromAgent::Refused),
         (worker(), event()).prop_map(|(worker, event)| FromAgent::Worker(worker, event)),
+        (worker(), prop_oneof![Just(List::Items), Just(List::Files)], any::<u32>())
+            .prop_map(|(worker, list, count)| FromAgent::Same { worker, list, count }),
         (text(), option::of(text()))
             .prop_map(|(text, failure)| FromAgent::Concluded { text, failure }),
         any::<u64>().prop_map(FromAgent::Pong),

@@ -1,7 +1,7 @@
 //! Orders for workers that come too early, too late or to no purpose.
 
 use callsheet::model::{Deadlines, Ending, NamedPython, PytestSuite, Suite, WorkerId};
-use callsheet::wire::{FromAgent, ToAgent, WorkerEvent};
+use callsheet::wire::{FromAgent, List, ToAgent, WorkerEvent};
 
 use super::{Controller, end, told};
 use crate::support::Project;
@@ -80,4 +80,40 @@ fn a_worker_that_is_called_off_while_the_suite_is_prepared_is_not_started() {
     controller.wait_for_event(&WorkerEvent::Collected { count: 1, deselected: 0, whole: None });
     drop(controller.stdin.take());
     end(controller.child, &controller.mark);
+}
+
+#[test]
+fn what_workers_collect_alike_crosses_the_link_once() {
+    let differs = "import os, pytest\n\
+        last = 'b' if os.environ['PYTEST_XDIST_WORKER'] == 'gw2' else 'a'\n\
+        @pytest.mark.parametrize('n', [*range(20), last])\n\
+        def test_it(n): pass\n";
+    let project = Project::new(&[("test_it.py", differs)]);
+    let mut controller = Controller::with_worker(&project);
+    let mut told = Vec::new();
+    for worker in 0..3 {
+        if worker > 0 {
+            controller.order(worker);
+        }
+        let (mut entries, mut same) = (0, 0);
+        controller.wait(|message| match message {
+            FromAgent::Worker(_, WorkerEvent::Items(items)) => {
+                entries += items.len();
+                None
+            }
+            FromAgent::Same { list: List::Items, count, .. } => {
+                same += count;
+                None
+            }
+            FromAgent::Worker(_, WorkerEvent::Collected { count, .. }) => {
+                assert_eq!(count, 21);
+                Some(())
+            }
+            _ => None,
+        });
+        told.push((entries, same));
+    }
+    assert_eq!(told, [(21, 0), (0, 21), (1, 20)]);
+    drop(controller.stdin.take());
+    assert_eq!(self::told(end(controller.child, &controller.mark)).0, Some(0));
 }
