@@ -1,6 +1,7 @@
 //! The supervisor's care for hosts: they are reached side by side, tried again when they are lost, and given up in the end.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use super::hosts::Stage;
 use super::messages::{
     DelayWorkers, FleetNews, FromHost, HostReport, OfHost, Publish, RoundTrip, ToHost, Told,
 };
-use super::supervisor::{Plan, SupervisorActor};
-use crate::launch::{AgentCommand, ConnectError, Link, Payload, connect, launch, sync};
+use super::supervisor::SupervisorActor;
+use crate::launch::{AgentCommand, ConnectError, Link, Payload, Ways, connect, launch, sync};
 use crate::model::{
     Death, Ending, HostId, HostNews, HostSpec, Reach, RunEvent, Suite, SuiteInfo, WorkerId,
 };
@@ -57,7 +58,7 @@ impl Doors {
     /// Brings the project to a host that is not this machine, if it is to have it, and has its agent started.
     async fn open(
         self,
-        plan: Plan,
+        route: Route,
         host: HostSpec,
         progress: impl Fn(String),
     ) -> Result<Link, ConnectError> {
@@ -74,8 +75,8 @@ impl Doors {
                 let Reach::Ssh(destination) = &host.reach else {
                     return Err(never("`sync` needs a host that is reached by ssh".to_owned()));
                 };
-                let root = plan.suite.root();
-                let brought = sync(&plan.ways, destination, root, directory(&host), &progress);
+                let Route { root, ways, .. } = &route;
+                let brought = sync(ways, destination, root, directory(&host), &progress);
                 brought.await.map_err(|problem| ConnectError {
                     message: problem.to_string(),
                     for_good: problem.is_for_good(),
@@ -84,7 +85,7 @@ impl Doors {
             // Two that wrote to one place at a time would each remove what the other writes.
             place.get_or_try_init(bring).await.copied()
         };
-        let connected = self.agent_of(&plan, &host, &progress);
+        let connected = self.agent_of(&route, &host, &progress);
         let ((), link) = tokio::try_join!(brought, connected)?;
         Ok(link)
     }
@@ -102,18 +103,18 @@ impl Doors {
 
     async fn agent_of(
         &self,
-        plan: &Plan,
+        route: &Route,
         host: &HostSpec,
         progress: &impl Fn(String),
     ) -> Result<Link, ConnectError> {
         let never = |message: String| ConnectError { message, for_good: true };
         let payload = match (&host.reach, &host.agent) {
             (Reach::Ssh(_) | Reach::Slurm { .. }, None) => {
-                Some(self.payload(plan.agent.clone()).await.map_err(never)?)
+                Some(self.payload(route.agent.clone()).await.map_err(never)?)
             }
             _ => None,
         };
-        connect(host, &plan.ways, payload.as_ref(), plan.deadlines.agent, progress).await
+        connect(host, &route.ways, payload.as_ref(), route.patience, progress).await
     }
 
     async fn payload(&self, agent: AgentCommand) -> Result<Payload, String> {
@@ -133,7 +134,26 @@ fn directory(host: &HostSpec) -> &str {
     host.chdir.as_deref().unwrap_or(".")
 }
 
+/// What leads to the hosts of a run. Each has its own while it is reached, so that there is nothing in it that grows with them.
+#[derive(Debug)]
+pub(super) struct Route {
+    root: PathBuf,
+    ways: Ways,
+    agent: AgentCommand,
+    /// How long a step may take.
+    patience: Duration,
+}
+
 impl SupervisorActor {
+    fn route(&self) -> Route {
+        Route {
+            root: self.plan.suite.root().to_owned(),
+            ways: self.plan.ways.clone(),
+            agent: self.plan.agent.clone(),
+            patience: self.plan.deadlines.agent,
+        }
+    }
+
     /// What people know a host by.
     pub(super) fn host_name(&self, host: HostId) -> String {
         self.hosts.get(host).map(|host| host.spec.name.clone()).unwrap_or_default()
@@ -164,7 +184,7 @@ impl SupervisorActor {
             let news = HostNews::Progress(step);
             publish.do_send(Publish(RunEvent::Host { host: name.clone(), news }));
         };
-        let opened = self.doors.clone().open(self.plan.clone(), spec, progress);
+        let opened = self.doors.clone().open(self.route(), spec, progress);
         let handle = context.spawn(wrap_future(opened).map(
             move |opened, actor: &mut Self, context: &mut Context<Self>| match opened {
                 Ok(link) => actor.welcome(id, link, context),

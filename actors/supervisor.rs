@@ -25,7 +25,7 @@ use crate::supervise::{Restart, RestartPolicy};
 use crate::wire::{StopMode, ToAgent};
 
 /// What the supervisor needs to know of the run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) suite: Suite,
     specs: Vec<WorkerSpec>,
