@@ -1,6 +1,6 @@
 //! The supervisor's book of workers: who exists or is about to, and how far it has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use actix::Addr;
@@ -52,6 +52,8 @@ impl Member {
 pub(super) struct Fleet {
     next_id: u32,
     members: BTreeMap<WorkerId, Member>,
+    /// Whose they are: asked for with every step of a host, when there may be very many others.
+    by_host: HashMap<HostId, BTreeSet<WorkerId>>,
     /// How many have no actor: asked for after each death, when there may be very many others.
     unstarted: usize,
 }
@@ -61,6 +63,7 @@ impl Fleet {
     pub(super) fn recruit(&mut self, spec: WorkerSpec) -> WorkerId {
         let worker = WorkerId(self.next_id);
         self.next_id += 1;
+        self.by_host.entry(spec.host).or_default().insert(worker);
         self.members.insert(worker, Member { spec, stage: Stage::Announced });
         self.unstarted += 1;
         worker
@@ -100,27 +103,30 @@ impl Fleet {
     pub(super) fn remove(&mut self, worker: WorkerId) -> Option<Member> {
         let member = self.members.remove(&worker)?;
         self.unstarted -= usize::from(!member.is_started());
+        if let Some(workers) = self.by_host.get_mut(&member.spec.host) {
+            workers.remove(&worker);
+        }
         Some(member)
     }
 
     /// The workers that wait for this host, the oldest first.
     pub(super) fn waiting_on(&self, host: HostId) -> Vec<WorkerId> {
-        self.at(|member| member.spec.host == host && matches!(member.stage, Stage::Waiting))
+        self.at(host, |member| matches!(member.stage, Stage::Waiting))
     }
 
     /// The workers of this host without an actor, the oldest first.
     pub(super) fn unstarted_on(&self, host: HostId) -> Vec<WorkerId> {
-        self.at(|member| member.spec.host == host && !member.is_started())
+        self.at(host, |member| !member.is_started())
     }
 
     /// The workers of this host with an actor, the oldest first.
     pub(super) fn started_on(&self, host: HostId) -> Vec<WorkerId> {
-        self.at(|member| member.spec.host == host && member.is_started())
+        self.at(host, Member::is_started)
     }
 
     /// Whether anybody runs on this host or is to.
     pub(super) fn has_any_on(&self, host: HostId) -> bool {
-        self.members.values().any(|member| member.spec.host == host)
+        self.on(host).next().is_some()
     }
 
     /// The workers without an actor, the oldest first.
@@ -128,12 +134,18 @@ impl Fleet {
         if self.unstarted == 0 {
             return Vec::new();
         }
-        self.at(|member| !member.is_started())
+        let unstarted = self.members.iter().filter(|(_, member)| !member.is_started());
+        unstarted.map(|(worker, _)| *worker).collect()
     }
 
-    fn at(&self, is_meant: impl Fn(&Member) -> bool) -> Vec<WorkerId> {
-        let meant = self.members.iter().filter(|(_, member)| is_meant(member));
-        meant.map(|(worker, _)| *worker).collect()
+    fn on(&self, host: HostId) -> impl Iterator<Item = (WorkerId, &Member)> {
+        let workers = self.by_host.get(&host).into_iter().flatten();
+        workers.filter_map(|worker| Some((*worker, self.members.get(worker)?)))
+    }
+
+    fn at(&self, host: HostId, is_meant: impl Fn(&Member) -> bool) -> Vec<WorkerId> {
+        let meant = self.on(host).filter(|(_, member)| is_meant(member));
+        meant.map(|(worker, _)| worker).collect()
     }
 
     /// The actors of all workers that have one.
@@ -143,9 +155,6 @@ impl Fleet {
 
     /// The actors of the workers of this host.
     pub(super) fn actors_on(&self, host: HostId) -> impl Iterator<Item = &Addr<WorkerActor>> {
-        self.members
-            .values()
-            .filter(move |member| member.spec.host == host)
-            .filter_map(Member::actor)
+        self.on(host).filter_map(|(_, member)| member.actor())
     }
 }
