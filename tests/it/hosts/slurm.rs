@@ -78,6 +78,21 @@ fn an_allocation_is_asked_for_used_and_given_back() {
 }
 
 #[test]
+fn tests_write_files_for_whom_the_command_writes_them() {
+    let Some(cluster) = Cluster::start() else { return };
+    let text = "import os\ndef test_umask(): assert os.umask(0) == 0o027\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let masked = ["sh", "-c", "umask 027; exec \"$@\"", "sh"];
+    // The first time the agent may have to be copied.
+    for _ in 0..2 {
+        let args = ["--slurm", "-N1 --ntasks-per-node=1"];
+        let told = Running::start(cluster.command(&project, &masked, &args)).end();
+        told.assert(0, "1 passed");
+        cluster.assert_free();
+    }
+}
+
+#[test]
 fn workers_are_replaced_as_often_as_those_of_the_allocation_have_it() {
     let Some(cluster) = Cluster::start() else { return };
     let text = "import os, pytest\n\
