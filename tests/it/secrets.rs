@@ -40,6 +40,12 @@ fn what_is_refused_is_told_without_values() {
         assert_eq!(told.code, Some(4), "{told}");
         told.says("//env:A=…`").is_silent_on("S3CRET");
     }
+    // It would be swallowed by the value before it.
+    for key in ["pyhton=", "evn:B="] {
+        let told = project.run(&["--tx", &format!("popen//env:A=S3CRET//{key}S3CRET")]);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says("in the value of `env:A` in `--tx popen//env:A=…`").is_silent_on("S3CRET");
+    }
     project.write("callsheet.toml", "tx = 'popen//env:A=S3CRET'\n");
     let told = project.run(&[]);
     assert_eq!(told.code, Some(4), "{told}");
