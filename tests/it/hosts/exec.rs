@@ -61,6 +61,21 @@ fn a_number_in_the_command_makes_as_many_hosts() {
 }
 
 #[test]
+fn tests_are_listed_by_one_host_alone() {
+    let project = Project::new(&[("test_it.py", "def test_passes(): pass\n")]);
+    let table = |name: &str| {
+        let script = format!("touch reached-{name}; exec {}", agent());
+        format!("[[host]]\nexec = ['sh', '-c', '{script}']\nworkers = 2\nname = '{name}'\n")
+    };
+    project.write("callsheet.toml", &(table("one") + &table("two")));
+    let told = project.run(&["list"]);
+    assert_eq!(told.code, Some(0), "{told}");
+    told.says("test_it.py::test_passes");
+    assert!(project.path().join("reached-one").exists());
+    assert!(!project.path().join("reached-two").exists());
+}
+
+#[test]
 fn tests_run_where_there_is_what_they_require() {
     let text = "import os, pytest\n\
         @pytest.mark.requires('gpu')\n\
