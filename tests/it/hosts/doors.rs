@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use crate::support::Running;
+use crate::support::{Project, Running};
 
 use super::machines::Machines;
 
-/// Arguments for a run on the first machine and this host that begins when it is known what comes of both.
-fn together(second: &str) -> [&str; 6] {
-    ["--tx", "ssh=n1", "--tx", second, "--min-workers", "2"]
+/// A run on the first machine and this host that begins when it is known what comes of both.
+fn together(machines: &Machines, project: &Project, second: &str) -> Command {
+    let mut command = machines.command(project, &["--tx", "ssh=n1", "--tx", second]);
+    command.env("CALLSHEET_MIN_WORKERS", "2");
+    command
 }
 
 #[test]
@@ -48,7 +51,7 @@ fn a_host_without_the_interpreter_or_its_pytest_is_left_out() {
         (bare, &format!("the interpreter `{bare}`")),
     ] {
         let second = format!("ssh=n2//python={python}");
-        let running = Running::start(machines.command(&project, &together(&second)));
+        let running = Running::start(together(&machines, &project, &second));
         let told = super::as_alone(running.end(), &project, &[]);
         told.says(&format!("host n2: given up: {why}"));
         if python == bare {
@@ -89,7 +92,7 @@ fn a_host_that_comes_late_joins() {
         def test_waits(n):\n\
         \x20   (root / f'on-{host}').touch()\n\
         \x20   while not (root / 'on-n2').exists(): time.sleep(0.01)\n";
-    let project = crate::support::Project::new(&[("test_a.py", text), ("test_b.py", text)]);
+    let project = Project::new(&[("test_a.py", text), ("test_b.py", text)]);
     for dist in ["stream", "load"] {
         let args = ["--tx", "ssh=n1", "--tx", "ssh=n2", "--dist", dist];
         let running = Running::start(machines.command(&project, &args));
@@ -123,7 +126,7 @@ fn a_machine_of_another_kind_is_refused_by_name_and_gets_nothing() {
         "case $1 in -m) echo riscv64;; *) exec /bin/uname \"$@\";; esac",
     );
     let project = super::suite();
-    let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
+    let told = Running::start(together(&machines, &project, "ssh=n2")).end();
     told.assert(1, super::COUNTS)
         .says("host n2: given up: it is a machine of another kind (Linux riscv64,")
         .says("name it with `agent=/path/to/callsheet`");
@@ -151,7 +154,7 @@ fn a_machine_on_which_the_agent_does_not_start_is_refused_and_keeps_no_copy() {
     ] {
         put_before(&machines, 2, "chmod", &chmod);
         let project = super::suite();
-        let told = Running::start(machines.command(&project, &together("ssh=n2"))).end();
+        let told = Running::start(together(&machines, &project, "ssh=n2")).end();
         told.assert(1, super::COUNTS)
             .says(&format!("host n2: given up: {why}"))
             .says(way_out)
@@ -191,7 +194,7 @@ fn secrets_are_seen_by_tests_alone() {
     let hosts = format!(
         "[[host]]\nssh = \"n1\"\nworkers = 2\nenv = {{ TOKEN = {SECRET:?} }}\npass_env = [\"PASSED\"]\n"
     );
-    let project = crate::support::Project::new(&[("test_it.py", text), ("callsheet.toml", &hosts)]);
+    let project = Project::new(&[("test_it.py", text), ("callsheet.toml", &hosts)]);
     let args = ["-v", "--junit", "junit.xml", "--events", "events.jsonl"];
     let mut command = machines.command(&project, &args);
     command.env("PASSED", "on").env("CALLSHEET_LOG", "trace");
