@@ -169,9 +169,7 @@ impl SupervisorActor {
 
     /// Starts the agent of a host.
     pub(super) fn start_host(&mut self, id: HostId, context: &mut Context<Self>) {
-        let now = self.begun.elapsed();
-        let Some(host) = self.hosts.get_mut(id) else { return };
-        host.policy.tried(now);
+        let Some(host) = self.hosts.get(id) else { return };
         if host.spec.is_local() {
             return match launch(&self.plan.agent) {
                 Ok(link) => self.welcome(id, link, context),
@@ -323,11 +321,23 @@ impl SupervisorActor {
             let death = Death::early(ending(why.to_owned()));
             actor.do_send(FromHost { event: WorkerEvent::Exited(death), told: Told::Nothing });
         }
+        let left_out = match before {
+            Stage::Refused(_, reason) => {
+                self.hosts.enter(id, Stage::GivenUp(reason));
+                true
+            }
+            Stage::Concluding(_) if !self.dismissed => {
+                self.not_concluded(why);
+                false
+            }
+            _ => false,
+        };
         if self.dismissed {
             return self.tell_if_dismissed();
         }
-        if let Stage::Concluding(_) = before {
-            self.not_concluded(why);
+        // What it was left out for holds for any other agent there.
+        if left_out {
+            return;
         }
         match verdict {
             Restart::Denied(reason) if local && !reason.is_empty() => self.give_up(id, &reason),

@@ -1,6 +1,6 @@
 //! The agent of one host: takes the controller's messages and has them carried out.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::descriptor::Descriptor;
+use super::guardian::{self, Guardian};
 use super::link::{Receiver, Sender};
 use super::template::Templates;
 use super::worker::{self, Limits, Order};
@@ -65,7 +66,7 @@ pub fn is_asked() -> bool {
     Role::asked() == Some(Role::Agent)
 }
 
-/// Serves as an agent, or as one of its workers, and ends the process, if it was started for that; returns at once otherwise.
+/// Serves as an agent, or as what belongs to one, and ends the process, if it was started for that; returns at once otherwise.
 ///
 /// A program that embeds callsheet calls this first in its `main`, before it reads stdin or does anything that only one process should;
 /// a `main` marked `#[tokio::main]` or `#[actix::main]` may call it too.
@@ -82,6 +83,10 @@ pub fn serve_if_asked() {
             }
         },
         Role::Worker => native::serve(),
+        Role::Guardian => {
+            guardian::guard();
+            0
+        }
     };
     // On a thread of its own, since a `main` that an async runtime was started for can not start another.
     let code = thread::spawn(serve).join();
@@ -100,21 +105,23 @@ pub fn serve() -> Result<(), AgentError> {
         .build()
         .map_err(AgentError::Streams)?;
     let tasks = LocalSet::new();
-    let result = tasks.block_on(&runtime, converse());
+    let guardian = Rc::default();
+    let result = tasks.block_on(&runtime, converse(&guardian));
     // Workers die with the tasks that own their processes.
     drop(tasks);
     drop(runtime);
     let count = kill_leftovers(std::process::id());
     debug!("killed {count} processes that tests had left behind");
+    drop(guardian);
     result
 }
 
-async fn converse() -> Result<(), AgentError> {
+async fn converse(guardian: &Rc<OnceCell<Guardian>>) -> Result<(), AgentError> {
     let (stdin, stdout) = streams().map_err(AgentError::Streams)?;
     let mut told_to_end = signal(SignalKind::terminate()).map_err(AgentError::Streams)?;
     let sender = Sender::default();
     let mut receiver = Receiver::new(stdin);
-    let mut host = Host::new(sender.clone());
+    let mut host = Host::new(sender.clone(), guardian.clone());
     let orders = async {
         loop {
             match receiver.next().await? {
@@ -173,6 +180,8 @@ struct Host {
     workers: JoinSet<()>,
     /// The preparation and the conclusion, which nobody waits for at the end.
     chores: JoinSet<()>,
+    /// Kills what is left if this process is killed; only where the controller can not.
+    guardian: Rc<OnceCell<Guardian>>,
 }
 
 #[derive(Debug, Default)]
@@ -186,11 +195,11 @@ struct State {
 }
 
 impl Host {
-    fn new(sender: Sender) -> Self {
+    fn new(sender: Sender, guardian: Rc<OnceCell<Guardian>>) -> Self {
         let templates = Rc::new(Templates::new(sender.clone()));
         let (workers, chores) = (JoinSet::new(), JoinSet::new());
         let prepared = Rc::new(watch::Sender::new(true));
-        Self { sender, state: Rc::default(), templates, prepared, workers, chores }
+        Self { sender, state: Rc::default(), templates, prepared, workers, chores, guardian }
     }
 
     fn take(&mut self, message: ToAgent) {
@@ -198,6 +207,9 @@ impl Host {
             ToAgent::Select(part) => self.state.borrow_mut().selection.add(part),
             ToAgent::Prepare { suite, deadlines, worker_memory, lease } => {
                 self.sender.lease().begin(lease);
+                if lease.is_some() {
+                    self.guard();
+                }
                 let mut state = self.state.borrow_mut();
                 state.limits = Limits { deadlines, memory: worker_memory };
                 match Selector::new(std::mem::take(&mut state.selection)) {
@@ -256,6 +268,16 @@ impl Host {
         // Forget the tasks that have ended.
         while self.workers.try_join_next().is_some() {}
         while self.chores.try_join_next().is_some() {}
+    }
+
+    /// From now on nothing that tests start outlives this process, whatever ends it.
+    fn guard(&self) {
+        if cfg!(target_os = "linux") && self.guardian.get().is_none() {
+            match Guardian::start() {
+                Ok(guardian) => drop(self.guardian.set(guardian)),
+                Err(problem) => debug!("failed to start a guardian: {problem}"),
+            }
+        }
     }
 
     /// Orders for a worker that has just died are void: its death notice is on its way.

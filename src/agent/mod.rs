@@ -9,6 +9,7 @@ mod collected;
 mod conversation;
 mod descriptor;
 mod ear;
+mod guardian;
 mod host;
 mod imports;
 mod lease;

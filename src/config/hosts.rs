@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::settings::{Setting, Settings};
 use super::{ConfigError, Key, Origin};
 use crate::launch::Ways;
-use crate::model::{HostSpec, Reach};
+use crate::model::{HostSpec, Reach, wrong_variable};
 
 /// The hosts of the array of tables `[[host]]`.
 pub(super) fn from_toml(tables: &Value, origin: &Origin) -> Result<Vec<HostSpec>, ConfigError> {
@@ -48,7 +48,14 @@ fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
             ("ssh" | "exec", _) => {}
             ("env", Value::Table(variables)) => {
                 for (name, value) in variables {
-                    host.env.push((name.clone(), text(&format!("env.{name}"), value)?));
+                    // What stands behind a `=` may be secret.
+                    let shown = name.split('=').next().unwrap_or_default();
+                    let key = format!("env.{}", shown.escape_debug());
+                    let value = text(&key, value)?;
+                    if let Some(why) = wrong_variable(name, &value) {
+                        return Err(wrong(&key, format!("it is no variable: {why}")));
+                    }
+                    host.env.push((name.clone(), value));
                 }
             }
             ("env", _) => {
@@ -60,7 +67,10 @@ fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
                     let names = names.iter().map(|name| name.as_str().map(str::to_owned));
                     names.collect::<Option<Vec<_>>>()
                 });
-                let names = names.filter(|names| !names.iter().any(|name| name.contains('=')));
+                let are_names = |names: &Vec<String>| {
+                    names.iter().all(|name| wrong_variable(name, "").is_none())
+                };
+                let names = names.filter(are_names);
                 let what = "expected names of variables, such as `[\"NAME\"]`";
                 host.passed = names.ok_or_else(|| wrong(key, what.to_owned()))?;
             }
@@ -79,6 +89,16 @@ fn from_table(table: &Table, origin: &Origin) -> Result<HostSpec, ConfigError> {
                 return Err(wrong(key, what.to_owned()));
             }
         }
+    }
+    if let Some((key, why)) = host.misplaced() {
+        return Err(wrong(key, why.to_owned()));
+    }
+    if host.is_numbered() {
+        let key = if matches!(host.reach, Reach::Exec(_)) { "exec" } else { "ssh" };
+        let what = format!(
+            "`{{n}}` stands for a number in `--tx` alone; write `--tx 'N*{key}=…{{n}}…'`, or a table for each host"
+        );
+        return Err(wrong(key, what));
     }
     host.workers = host.workers.max(1);
     if host.name.is_empty() {
@@ -171,6 +191,22 @@ mod tests {
             ("[[host]]\nsync = 'cp'\nssh = 'a'", "`rsync`"),
             ("[[host]]\nenv = { A = [] }", "`env.A` of a `[[host]]` in callsheet.toml: a value of"),
             ("[[host]]\nchdir = 'a'\nworkers = 0.5", "`float` is no text"),
+            (
+                "[[host]]\nsync = 'rsync'",
+                "`sync` of a `[[host]]` in callsheet.toml: the project is",
+            ),
+            ("[[host]]\nexec = 'a'\nsync = 'rsync'", "hosts that are reached by `ssh` alone"),
+            ("[[host]]\nagent = 'a'", "the agent of this machine is this callsheet"),
+            ("[[host]]\nexec = 'a'\nagent = 'b'", "the command itself gives the agent"),
+            ("[[host]]\nprovision = 'a'", "is made by `--provision` or `[pytest] provision`"),
+            ("[[host]]\nssh = 'node{n}'", "write `--tx 'N*ssh=…{n}…'`, or a table for each"),
+            ("[[host]]\nexec = ['a', '{n}']", "write `--tx 'N*exec=…{n}…'`"),
+            (
+                "[[host]]\nenv = { 'A=B' = '1' }",
+                "`env.A` of a `[[host]]` in callsheet.toml: it is no",
+            ),
+            ("[[host]]\nenv = { '' = '1' }", "a variable has a name"),
+            ("[[host]]\npass_env = ['']", "expected names"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
@@ -184,6 +220,8 @@ mod tests {
             ("host = 'popen//env:A=S3CRET'", "`[[host]]`"),
             ("[[host]]\nenv = { A = ['S3CRET'] }", "`array` is no text"),
             ("[[host]]\nenv = ['A=S3CRET']", "expected a table"),
+            ("[[host]]\nenv = { 'A=S3CRET' = '' }", "its name can not hold `=`"),
+            ("[[host]]\nenv = { A = \"S3CRET\\u0000\" }", "its value can not hold a NUL"),
             ("[[host]]\nevn = { A = 'S3CRET' }", "no such key"),
             ("[[host]]\nevn = 'S3CRET'", "no such key"),
             ("[[host]]\nchdir = { A = 'S3CRET' }", "`table` is no text"),

@@ -229,10 +229,11 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let settings = &resolved.settings;
         let is_slurms = workers::are_slurms(resolved)?;
-        let Fleet { mut workers, hosts } = workers::fleet(resolved, environment, is_slurms)?;
+        let mut fleet = workers::fleet(resolved, environment, is_slurms)?;
         if overrides.collect_only {
-            workers.truncate(1);
+            fleet = fleet.first();
         }
+        let Fleet { workers, hosts } = fleet;
         let budget = match settings.max_worker_restart.value {
             Automatic::Set(Budget(budget)) => budget,
             Automatic::Auto => restarts(&workers),

@@ -18,6 +18,9 @@ const PROFILE: &str = "profile";
 const INHERITS: &str = "inherits";
 const HOST: &str = "host";
 
+/// The words of which a file holds one if it says what may be secret: values of variables, and commands that lead to hosts.
+const SECRETIVE: [&str; 3] = ["env", HOST, "tx"];
+
 /// What a project says about its runs.
 #[derive(Debug, Clone)]
 pub(super) struct Project {
@@ -220,20 +223,23 @@ fn read(file: &Path) -> Result<String, ConfigError> {
 fn parse(text: &str, file: &Path, cwd: &Path) -> Result<Table, ConfigError> {
     text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
         file: shown(file, cwd),
-        message: syntax(&error),
+        message: syntax(&error, !SECRETIVE.iter().any(|word| text.contains(word))),
     })
 }
 
-/// Place and cause on one line, and then the lines concerned.
-fn syntax(error: &toml::de::Error) -> String {
+/// Place and cause on one line, and then, if they may be shown, the lines concerned.
+fn syntax(error: &toml::de::Error, shows_lines: bool) -> String {
     let whole = error.to_string();
     let (whole, cause) = (whole.trim_end(), error.message().trim_end());
     whole
         .strip_prefix("TOML parse error at ")
         .and_then(|rest| rest.strip_suffix(cause)?.split_once('\n'))
         .map_or_else(
-            || whole.to_owned(),
-            |(place, lines)| format!("{place}: {cause}\n{}", lines.trim_end()),
+            || if shows_lines { whole } else { cause }.to_owned(),
+            |(place, lines)| match lines.trim_end() {
+                lines if shows_lines => format!("{place}: {cause}\n{lines}"),
+                _ => format!("{place}: {cause}"),
+            },
         )
 }
 

@@ -46,6 +46,14 @@ impl Fleet {
         self.workers.extend(std::iter::repeat_n(worker, workers));
     }
 
+    /// The first worker alone, on its host: no other is to be reached.
+    pub(super) fn first(self) -> Self {
+        let Some(worker) = self.workers.into_iter().next() else { return Self::default() };
+        let host = self.hosts.into_iter().nth(worker.host.0 as usize);
+        let hosts = host.into_iter().map(|host| HostSpec { workers: 1, ..host }).collect();
+        Self { workers: vec![WorkerSpec { host: HostId(0), ..worker }], hosts }
+    }
+
     /// Two hosts of one name are told apart by a number.
     fn name_apart(&mut self) {
         for place in 1..self.hosts.len() {

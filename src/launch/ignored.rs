@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use log::debug;
@@ -18,28 +18,54 @@ use super::tie::end_with_parent;
 /// How long git may look for files.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file of patterns, one a line, for what git ignores below `root`; `None` where git does not know the project. It is gone
+/// A file of patterns, one a line, for what git ignores below `root`; `None` where the project is in no repository. It is gone
 /// when it is dropped.
-pub(super) async fn ignored(root: &Path) -> Option<NamedTempFile> {
+///
+/// # Errors
+/// Why git does not say it of a repository.
+pub(super) async fn ignored(root: &Path) -> Result<Option<NamedTempFile>, String> {
     let mut git = Command::new("git");
     git
         // It would start a service that stays.
         .args(["-c", "core.fsmonitor=false"])
+        // Nothing of a repository is run here, whoever owns it: not to know what it ignores is worse.
+        .args(["-c", "safe.directory=*"])
         .args(["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"])
         .current_dir(root)
         .stdin(Stdio::null())
         .process_group(0)
         .kill_on_drop(true);
     end_with_parent(git.as_std_mut());
-    let output = timeout(PATIENCE, git.output()).await.ok()?.ok()?;
-    if !output.status.success() {
-        debug!("git: {}", String::from_utf8_lossy(&output.stderr).trim());
-        return None;
-    }
-    let patterns = patterns(&output.stdout)?;
-    let mut file = NamedTempFile::new().ok()?;
-    file.write_all(&patterns).ok()?;
-    Some(file)
+    let output = match timeout(PATIENCE, git.output()).await {
+        Ok(Ok(output)) if output.status.success() => output,
+        failed => {
+            let why = match failed {
+                Ok(Ok(output)) => words(&output.stderr, output.status),
+                Ok(Err(problem)) => format!("failed to start `git`: {problem}"),
+                Err(_) => format!("it did not end within {} s", PATIENCE.as_secs()),
+            };
+            debug!("git: {why}");
+            return if is_in_repository(root) { Err(why) } else { Ok(None) };
+        }
+    };
+    let Some(patterns) = patterns(&output.stdout) else { return Ok(None) };
+    let written = NamedTempFile::new().and_then(|mut file| {
+        file.write_all(&patterns)?;
+        Ok(file)
+    });
+    written.map(Some).map_err(|problem| format!("failed to write it down: {problem}"))
+}
+
+/// Whether there is what git makes a repository of, in the project or above it.
+fn is_in_repository(root: &Path) -> bool {
+    root.ancestors().any(|directory| directory.join(".git").exists())
+}
+
+/// What git said, on one line.
+fn words(stderr: &[u8], status: ExitStatus) -> String {
+    let said = String::from_utf8_lossy(stderr);
+    let said: Vec<&str> = said.split_whitespace().collect();
+    if said.is_empty() { status.to_string() } else { said.join(" ") }
 }
 
 /// The patterns for names that each end with a NUL; `None` if the project as a whole is nothing to the repository around it.

@@ -60,10 +60,11 @@ pub(super) fn script(payload: &Payload) -> String {
     let Payload { hash, size, .. } = payload;
     [
         SAY,
-        "umask 077;",
+        // What tests write there is for whom it is where ssh alone starts them.
+        "m=$(umask); umask 077;",
         r#"d="${XDG_CACHE_HOME:-$HOME/.cache}/callsheet/agents";"#,
         &format!(r#"f="$d/{hash}"; t="$d/.{hash}.$(uname -n).$$";"#),
-        r#"go() { say have; CALLSHEET_ROLE=agent exec "$f"; };"#,
+        r#"go() { umask "$m"; say have; CALLSHEET_ROLE=agent exec "$f"; };"#,
         r#"fail() { say failed "$*"; exit 1; };"#,
         &format!(r#"if [ -x "$f" ] && [ "$(wc -c <"$f")" -eq {size} ]; then touch -c "$f" 2>/dev/null; go; fi;"#),
         r#"say need "$(uname -s)" "$(uname -m)";"#,

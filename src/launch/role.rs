@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 use std::path::PathBuf;
 
-/// The variable that asks a program to serve as an agent or as a worker; its values are those of [`Role::name`].
+/// The variable that asks a program to serve as an agent, or as what is below or beside one; its values are those of [`Role::name`].
 pub const ROLE_VARIABLE: &str = "CALLSHEET_ROLE";
 
 /// What a process is asked to serve as.
@@ -14,17 +14,20 @@ pub enum Role {
     Agent,
     /// A worker for a framework that callsheet itself speaks to.
     Worker,
+    /// What is left of an agent that was killed, to end what it can not end itself.
+    Guardian,
 }
 
 impl Role {
     /// All roles.
-    const ALL: [Self; 2] = [Self::Agent, Self::Worker];
+    const ALL: [Self; 3] = [Self::Agent, Self::Worker, Self::Guardian];
 
     /// The value of [`ROLE_VARIABLE`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Agent => "agent",
             Self::Worker => "worker",
+            Self::Guardian => "guardian",
         }
     }
 

@@ -1,14 +1,14 @@
 //! The process of `salloc` that asks for an allocation and holds it, and ends whatever becomes of this process, `kill -9` included.
 //!
 //! What it holds is given back when its stdin ends. While it waits it does not read: a signal ends it then, and with it the request.
+//! A shell beside it sends that once, when this process is gone. What the system sends at the end of a parent comes once for each
+//! of its threads, and `salloc` does not bear a second one while it withdraws its request, nor any but `SIGHUP` once it is granted.
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
-
-use super::tie::end_with_parent;
+use std::thread;
 
 /// Ends what is said of the allocation.
 pub(super) const END: &str = "callsheet-allocated";
@@ -16,11 +16,14 @@ pub(super) const END: &str = "callsheet-allocated";
 /// What is run on this machine once there is an allocation: it tells what was allocated and holds it until its stdin ends.
 const HOLD: &str = "env | grep ^SLURM_; echo callsheet-allocated; cat >/dev/null";
 
+/// What ends a process when its own stdin ends.
+const WATCH: &str = "read -r _; kill -HUP \"$1\"";
+
 /// An allocation that is asked for, or there.
 #[derive(Debug)]
 pub(super) struct Salloc {
-    stdin: Option<ChildStdin>,
-    end: Option<JoinHandle<()>>,
+    child: Child,
+    watcher: Child,
 }
 
 /// What it says, on either stream.
@@ -32,32 +35,24 @@ pub(super) enum Line {
 impl Salloc {
     /// Asks with these options. What it says comes line by line until it has closed both streams.
     pub(super) fn start(options: Vec<String>) -> io::Result<(Self, mpsc::Receiver<Line>)> {
-        let (sender, started) = mpsc::channel();
-        // It is tied to the thread that starts it, which so has to be there as long as it is.
-        let keep = move || {
-            let mut command = Command::new("salloc");
-            command
-                .args(["--no-kill", "--job-name=callsheet"])
-                .args(options)
-                .args(["sh", "-c", HOLD])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .process_group(0);
-            end_with_parent(&mut command);
-            match command.spawn() {
-                Ok(mut child) => {
-                    let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-                    let _unheard = sender.send(Ok(streams));
-                    let _status = child.wait();
-                }
-                Err(problem) => {
-                    let _unheard = sender.send(Err(problem));
-                }
-            }
-        };
-        let end = Some(thread::Builder::new().name("salloc".to_owned()).spawn(keep)?);
-        let (stdin, stdout, stderr) = started.recv().map_err(io::Error::other)??;
+        let mut child = Command::new("salloc")
+            .args(["--no-kill", "--job-name=callsheet"])
+            .args(options)
+            .args(["sh", "-c", HOLD])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Its number is nobody else's until it was waited for.
+        let watcher = Command::new("sh")
+            .args(["-c", WATCH, "sh", &child.id().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
         let (sender, lines) = mpsc::channel();
         if let Some(stdout) = stdout {
             read(stdout, sender.clone(), Line::Out);
@@ -65,14 +60,15 @@ impl Salloc {
         if let Some(stderr) = stderr {
             read(stderr, sender, Line::Error);
         }
-        Ok((Self { stdin, end }, lines))
+        Ok((Self { child, watcher }, lines))
     }
 
     /// Gives back what it holds, and ends.
     pub(super) fn give_back(&mut self) {
-        drop(self.stdin.take());
-        // A thread that panics is told without this.
-        let _ended = self.end.take().map(JoinHandle::join);
+        drop(self.child.stdin.take());
+        // Its stdin ends with that; it does no harm once the other has ended, as long as nobody has asked how.
+        let _watched = self.watcher.wait();
+        let _status = self.child.wait();
     }
 }
 

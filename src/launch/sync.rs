@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The exit codes of rsync, and of ssh below it, that tell of a link and not of files.
 const OF_THE_LINK: [i32; 5] = [10, 12, 30, 35, 255];
 
+/// The exit code of rsync that tells that files were removed while it was at work, and all others were brought.
+const VANISHED: i32 = 24;
+
 /// Why the project could not be brought to a host.
 #[derive(Debug, Error)]
 pub enum SyncError {
@@ -96,6 +99,12 @@ pub async fn sync(
     progress("bringing the project there".to_owned());
     let (place, ignored) = tokio::join!(make_place(ways, destination, directory), ignored(root));
     let place = place?;
+    let ignored = ignored.unwrap_or_else(|why| {
+        progress(format!(
+            "git does not say what it ignores, so that rsync reads the .gitignore files by itself, without exceptions: {why}"
+        ));
+        None
+    });
     let ignored_by = ignored.as_ref().map(NamedTempFile::path);
     let mut command = command(ways, destination, root, &place, ignored_by);
     command
@@ -127,6 +136,10 @@ pub async fn sync(
     words.end().await;
     match ended {
         Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.code() == Some(VANISHED) => {
+            progress("files that were removed meanwhile were not brought there".to_owned());
+            Ok(())
+        }
         Ok(status) => Err(SyncError::Failed {
             status: status.to_string(),
             said: words.all().trim().to_owned(),

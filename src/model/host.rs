@@ -1,14 +1,15 @@
 //! Where workers run: xdist's `--tx` specification, for this machine and for others.
 
+mod error;
 mod written;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use written::VARIABLE;
+pub use error::SpecError;
+use written::{VARIABLE, mistyped};
 
 /// A host of a run by its place in the list of them.
 #[derive(
@@ -84,48 +85,6 @@ pub enum Sync {
     Rsync,
 }
 
-/// Why a specification of a host was refused. What is quoted of it is [without](HostSpec::redacted) the values of its variables.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SpecError {
-    /// The multiplier before `*` is not a number from 1 up.
-    #[error("`{0}` in `--tx {1}` is no number of workers; write for example `2*popen`")]
-    Multiplier(String, String),
-
-    /// The first key names no way to start a worker.
-    #[error(
-        "`--tx {0}` names no way to start a worker; local workers are `popen`, those of another host `ssh=HOST`, and `exec=COMMAND` is any command that gives an agent"
-    )]
-    Kind(String),
-
-    /// The destination of ssh would be taken for an option, or is empty.
-    #[error("`{0}` in `--tx {1}` is no destination for ssh; write for example `ssh=user@host`")]
-    Destination(String, String),
-
-    /// The command can not be split into words.
-    #[error(
-        "the command in `--tx {0}` can not be split into words; a quote is not closed, or there is no word"
-    )]
-    Command(String),
-
-    /// A key that is not known.
-    #[error(
-        "unknown key `{0}` in `--tx {1}`; known are `python=`, `chdir=`, `env:NAME=`, and for other hosts `workers=`, `name=`, `tags=`, `sync=`, `provision=` and `agent=`"
-    )]
-    Key(String, String),
-
-    /// A key without the value it needs.
-    #[error("key `{0}` in `--tx {1}` needs a value: `{0}=…`")]
-    Value(String, String),
-
-    /// A key with a value that is none.
-    #[error("`{0}` is no value for `{1}` in `--tx {2}`; expected {3}")]
-    Wrong(String, String, String, &'static str),
-
-    /// A key given twice.
-    #[error("key `{0}` is given twice in `--tx {1}`")]
-    Twice(String, String),
-}
-
 /// What may stand behind the way to a host.
 const KEYS: [&str; 8] =
     ["python", "chdir", "workers", "name", "tags", "sync", "provision", "agent"];
@@ -176,6 +135,9 @@ impl HostSpec {
         for part in tail {
             host.set(part, &shown)?;
         }
+        if let Some((key, why)) = host.misplaced() {
+            return Err(SpecError::Misplaced(key, shown, why));
+        }
         if host.name.is_empty() {
             host.name = host.reach.default_name();
         }
@@ -191,6 +153,14 @@ impl HostSpec {
             let mut known = self.env.iter().map(|(known, _)| known).chain(&self.passed);
             if known.any(|known| known == name) {
                 return Err(SpecError::Twice(key.to_owned(), shown.to_owned()));
+            }
+            if let Some(why) = wrong_variable(name, value.unwrap_or_default()) {
+                let name = name.escape_debug().to_string();
+                return Err(SpecError::Variable(name, shown.to_owned(), why));
+            }
+            if let Some((word, key)) = value.and_then(mistyped) {
+                let (word, name) = (word.to_owned(), name.to_owned());
+                return Err(SpecError::Mistyped { word, key, name, shown: shown.to_owned() });
             }
             match value {
                 Some(value) => self.env.push((name.to_owned(), value.to_owned())),
@@ -251,8 +221,37 @@ impl HostSpec {
         Ok(())
     }
 
+    /// A key that is set and means nothing for a host that is reached so, with the way out.
+    pub fn misplaced(&self) -> Option<(&'static str, &'static str)> {
+        let is_exec = matches!(self.reach, Reach::Exec(_));
+        let local = self.is_local();
+        let pairs = [
+            (
+                "sync",
+                self.sync.is_some() && !matches!(self.reach, Reach::Ssh(_)),
+                "the project is brought to hosts that are reached by `ssh` alone; leave it out",
+            ),
+            (
+                "agent",
+                self.agent.is_some() && local,
+                "the agent of this machine is this callsheet; leave it out",
+            ),
+            (
+                "agent",
+                self.agent.is_some() && is_exec,
+                "the command itself gives the agent; name it there",
+            ),
+            (
+                "provision",
+                self.provision.is_some() && local,
+                "the environment of this machine is made by `--provision` or `[pytest] provision`; write it there",
+            ),
+        ];
+        pairs.into_iter().find(|(_, is_set, _)| *is_set).map(|(key, _, why)| (key, why))
+    }
+
     /// Whether it stands for several hosts.
-    fn is_numbered(&self) -> bool {
+    pub fn is_numbered(&self) -> bool {
         match &self.reach {
             Reach::Local | Reach::Slurm { .. } => false,
             Reach::Ssh(destination) => destination.contains(NUMBER),
@@ -309,6 +308,21 @@ impl Reach {
     /// The way by a command; `None` if it can not be split into words.
     pub fn exec(command: &str) -> Option<Self> {
         shlex::split(command).filter(|words| !words.is_empty()).map(Self::Exec)
+    }
+}
+
+/// Why no process can be given such a variable.
+pub fn wrong_variable(name: &str, value: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("a variable has a name")
+    } else if name.contains('=') {
+        Some("its name can not hold `=`")
+    } else if name.contains('\0') {
+        Some("its name can not hold a NUL")
+    } else if value.contains('\0') {
+        Some("its value can not hold a NUL")
+    } else {
+        None
     }
 }
 

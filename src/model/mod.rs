@@ -20,7 +20,7 @@ mod worker;
 pub use collection::{Collection, CollectionDiff, Item, TestFile, TestName};
 pub use command::{CommandSuite, CustomSuite};
 pub use event::{HostNews, RunEvent, StopReason, Verdict};
-pub use host::{HostId, HostSpec, Reach, SpecError, Sync};
+pub use host::{HostId, HostSpec, Reach, SpecError, Sync, wrong_variable};
 pub use id::{Lane, TestIndex, WorkerId};
 pub use outcome::{Outcome, Phase};
 pub use report::{

@@ -33,7 +33,8 @@ pub struct HostPolicy {
     in_a_row: u32,
     /// Tries in a row that led to no agent.
     tries: u32,
-    /// Since when it is out of reach, or has been tried for the first time.
+    /// When it was lost, or tried in vain for the first time. What a try takes while the host is there, as when the project is
+    /// brought, is no such time.
     away_since: Option<Duration>,
     up_since: Option<Duration>,
 }
@@ -43,11 +44,6 @@ impl HostPolicy {
     pub fn new(local: bool, patience: Duration) -> Self {
         let (losses, in_a_row, tries) = (0, 0, 0);
         Self { local, patience, losses, in_a_row, tries, away_since: None, up_since: None }
-    }
-
-    /// It is being tried.
-    pub fn tried(&mut self, now: Duration) {
-        self.away_since.get_or_insert(now);
     }
 
     /// It can run tests.
@@ -122,7 +118,6 @@ mod tests {
         let mut policy = HostPolicy::new(false, PATIENCE);
         let (mut now, mut waits) = (Duration::ZERO, Vec::new());
         let why = loop {
-            policy.tried(now);
             match policy.lost(now) {
                 Restart::After(wait) => {
                     waits.push(wait.as_millis());
@@ -138,9 +133,16 @@ mod tests {
     #[test]
     fn a_host_that_was_up_is_tried_at_once() {
         let mut policy = HostPolicy::new(false, PATIENCE);
-        policy.tried(seconds(0));
         policy.came_up(seconds(1));
         assert_eq!(policy.lost(seconds(5)), Restart::After(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_the_first_try_takes_is_not_held_against_a_host() {
+        let mut policy = HostPolicy::new(false, PATIENCE);
+        assert_eq!(policy.lost(seconds(300)), Restart::After(FIRST));
+        let why = policy.lost(seconds(300) + PATIENCE);
+        assert_eq!(denied(&why), "it was out of reach for 120 s");
     }
 
     #[test]

@@ -40,8 +40,38 @@ fn what_is_refused_is_told_without_values() {
         assert_eq!(told.code, Some(4), "{told}");
         told.says("//env:A=…`").is_silent_on("S3CRET");
     }
+    // It would be swallowed by the value before it.
+    for key in ["pyhton=", "evn:B="] {
+        let told = project.run(&["--tx", &format!("popen//env:A=S3CRET//{key}S3CRET")]);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says("in the value of `env:A` in `--tx popen//env:A=…`").is_silent_on("S3CRET");
+    }
     project.write("callsheet.toml", "tx = 'popen//env:A=S3CRET'\n");
     let told = project.run(&[]);
     assert_eq!(told.code, Some(4), "{told}");
     told.says("is no value for `tx`").is_silent_on("S3CRET");
+}
+
+#[test]
+fn a_file_that_can_not_be_read_shows_no_value() {
+    let project = Project::new(&[("test_it.py", "def test_passes(): pass\n")]);
+    let host = "workers = 2\n[[host]]\nssh = 'there'\n";
+    for (text, place) in [
+        ("env = { TOKEN = \"S3CRET\"\n", "line 4, column "),
+        ("env = { TOKEN = \"S3CRET }\n", "line 4, column "),
+        ("env = { TOKEN = S3CRET }\n", "line 4, column "),
+        ("env = { TOKEN = 'a' 'S3CRET' }\n", "line 4, column "),
+        ("exec = ['run', '--key=S3CRET]\n", "line 4, column "),
+        ("[host.env]\nTOKEN = 'a'\nTOKEN = 'S3CRET'\n", "line 6, column "),
+    ] {
+        for (file, before) in [("callsheet.toml", ""), ("pyproject.toml", "# callsheet\n")] {
+            project.write(file, &format!("{before}{host}{text}"));
+            let told = project.run(&["--config", file]);
+            assert_eq!(told.code, Some(4), "{told}");
+            told.says(&format!("`{file}` is not valid TOML, line ")).is_silent_on("S3CRET");
+            if before.is_empty() {
+                told.says(place);
+            }
+        }
+    }
 }

@@ -65,6 +65,13 @@ fn what_is_wrong_is_named() {
         ("popen//pyhton=3", "`pyhton`"),
         ("popen//tags=gpu", "`tags`"),
         ("popen//chdir", "`chdir`"),
+        (
+            "ssh=there//env:A=1//pyhton=3",
+            "`pyhton` in the value of `env:A` in `--tx ssh=there//env:A=…`",
+        ),
+        ("exec=run//sync=rsync", "`sync` in `--tx exec=run//sync=rsync`: the project is brought"),
+        ("exec=run//agent=/x", "the command itself gives the agent"),
+        ("popen//env:A=x\0y", "`env:A` in `--tx popen//env:A=…` is no variable"),
         ("popen//env:=3", "`env:`"),
         ("popen//python=a//python=b", "twice"),
         ("popen//env:A//env:A=1", "twice"),

@@ -51,6 +51,32 @@ fn begins_key(text: &str) -> bool {
     text.starts_with(VARIABLE) || KEYS.iter().any(is_key)
 }
 
+/// What in the value of a variable may be meant as a key, and as which: it would be lost in the value without a word.
+pub(super) fn mistyped(value: &str) -> Option<(&str, &'static str)> {
+    value.char_indices().find_map(|(at, _)| near_key(value[at..].strip_prefix(SEPARATOR)?))
+}
+
+/// The word that this begins with, if it stands where a key would and is almost one.
+fn near_key(text: &str) -> Option<(&str, &'static str)> {
+    let (word, rest) = split_word(text);
+    let plain = word.to_ascii_lowercase();
+    let near = |key: &&str| strsim::osa_distance(&plain, key) <= if key.len() > 5 { 2 } else { 1 };
+    if rest.starts_with('=') {
+        return KEYS.into_iter().find(near).map(|key| (word, key));
+    }
+    // Behind the same in an address stands a port or a password.
+    let (name, rest) = split_word(rest.strip_prefix(':')?);
+    let is_name = name.starts_with(|first: char| !first.is_ascii_digit());
+    let ends = rest.is_empty() || rest.starts_with('=') || rest.starts_with(SEPARATOR);
+    let variable = VARIABLE.trim_end_matches(':');
+    (is_name && ends && near(&variable)).then_some((word, VARIABLE))
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    let is_end = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-';
+    text.split_at(text.find(is_end).unwrap_or(text.len()))
+}
+
 impl HostSpec {
     /// A specification, or a part of one, as it was written, without the values of its variables, which may be secrets.
     pub fn redacted(text: &str) -> String {
@@ -103,6 +129,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_may_be_a_mistyped_key_is_seen_in_a_value() {
+        for (value, found) in [
+            ("1//pyhton=3", Some(("pyhton", "python"))),
+            ("1//Python=3", Some(("Python", "python"))),
+            ("s3://b//c///wrokers=3", Some(("wrokers", "workers"))),
+            ("//tag=gpu", Some(("tag", "tags"))),
+            ("1//evn:B=2", Some(("evn", "env:"))),
+            ("1//ENV:TOKEN//x", Some(("ENV", "env:"))),
+            ("postgres://u@h//db?x=1", None),
+            ("postgres://env2:pw@h//db", None),
+            ("redis://end:6379", None),
+            ("s3://b//c=d", None),
+            ("http://name/?name=x", None),
+            ("//", None),
+        ] {
+            assert_eq!(mistyped(value), found, "{value}");
+        }
+    }
+
     const SECRET: &str = "postgres://u:S3CRET@h//db=S3CRET";
 
     fn refusal(text: &str) -> Option<SpecError> {
@@ -127,6 +173,8 @@ mod tests {
             "ssh=there//sync=env:A=@",
             "popen//env:A=@//env:A=@",
             "2*ssh=there//env:A=@//workers=2",
+            "ssh=there//env:A=@\0",
+            "exec=a//env:A=@//sync=rsync",
         ]
         .into_iter()
         .map(|text| {
@@ -135,7 +183,7 @@ mod tests {
             discriminant(&error)
         })
         .collect();
-        assert_eq!(kinds.len(), 8, "one of each");
+        assert_eq!(kinds.len(), 11, "one of each");
     }
 
     proptest! {

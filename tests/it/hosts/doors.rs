@@ -91,7 +91,7 @@ fn a_host_that_comes_late_joins() {
         def test_waits(n):\n\
         \x20   (root / f'on-{host}').touch()\n\
         \x20   while not (root / 'on-n2').exists(): time.sleep(0.01)\n";
-    let project = crate::support::Project::new(&[("test_a.py", text), ("test_b.py", text)]);
+    let project = Project::new(&[("test_a.py", text), ("test_b.py", text)]);
     for dist in ["stream", "load"] {
         let args = ["--tx", "ssh=n1", "--tx", "ssh=n2", "--dist", dist];
         let running = Running::start(machines.command(&project, &args));
@@ -193,7 +193,7 @@ fn secrets_are_seen_by_tests_alone() {
     let hosts = format!(
         "[[host]]\nssh = \"n1\"\nworkers = 2\nenv = {{ TOKEN = {SECRET:?} }}\npass_env = [\"PASSED\"]\n"
     );
-    let project = crate::support::Project::new(&[("test_it.py", text), ("callsheet.toml", &hosts)]);
+    let project = Project::new(&[("test_it.py", text), ("callsheet.toml", &hosts)]);
     let args = ["-v", "--junit", "junit.xml", "--events", "events.jsonl"];
     let mut command = machines.command(&project, &args);
     command.env("PASSED", "on").env("CALLSHEET_LOG", "trace");

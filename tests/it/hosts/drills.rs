@@ -11,14 +11,15 @@ use crate::support::{Project, Running, Told};
 
 use super::machines::Machines;
 
-/// Twelve tests that tell where they begin and end, and wait in between until they are let go.
-const WAITING: &str = "import os, pathlib, socket, time, pytest\n\
+/// Twelve tests that tell where they begin and end, leave a process behind, and wait in between until they are let go.
+const WAITING: &str = "import os, pathlib, socket, subprocess, time, pytest\n\
     root, host = pathlib.Path(os.environ['PROJECT']), socket.gethostname()\n\
     def note(what):\n\
     \x20   with open(root / 'log', 'a') as log: log.write(f'{what} {host}\\n')\n\
     @pytest.mark.parametrize('n', range(4))\n\
     def test_waits(n):\n\
     \x20   note(f'begun {__name__}:{n}')\n\
+    \x20   subprocess.Popen(['sleep', '1000'], stdout=-3, stderr=-3, start_new_session=True)\n\
     \x20   (root / f'on-{host}').touch()\n\
     \x20   while not (root / 'go').exists(): time.sleep(0.01)\n\
     \x20   note(f'ended {__name__}:{n}')\n";
@@ -167,7 +168,7 @@ fn an_sshd_that_is_killed_costs_no_test() {
 }
 
 #[test]
-fn an_agent_that_is_killed_costs_no_test_and_leaves_no_worker() {
+fn an_agent_that_is_killed_costs_no_test_and_leaves_nothing() {
     let Some(drill) = Drill::new(2) else { return };
     let mut running = drill.begun();
     kill_on(&drill.machines, 2, "callsheet/agents/");

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::{Project, Running};
 
@@ -57,6 +58,21 @@ fn a_number_in_the_command_makes_as_many_hosts() {
     for number in 0..3 {
         assert!(project.path().join(format!("seen-{number}")).exists());
     }
+}
+
+#[test]
+fn tests_are_listed_by_one_host_alone() {
+    let project = Project::new(&[("test_it.py", "def test_passes(): pass\n")]);
+    let table = |name: &str| {
+        let script = format!("touch reached-{name}; exec {}", agent());
+        format!("[[host]]\nexec = ['sh', '-c', '{script}']\nworkers = 2\nname = '{name}'\n")
+    };
+    project.write("callsheet.toml", &(table("one") + &table("two")));
+    let told = project.run(&["list"]);
+    assert_eq!(told.code, Some(0), "{told}");
+    told.says("test_it.py::test_passes");
+    assert!(project.path().join("reached-one").exists());
+    assert!(!project.path().join("reached-two").exists());
 }
 
 #[test]
@@ -130,6 +146,26 @@ fn an_agent_that_is_told_to_end_takes_along_what_its_tests_have_started() {
         assert_eq!(running.end().code, None);
         fs::remove_file(project.path().join("begun")).unwrap();
     }
+}
+
+#[test]
+fn an_agent_that_stands_still_is_killed_with_what_its_tests_have_started() {
+    let text = "import pathlib, signal, subprocess, time\n\
+        def test_waits():\n\
+        \x20   subprocess.Popen(['sleep', '1000'], start_new_session=True)\n\
+        \x20   pathlib.Path('begun').touch()\n\
+        \x20   while not pathlib.Path('go').exists(): time.sleep(0.01)\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let spec = format!("exec=sh -c 'echo $$ >> agents; exec {}'//name=far", agent());
+    let mut command = project.command(&["--tx", &spec]);
+    command.env("CALLSHEET_DEADLINES_SILENCE", "4s");
+    let mut running = Running::start(command);
+    running.wait_for(&project.path().join("begun"));
+    let agent = Pid::from_raw(project.read("agents").trim().parse().unwrap());
+    kill(agent, Signal::SIGSTOP).unwrap();
+    running.wait_for_stdout("host far: lost: its agent said nothing for 4 s");
+    project.write("go", "");
+    running.end().assert(0, "1 passed");
 }
 
 #[test]

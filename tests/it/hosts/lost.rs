@@ -37,3 +37,28 @@ fn a_lost_host_is_told_at_the_end_and_in_the_results() {
     let lost = "<property name=\"lost-with-host\" value=\"far\"/>";
     assert_eq!(junit.matches(lost).count(), 1, "{junit}");
 }
+
+#[test]
+fn a_host_that_was_left_out_is_not_reached_again() {
+    let text = "import pathlib, time\n\
+        def test_waits():\n\
+        \x20   while not pathlib.Path('go').exists(): time.sleep(0.01)\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let agent = env!("CARGO_BIN_EXE_callsheet");
+    let spec = format!(
+        "exec=sh -c 'echo $$ >> agents; exec {agent} agent'//name=far//python=/nowhere/python"
+    );
+    let mut running = Running::start(project.command(&["--tx", "popen", "--tx", &spec]));
+    running.wait_for_stdout("host far: given up");
+    let agent = Pid::from_raw(project.read("agents").trim().parse().unwrap());
+    kill(agent, Signal::SIGKILL).unwrap();
+    // Until its end is known to the command, which has waited for it.
+    while kill(agent, None).is_ok() {
+        std::thread::yield_now();
+    }
+    project.write("go", "");
+    let told = running.end();
+    told.assert(0, "1 passed").is_silent_on("host far: lost");
+    assert_eq!(told.stdout.matches("host far: given up").count(), 1, "{told}");
+    assert_eq!(project.read("agents").lines().count(), 1);
+}

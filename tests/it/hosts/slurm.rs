@@ -78,6 +78,21 @@ fn an_allocation_is_asked_for_used_and_given_back() {
 }
 
 #[test]
+fn tests_write_files_for_whom_the_command_writes_them() {
+    let Some(cluster) = Cluster::start() else { return };
+    let text = "import os\ndef test_umask(): assert os.umask(0) == 0o027\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    let masked = ["sh", "-c", "umask 027; exec \"$@\"", "sh"];
+    // The first time the agent may have to be copied.
+    for _ in 0..2 {
+        let args = ["--slurm", "-N1 --ntasks-per-node=1"];
+        let told = Running::start(cluster.command(&project, &masked, &args)).end();
+        told.assert(0, "1 passed");
+        cluster.assert_free();
+    }
+}
+
+#[test]
 fn workers_are_replaced_as_often_as_those_of_the_allocation_have_it() {
     let Some(cluster) = Cluster::start() else { return };
     let text = "import os, pytest\n\
@@ -162,7 +177,8 @@ fn a_command_that_ends_while_its_job_waits_takes_the_request_back() {
     cluster.fill();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         let mut running = begun(&cluster, &project, &[], "-N1");
-        running.wait_for_stdout("is pending");
+        // What comes later than its number: for a moment `salloc` has told the number and hears no signal.
+        running.wait_for_stdout("is pending: ");
         running.signal(signal);
         // Nor is its salloc left.
         running.end();
@@ -257,8 +273,10 @@ fn at_the_time_limit_what_still_runs_is_accounted_for() {
     running.wait_for_stdout("the time limit of its allocation");
     // What Slurm does once the time has come.
     cluster.says(&["scancel", "--user=root"]);
+    // No test is to blame for it.
     let told = settle_part(running, 2, &cluster, &project);
     told.says("2 lost: its host was lost while it ran").is_silent_on("is run again");
+    assert!(told.ends.iter().all(|(_, state)| state == "not-run"), "{told}");
     assert_eq!(told.ends.len(), 8, "{told}");
 }
 

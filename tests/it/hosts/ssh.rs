@@ -1,6 +1,7 @@
 //! Hosts that are reached by ssh, while nothing fails.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Project, Running};
 
@@ -22,6 +23,24 @@ fn two_hosts_run_what_one_machine_runs() {
     // The second time the agent is there.
     let told = Running::start(machines.command(&project, &args)).end();
     told.assert(alone.code.unwrap(), alone.counts()).is_silent_on("copying");
+    machines.assert_clean();
+}
+
+#[test]
+fn tests_write_files_for_whom_a_login_there_writes_them() {
+    let Some(machines) = Machines::start(1) else { return };
+    fs::write(machines.home(1).join(".bashrc"), "umask 027\n").unwrap();
+    let text = "import os\ndef test_umask(): assert os.umask(0) == 0o027\n";
+    let project = Project::new(&[("test_it.py", text)]);
+    for copies in [true, false] {
+        let told = Running::start(machines.command(&project, &["--tx", "ssh=n1"])).end();
+        told.assert(0, "1 passed");
+        assert_eq!(told.stdout.contains("copying the agent"), copies, "{told}");
+        // The copy itself is for its owner alone.
+        let agents = machines.home(1).join(".cache/callsheet/agents");
+        let mode = fs::metadata(agents).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
     machines.assert_clean();
 }
 
@@ -121,8 +140,7 @@ fn names_and_values_that_a_shell_would_act_on_reach_tests_as_they_are() {
     fs::write(home.join("by"), WEIRD).unwrap();
     let python = tools.join("python");
     fs::write(&python, script).unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&python, open).unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
     let agent = tools.join("agent");
     fs::copy(env!("CARGO_BIN_EXE_callsheet"), &agent).unwrap();
     let word = |path: &std::path::Path| format!("{:?}", path.to_str().unwrap());

@@ -68,6 +68,33 @@ fn the_project_is_brought_there_as_git_sees_it() {
 }
 
 #[test]
+fn git_is_asked_about_a_project_of_another_user_too() {
+    if missing(&["git"]) {
+        return;
+    }
+    let Some(machines) = Machines::start(1) else { return };
+    let files = [
+        ("test_it.py", TELLS),
+        (".gitignore", "*.txt\n!requirements.txt\n"),
+        ("requirements.txt", ""),
+        ("notes.txt", ""),
+    ];
+    let project = Project::new(&files);
+    let run = |program: &str, args: &[&str]| {
+        let status = Command::new(program).args(args).current_dir(project.path()).status().unwrap();
+        assert!(status.success(), "{program} {args:?}");
+    };
+    run("git", &["init", "--quiet"]);
+    run("chown", &["-R", "12345", "."]);
+    let here = project.path().display();
+    let there = ".callsheet-sync|.gitignore|requirements.txt|test_it.py";
+    let spec = format!("ssh=n1//sync=rsync//env:HERE={here}//env:THERE={there}");
+    let told = Running::start(machines.command(&project, &["--tx", &spec])).end();
+    told.assert(0, "1 passed").is_silent_on("git does not say");
+    machines.assert_clean();
+}
+
+#[test]
 fn the_project_is_brought_there_without_what_its_gitignore_names() {
     let Some(machines) = Machines::start(2) else { return };
     let text = "import os, pathlib\n\
@@ -92,6 +119,7 @@ fn the_project_is_brought_there_without_what_its_gitignore_names() {
         let args = ["--tx", &first, "--tx", &second, "--dist", "each"];
         let told = Running::start(machines.command(&project, &args)).end();
         told.assert(0, "2 passed").says("host n1: bringing the project there");
+        told.says("host n1: git does not say what it ignores").says("fatal: not a git repository");
         machines.assert_clean();
         // What is gone here must not run there.
         fs::write(machines.home(2).join(WEIRD).join("app/test_gone.py"), "def test(): assert 0")
@@ -105,6 +133,17 @@ fn before_rsync(project: &Project, script: &str) -> String {
     let wrapped = project.path().join("wrapped");
     fs::set_permissions(&wrapped, fs::Permissions::from_mode(0o755)).unwrap();
     wrapped.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn files_that_are_removed_meanwhile_keep_no_host_out() {
+    let Some(machines) = Machines::start(1) else { return };
+    let project = Project::new(&[("test_it.py", "def test_passes(): pass\n")]);
+    let mut command = machines.command(&project, &["--tx", "ssh=n1//sync=rsync"]);
+    command.env("CALLSHEET_RSYNC", before_rsync(&project, "rsync \"$@\" && exit 24"));
+    let told = Running::start(command).end();
+    told.assert(0, "1 passed").says("host n1: files that were removed meanwhile were not brought");
+    machines.assert_clean();
 }
 
 #[test]
