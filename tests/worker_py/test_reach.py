@@ -114,6 +114,8 @@ TURNS = {
     "an unknown method": (True, "class R:\n    def take(self, item): pass\nR = R()", "", "R.take(item)"),
     "a function that keeps": (True, "SEEN = set()\ndef note(i):\n    SEEN.add(i.name)", "", "note(item)"),
     "a function with a default": (True, "def note(i, seen=set()):\n    seen.add(i.name)", "", "note(item)"),
+    "a function that keeps in what it is given": (True, "SEEN = set()\ndef note(i, to):\n    to.add(i.name)", "", "note(item, set()); note(item, SEEN)"),
+    "a function that keeps, in a branch": (True, "SEEN = set()\ndef note(i):\n    SEEN.add(i.name)", "if config is None: return", "if item: note(item)"),
     "a function made there": (True, "SEEN = set()", "def note(i): SEEN.add(i.name)", "note(item)"),
     "handed on": (True, "", "found = []", "found.append(item.name)\n    config.found = found"),
     "handed on under a name": (True, "", "found = config.found = []", "found.append(item.name)"),
@@ -153,6 +155,18 @@ def pytest_runtestloop(session):
     return (yield)
 """,
 }
+
+CONFTESTS["in a turn: a walk in a branch"] = (
+    True,
+    """
+SEEN = set()
+def note(item): SEEN.add(item)
+def pytest_collection_modifyitems(config, items):
+    if config.option.verbose < 7:
+        for item in items:
+            note(item)
+""",
+)
 
 METHOD = """
 class Plugin:

@@ -29,7 +29,7 @@ WAYS_OUT = ("config", "session")
 
 def is_carried(tree, function, walks):
     """Whether the hook with this source keeps something beyond an item's turn; `walks` tells what iterates over its items."""
-    turns = _Turns(function, walks, getattr(function, "__self__", None), set())
+    turns = _Turns(getattr(function, "__func__", function), walks, getattr(function, "__self__", None), set())
     turns.parameters(tree, {})
     for each in tree.body:
         turns.visit(each)
@@ -51,7 +51,7 @@ class _Turns(ast.NodeVisitor):
     """Reads one function; `_depth` is above 0 in what is done for one item."""
 
     def __init__(self, function, walks, owner, seen):
-        self._globals = function.__globals__ if isinstance(function, types.FunctionType) else function.__func__.__globals__
+        self._globals = getattr(function, "__globals__", {})
         self._owner = owner
         self._walks = walks
         self._seen = seen
@@ -148,7 +148,8 @@ class _Turns(ast.NodeVisitor):
         if not self._depth:
             # If it depends on what was noted in turns, what it does is as if done there.
             branch = copy.copy(self)
-            branch._names, branch._changed, branch.is_kept, branch._depth = dict(self._names), set(), False, 1
+            branch._names, branch._seen, branch._changed = dict(self._names), set(self._seen), set()
+            branch.is_kept, branch._depth = False, 1
             leaves = any(isinstance(each, ast.Return) for part in node.body for each in ast.walk(part))
             for each in node.body + node.orelse:
                 branch.visit(each)
@@ -268,7 +269,7 @@ class _Turns(ast.NodeVisitor):
     def _method(self, node, func, is_used):
         whose = self._whose(func.value)
         is_own = isinstance(func.value, ast.Name) and func.value.id == "self" and self._owner is not None
-        helper = getattr(type(self._owner), func.attr, None) if is_own else None
+        helper = inspect.getattr_static(type(self._owner), func.attr, None) if is_own else None
         if func.attr in CHANGING:
             self._change(func.value, is_used)
             # `registry().add(item)`: what is changed and dropped is known elsewhere.
@@ -283,11 +284,9 @@ class _Turns(ast.NodeVisitor):
 
     def _enter(self, helper, node, first):
         """Read a function of the same module that is called in a turn."""
-        code = getattr(helper, "__code__", None)
-        if not self._depth or code is None or code in self._seen or helper.__globals__ is not self._globals:
+        if not self._depth or not isinstance(helper, types.FunctionType) or helper.__globals__ is not self._globals:
             return
-        self._seen.add(code)
-        found = source(code)
+        found = source(helper.__code__)
         if found is None:
             self.is_kept = True
             return
@@ -295,6 +294,10 @@ class _Turns(ast.NodeVisitor):
         names = [each.arg for each in tree.args.posonlyargs + tree.args.args]
         given = dict(zip(names, first + [self._whose(each) for each in node.args]))
         given.update((each.arg, self._whose(each.value)) for each in node.keywords if each.arg)
+        call = (helper.__code__, tuple(sorted(given.items())))
+        if call in self._seen:
+            return
+        self._seen.add(call)
         turns = _Turns(helper, lambda _iterable: False, self._owner, self._seen)
         turns._depth = 1
         turns.parameters(tree, given)

@@ -48,21 +48,23 @@ def of(function):
 def is_over_items(function):
     """Whether a hook's function, or one of its module that it calls, reads the `items` of anything."""
     plain = getattr(function, "__func__", function)
-    if getattr(plain, "__code__", None) is None or hasattr(plain, "__wrapped__"):
+    if not isinstance(plain, types.FunctionType) or hasattr(plain, "__wrapped__"):
         return True
     return _reads_items(plain, getattr(function, "__self__", None), lambda _object: True, set())
 
 
-def is_over_session(function):
-    """Whether a fixture's function, or one of its module that it calls, reads `session.items`."""
+def is_over_session(function, seen):
+    """Whether a fixture's function, or one of its module that it calls, reads `session.items`; those in `seen` do not."""
     plain = inspect.unwrap(getattr(function, "__func__", function))
-    if getattr(plain, "__code__", None) is None:
+    if not isinstance(plain, types.FunctionType):
         return False
-    return _reads_items(plain, None, lambda node: getattr(node, "id", getattr(node, "attr", None)) == SESSION, set())
+    return _reads_items(plain, None, lambda node: getattr(node, "id", getattr(node, "attr", None)) == SESSION, seen)
 
 
 def _reads_items(function, owner, is_theirs, seen):
     code = function.__code__
+    if code in seen:
+        return False
     seen.add(code)
     names = set(_names(code))
     if ITEMS in names:
@@ -70,9 +72,9 @@ def _reads_items(function, owner, is_theirs, seen):
         if found is None or any(is_theirs(each) for each in _owners(found[1])):
             return True
     for name in names:
-        for helper in (function.__globals__.get(name), getattr(type(owner), name, None)):
+        for helper in (function.__globals__.get(name), inspect.getattr_static(type(owner), name, None)):
             is_near = isinstance(helper, types.FunctionType) and helper.__globals__ is function.__globals__
-            if is_near and helper.__code__ not in seen and _reads_items(helper, owner, is_theirs, seen):
+            if is_near and _reads_items(helper, owner, is_theirs, seen):
                 return True
     return False
 

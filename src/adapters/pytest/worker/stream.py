@@ -70,20 +70,20 @@ def refusal(config):
 
 def fixtures_refusal(session, files):
     """Why the fixtures and hooks that are known when all files are found need all tests at once, or None."""
-    config = session.config
+    config, seen = session.config, set()
     for name, fixture in compat.known_fixtures(session):
         if _is_ours(fixture.func):
             continue
         if fixture.params and fixture.scope in ("session", "package") and files > 1:
             # pytest orders tests by its parameters, across files.
             return "fixture `%s` is parametrized for more than one file (scope %s)" % (name, fixture.scope)
-        if reach.is_over_session(fixture.func):
+        if reach.is_over_session(fixture.func, seen):
             return "fixture `%s` looks at the tests of all files (session.items)" % name
     for hook in vars(config.hook):
         if hook.startswith("pytest_runtest_") or hook == "pytest_sessionfinish":
             for impl in _foreign(config, hook):
                 # What plugins do then with the tests of a worker, they do where each has a part of them.
-                if _is_conftest(impl) and reach.is_over_session(impl.function):
+                if _is_conftest(impl) and reach.is_over_session(impl.function, seen):
                     return "%s looks at the tests of all files (%s)" % (_origin(config, impl), hook)
     return None
 
