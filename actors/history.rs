@@ -1,6 +1,7 @@
 //! Notes what tests took while a run lasts, and has it kept at its end.
 
 use std::thread;
+use std::time::Instant;
 
 use actix::{Actor, ActorContext, Context, Handler, ResponseFuture};
 use tokio::sync::oneshot;
@@ -29,7 +30,7 @@ impl Handler<Event> for HistoryActor {
 
     fn handle(&mut self, Event(event): Event, _context: &mut Context<Self>) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.event(&event);
+            recorder.event(&event, Instant::now());
         }
     }
 }

@@ -194,8 +194,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<SessionHandle, RunError> {
     }
     let Known { history, problem, estimates, selection, rules } =
         Known::of(config, own_policy.is_some());
-    let history = history
-        .map(|history| HistoryActor::new(history, Recorder::new(config.deadlines.test)).start());
+    let history = history.map(|history| HistoryActor::new(history, Recorder::new()).start());
     recipients.extend(history.iter().map(|history| history.clone().recipient()));
     debug!("{} tests are known from past runs", estimates.len());
 

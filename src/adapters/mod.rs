@@ -14,6 +14,7 @@ use crate::model::{Deadlines, Suite, SuiteInfo, WorkerId, WorkerInput, WorkerSpe
 
 pub mod command;
 pub mod custom;
+mod group;
 pub mod libtest;
 pub mod pytest;
 

@@ -145,15 +145,16 @@ fn is_ours(file: &Path) -> bool {
     file.parent().and_then(Path::file_name).is_some_and(|folder| folder == FOLDER)
 }
 
-/// Makes the folder of a file. Our own keeps itself out of version control; who wants it in there removes its
-/// `.gitignore`, which is not made again.
+/// Makes the folder of a file that is to be made. Our own keeps itself out of version control, also if it was there already;
+/// who wants it in there removes its `.gitignore`, which is made again with a new file only.
 fn make_folder(file: &Path) -> std::io::Result<()> {
-    let Some(folder) = file.parent().filter(|folder| !folder.is_dir()) else {
+    let Some(folder) = file.parent().filter(|_| !file.exists()) else {
         return Ok(());
     };
     fs::create_dir_all(folder)?;
-    if is_ours(file) {
-        fs::write(folder.join(".gitignore"), "*\n")?;
+    let ignore = folder.join(".gitignore");
+    if is_ours(file) && !ignore.exists() {
+        fs::write(ignore, "*\n")?;
     }
     Ok(())
 }

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::model::{Durations, Outcome, RunEvent, TestEnd};
+use crate::model::{Durations, Outcome, RunEvent, TestEnd, TestIndex, WorkerId};
 
 /// Notes how each test of a run ended and what it took. Costs one entry a test.
 #[derive(Debug)]
 pub struct Recorder {
-    deadline: Option<Duration>,
     run_id: String,
     workers: u32,
     begun: Instant,
     begun_at: SystemTime,
+    running: HashMap<WorkerId, (TestIndex, Instant)>,
     tests: HashMap<Arc<str>, Seen>,
 }
 
@@ -55,32 +55,40 @@ impl Record {
 }
 
 impl Recorder {
-    /// A run that begins now; `deadline` is the longest that a test may take.
-    pub fn new(deadline: Option<Duration>) -> Self {
+    /// A run that begins now.
+    pub fn new() -> Self {
         Self {
-            deadline,
             run_id: String::new(),
             workers: 0,
             begun: Instant::now(),
             begun_at: SystemTime::now(),
+            running: HashMap::new(),
             tests: HashMap::new(),
         }
     }
 
-    /// Takes note of what happened.
-    pub fn event(&mut self, event: &RunEvent) {
+    /// Takes note of what happened at this time.
+    pub fn event(&mut self, event: &RunEvent, at: Instant) {
         match event {
             RunEvent::RunStarted { run_id, workers, .. } => {
                 self.run_id.clone_from(run_id);
                 self.workers = u32::try_from(workers.len()).unwrap_or(u32::MAX);
             }
-            RunEvent::TestFinished { test, end, .. } => self.finished(&test.id, *end),
+            RunEvent::TestStarted { worker, index, .. } => {
+                self.running.insert(*worker, (*index, at));
+            }
+            RunEvent::TestFinished { worker, index, test, end, .. } => {
+                let begun = self.running.remove(worker).filter(|(running, _)| running == index);
+                let since = begun.map(|(_, begun)| at.saturating_duration_since(begun));
+                self.finished(&test.id, *end, since);
+            }
             _ => {}
         }
     }
 
-    fn finished(&mut self, id: &Arc<str>, end: TestEnd) {
-        let took = self.took(end);
+    /// A test came to its end, so long after it had begun.
+    fn finished(&mut self, id: &Arc<str>, end: TestEnd, since: Option<Duration>) {
+        let took = took(end, since);
         let seen = self.tests.entry(id.clone()).or_insert(Seen {
             sum: Durations::default(),
             timed: 0,
@@ -97,23 +105,6 @@ impl Recorder {
         }
     }
 
-    /// What a test took; `None` if it was cut short.
-    fn took(&self, end: TestEnd) -> Option<Durations> {
-        match end.outcome {
-            Outcome::Passed
-            | Outcome::Failed
-            | Outcome::Error
-            | Outcome::Skipped
-            | Outcome::XFailed
-            | Outcome::XPassed => Some(end.durations),
-            // It took at least as long, and will again: better first than last.
-            Outcome::TimedOut => self
-                .deadline
-                .map(|deadline| Durations { call: deadline.as_secs_f64(), ..Durations::default() }),
-            Outcome::Crashed | Outcome::NotRun => None,
-        }
-    }
-
     /// The run is over.
     pub fn finish(self) -> Record {
         let started = self.begun_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -127,5 +118,28 @@ impl Recorder {
             wall: self.begun.elapsed().as_secs_f64(),
             tests,
         }
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a test took; `None` if it was cut short.
+fn took(end: TestEnd, since: Option<Duration>) -> Option<Durations> {
+    match end.outcome {
+        Outcome::Passed
+        | Outcome::Failed
+        | Outcome::Error
+        | Outcome::Skipped
+        | Outcome::XFailed
+        | Outcome::XPassed => Some(end.durations),
+        // It took at least as long, and will again: better first than last.
+        Outcome::TimedOut => {
+            since.map(|since| Durations { call: since.as_secs_f64(), ..Durations::default() })
+        }
+        Outcome::Crashed | Outcome::NotRun => None,
     }
 }

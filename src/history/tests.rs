@@ -1,6 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -65,26 +65,35 @@ impl Place {
 }
 
 fn run(tests: &[(&str, Outcome, f64)]) -> Record {
-    let mut recorder = Recorder::new(Some(Duration::from_secs(60)));
-    recorder.event(&RunEvent::RunStarted {
+    let mut recorder = Recorder::new();
+    let begun = Instant::now();
+    let started = RunEvent::RunStarted {
         run_id: "run".to_owned(),
         dist: Dist::Load,
         workers: vec![(WorkerId(0), "popen".to_owned()), (WorkerId(1), "popen".to_owned())],
-    });
+    };
+    recorder.event(&started, begun);
     for (id, outcome, call) in tests {
-        recorder.event(&RunEvent::TestFinished {
-            worker: WorkerId(0),
-            lane: Lane(0),
-            index: TestIndex(0),
-            test: TestName { id: (*id).into(), occurrence: 0 },
+        let (worker, lane, index) = (WorkerId(0), Lane(0), TestIndex(0));
+        let test = TestName { id: (*id).into(), occurrence: 0 };
+        recorder.event(&RunEvent::TestStarted { worker, lane, index, test: test.clone() }, begun);
+        // A clock shows what a test took that did not live to tell.
+        let shown = if *outcome == Outcome::TimedOut { *call } else { 1000.0 };
+        let call = if *outcome == Outcome::TimedOut { 0.0 } else { *call };
+        let finished = RunEvent::TestFinished {
+            worker,
+            lane,
+            index,
+            test,
             end: TestEnd {
                 outcome: *outcome,
-                durations: Durations { setup: 0.25, call: *call, teardown: 0.5 },
+                durations: Durations { setup: 0.25, call, teardown: 0.5 },
                 started: 1.0,
             },
             attempt: 1,
             alone: false,
-        });
+        };
+        recorder.event(&finished, begun + Duration::from_secs_f64(shown));
     }
     recorder.finish()
 }
@@ -116,10 +125,10 @@ fn what_is_known_moves_half_of_the_way() {
 }
 
 #[test]
-fn a_crash_tells_no_duration_and_a_deadline_tells_its_own() {
+fn a_crash_tells_no_duration_and_a_deadline_that_it_took_until_then() {
     let place = Place::new();
     place.keep(&[("a.py::t", PASSED, 8.0), ("a.py::new", Outcome::Crashed, 0.0)]);
-    place.keep(&[("a.py::t", Outcome::Crashed, 0.0), ("a.py::slow", Outcome::TimedOut, 0.0)]);
+    place.keep(&[("a.py::t", Outcome::Crashed, 0.0), ("a.py::slow", Outcome::TimedOut, 60.0)]);
     assert_eq!(place.call("a.py::t"), Some(8.0));
     assert_eq!(place.call("a.py::new"), None);
     assert_eq!(place.call("a.py::slow"), Some(60.0));

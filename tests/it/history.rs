@@ -62,6 +62,29 @@ fn a_run_keeps_its_durations_out_of_version_control_and_the_next_one_has_them() 
 }
 
 #[test]
+fn a_folder_that_is_there_already_is_kept_out_of_version_control_too() {
+    let project = project();
+    project.write(".callsheet/notes.txt", "");
+    project.run(&ARGS).assert(1, COUNTS);
+    assert_eq!(project.read(".callsheet/.gitignore"), "*\n");
+}
+
+#[test]
+fn a_test_that_was_ended_at_its_own_deadline_counts_with_that() {
+    let hangs = "import signal\ndef test_hangs(): signal.pause()\n";
+    let project = Project::new(&[("test_it.py", hangs)]);
+    for global in ["", "deadlines = { test = '10m' }\n"] {
+        let own = "[[override]]\nfilter = 'test_hangs'\ntimeout = '1s'\n";
+        project.write("callsheet.toml", &format!("{global}{own}"));
+        project.run(&["-n", "1"]).assert(1, "1 failed");
+        let kept =
+            ask(&project, "SELECT (call >= 1.0 AND call < 600.0) || ' ' || outcome FROM tests");
+        assert_eq!(kept, "1 timed-out", "{global}");
+        fs::remove_file(file(&project)).unwrap();
+    }
+}
+
+#[test]
 fn it_stands_beside_the_projects_file_wherever_the_run_was_started() {
     let project = Project::new(&[("callsheet.toml", ""), ("sub/test_it.py", TESTS)]);
     let mut command = project.command(&ARGS);

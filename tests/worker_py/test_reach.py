@@ -77,14 +77,118 @@ def pytest_collection_modifyitems(config, items):
     "printed": (False, "def pytest_report_collectionfinish(items):\n    return str(len(items))\n"),
     "collects": (True, "def pytest_collection(session):\n    pass\n"),
     "wraps the collection": (False, "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_collection(session):\n    yield\n"),
+    "wraps the loop": (
+        False,
+        "import pytest\n@pytest.hookimpl(wrapper=True)\ndef pytest_runtestloop(session):\n    {}.items()\n    result = yield\n    session.testsfailed += 0\n    return result\n",
+    ),
+    "decorated": (
+        True,
+        """
+import functools
+def quietly(function):
+    @functools.wraps(function)
+    def inner(*args, **keywords):
+        return function(*args, **keywords)
+    return inner
+@quietly
+def pytest_collection_modifyitems(items):
+    items.reverse()
+""",
+    ),
 }
+
+# What is done for each item, after these lines and in a hook of a module, and whether anything of it outlives the item's turn.
+TURNS = {
+    "the session's need": (True, "", "config.needs_db = False", "if 'db' in item.fixturenames: config.needs_db = True"),
+    "an item's way to it": (True, "", "", "item.config.needs_db = True"),
+    "a set": (True, "SEEN = set()", "", "SEEN.add(item.name)"),
+    "a mapping": (True, "D = {}", "", "D[item.name] = item"),
+    "a mapping's list": (True, "D = {}", "", "D.setdefault(item.name, []).append(item)"),
+    "a mapping counts": (True, "D = {'n': 0}", "", "D['n'] += 1"),
+    "a global": (True, "N = 0", "global N", "N = 1"),
+    "another name of it": (True, "", "seen = config.__dict__", "seen[item.name] = 1"),
+    "another name in the turn": (True, "SEEN = set()", "", "seen = SEEN; seen.add(item.name)"),
+    "a counter": (True, "import itertools\nC = itertools.count()", "", "item.user_properties.append(('n', next(C)))"),
+    "an attribute by name": (True, "", "", "setattr(config, 'a' + item.name, 1)"),
+    "the environment": (True, "import os", "", "os.environ['A'] = item.name"),
+    "an unknown method": (True, "class R:\n    def take(self, item): pass\nR = R()", "", "R.take(item)"),
+    "a function that keeps": (True, "SEEN = set()\ndef note(i):\n    SEEN.add(i.name)", "", "note(item)"),
+    "a function with a default": (True, "def note(i, seen=set()):\n    seen.add(i.name)", "", "note(item)"),
+    "a function that keeps in what it is given": (True, "SEEN = set()\ndef note(i, to):\n    to.add(i.name)", "", "note(item, set()); note(item, SEEN)"),
+    "a function that keeps, in a branch": (True, "SEEN = set()\ndef note(i):\n    SEEN.add(i.name)", "if config is None: return", "if item: note(item)"),
+    "a function made there": (True, "SEEN = set()", "def note(i): SEEN.add(i.name)", "note(item)"),
+    "handed on": (True, "", "found = []", "found.append(item.name)\n    config.found = found"),
+    "handed on under a name": (True, "", "found = config.found = []", "found.append(item.name)"),
+    "handed on by a test": (True, "", "needs = False", "needs = True\n    if needs:\n        config.needs_db = True"),
+    "handed on after a test": (True, "", "needs = False", "needs = True\n    if not needs:\n        return\n    config.needs_db = True"),
+    "the last one": (True, "", "", "last = item.name\n    config.last = last"),
+    "its own": (
+        False,
+        "import pytest",
+        "",
+        "item.user_properties.append(('a', 1)); item.fixturenames.append('tmp_path'); item.a = item.obj; item.keywords['a'] = 1; item.obj.seen = 1",
+    ),
+    "made for it": (False, "import os", "", "names = os.path.split(item.name); d = {}; d['a'] = list(names); d['a'].append(1); item.d = d"),
+    "its marks": (False, "", "", "for mark in item.iter_markers(): mark.kwargs.setdefault('a', 1)"),
+    "logged": (False, "import logging\nlog = logging.getLogger()", "", "log.info('%s', item); logging.debug('x'); print(item)"),
+    "read": (False, "SLOW = {'test_one'}", "", "item.a = item.name in SLOW or config.getoption('verbose')"),
+    "counted for nobody": (False, "", "n = []", "n.append(item)"),
+    "picked": (False, "", "found = []", "found.append(item)\n    for each in found:\n        each.add_marker('x')"),
+    "a function that marks": (False, "def mark(i, text):\n    i.add_marker(text)\n    names = []\n    names.append(i.name)", "", "mark(item, 'x')"),
+    "a test that calls": (False, "def warm(): pass", "needs = False", "needs = True\n    if needs:\n        warm()"),
+}
+
+for name, (unsafe, module, before, each) in TURNS.items():
+    hook = "def pytest_collection_modifyitems(config, items):\n    %s\n    for item in items:\n        %s\n"
+    CONFTESTS["in a turn: " + name] = unsafe, module + "\n" + hook % (before or "pass", each)
+
+WRAPPERS = {
+    "pytest_collection": "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_collection(session):\n    yield\n    session.items[:] = session.items[:1]\n",
+    "pytest_runtestloop": """
+import pytest
+def some(of):
+    of.items[:] = of.items[:1]
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session):
+    {}.items()
+    some(session)
+    return (yield)
+""",
+}
+
+CONFTESTS["in a turn: a walk in a branch"] = (
+    True,
+    """
+SEEN = set()
+def note(item): SEEN.add(item)
+def pytest_collection_modifyitems(config, items):
+    if config.option.verbose < 7:
+        for item in items:
+            note(item)
+""",
+)
+
+METHOD = """
+class Plugin:
+    def __init__(self):
+        self.seen = set()
+    def note(self, item):
+        self.seen.add(item.name)
+    def mark(self, item):
+        item.add_marker("x")
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            %s
+def pytest_configure(config):
+    config.pluginmanager.register(Plugin(), "conftest.py")
+"""
 
 
 # pytest asks only the conftests that it loads at first for these.
-EARLY = ("collects", "wraps the collection", "at the end, by config", "marks by option")
+EARLY = ("collects", "wraps the collection", "at the end, by config", "marks by option", "wraps the loop")
 
 
-@pytest.mark.parametrize("name, place", [(name, "") for name in CONFTESTS] + [(name, "sub/") for name in CONFTESTS if name not in EARLY])
+@pytest.mark.parametrize("name, place", [(name, "") for name in CONFTESTS] + [(name, "sub/") for name in CONFTESTS if name not in EARLY and name[:7] != "in a tu"])
 def test_hooks_over_all_files(project, name, place):
     unsafe, text = CONFTESTS[name]
     project.write(test_a="def test_one(): pass\ndef test_two(): pass\n", sub__test_b="def test_one(): pass\ndef test_three(): pass\n")
@@ -100,6 +204,34 @@ def test_hooks_over_all_files(project, name, place):
     else:
         _, ids = streamed(project)
         assert by_file(ids) == by_file(plain)
+
+
+@pytest.mark.parametrize("hook", WRAPPERS)
+def test_wrappers_that_leave_out_tests(project, hook):
+    project.write(test_a="def test_one(): pass\ndef test_two(): pass\n", test_b="def test_one(): pass\n", conftest=WRAPPERS[hook])
+    agent, why = whole(project)
+    assert why == "conftest.py looks at the tests of all files (%s)" % hook
+    assert [item[0] for item in agent.items] == ["test_a.py::test_one"]
+    agent.send(finish=True)
+    agent.rest()
+
+
+@pytest.mark.parametrize(
+    "each, unsafe",
+    [
+        ("self.seen.add(item.name)", True),
+        ("self.last = item", True),
+        ("self.note(item)", True),
+        ("self.mark(item)", False),
+        ("item.add_marker('x')", False),
+    ],
+)
+def test_plugins_that_keep_what_they_saw(project, each, unsafe):
+    project.write(test_a="def test_one(): pass\n", conftest=METHOD % each)
+    if unsafe:
+        assert "pytest_collection_modifyitems" in whole(project)[1]
+    else:
+        streamed(project)
 
 
 @pytest.mark.parametrize("option", ["--lf", "--ff", "--nf", "--sw"])

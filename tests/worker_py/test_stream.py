@@ -13,7 +13,7 @@ TREE = {
     "conftest": "import pytest\n@pytest.fixture(scope='session')\ndef top(): return 1\n",
     "test_top": "import pytest\n@pytest.mark.parametrize('x', ['a::b', 'é', 'x[y]', 'sp ace', '/', 'nul'])\ndef test_ids(x, top): pass\n",
     "a____init__": "",
-    "a__conftest": "import pytest\n@pytest.fixture(scope='package', params=[1, 2])\ndef p(request): return request.param\n",
+    "a__conftest": "import pytest\n@pytest.fixture(scope='module', params=[1, 2])\ndef p(request): return request.param\n",
     "a__test_one": "class TestA:\n    def test_a(self, p): pass\n    def test_b(self): pass\n    def test_c(self, p): pass\n",
     "a__test_two": "import unittest\nclass Case(unittest.TestCase):\n    def test_z(self): pass\n    def test_a(self): pass\n",
     "a__sub____init__": "",

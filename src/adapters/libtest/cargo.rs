@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 use super::LibtestError;
-use super::group::Group;
+use crate::adapters::group::Group;
 use crate::launch::tie_to_parent;
 
 /// What stays of what cargo prints, in bytes: errors stand at the end.

@@ -10,9 +10,9 @@ use futures_util::stream;
 use tokio::process::Command;
 
 use super::LibtestError;
-use super::group::Group;
 use super::plan::{Place, Program, ProgramKind};
 use super::remembered::Remembered;
+use crate::adapters::group::Group;
 use crate::launch::tie_to_parent;
 use crate::model::RunIgnored;
 

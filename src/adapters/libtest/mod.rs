@@ -14,7 +14,6 @@ mod cargo;
 mod doctests;
 mod environment;
 mod error;
-mod group;
 mod listing;
 mod plan;
 mod remembered;

@@ -15,9 +15,10 @@ pub(super) const BOOTSTRAP: &str = include_str!("worker/bootstrap.py");
 /// The variable that makes an interpreter a template.
 pub(super) const TEMPLATE_VARIABLE: &str = "CALLSHEET_WARM_START";
 
-const FILES: [(&str, &str); 19] = [
+const FILES: [(&str, &str); 20] = [
     ("__init__.py", include_str!("worker/__init__.py")),
     ("bytecode.py", include_str!("worker/bytecode.py")),
+    ("carried.py", include_str!("worker/carried.py")),
     ("channel.py", include_str!("worker/channel.py")),
     ("collected.py", include_str!("worker/collected.py")),
     ("compat.py", include_str!("worker/compat.py")),

@@ -8,6 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{Pytest, PytestError, files};
+use crate::adapters::group::Group;
+use crate::launch::tie_to_parent;
 
 /// What the imports of one collection took.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -48,15 +50,19 @@ impl Pytest {
     /// It could not be run, or did not answer.
     pub async fn imports(&self) -> Result<Imports, PytestError> {
         let wrong = |why: String| PytestError::Imports(why);
-        let mut child = Command::new(&self.interpreter.path)
+        let mut command = Command::new(&self.interpreter.path);
+        command
             .args(files::arguments(&self.files, "imports"))
             .current_dir(&self.suite.root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| wrong(error.to_string()))?;
+            .process_group(0)
+            .kill_on_drop(true);
+        tie_to_parent(&mut command, []);
+        let mut child = command.spawn().map_err(|error| wrong(error.to_string()))?;
+        // It has an interpreter of its own for each step.
+        let group = Group::of(&child);
         let stdin = child.stdin.take();
         let question =
             json!({ "bootstrap": files::BOOTSTRAP, "args": self.suite.args }).to_string();
@@ -67,6 +73,7 @@ impl Pytest {
             }
         };
         let ((), output) = tokio::join!(ask, child.wait_with_output());
+        group.is_over();
         let output = output.map_err(|error| wrong(error.to_string()))?;
         if let Ok(imports) = serde_json::from_slice(&output.stdout) {
             return Ok(imports);

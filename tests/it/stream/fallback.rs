@@ -125,6 +125,84 @@ fn conftests_that_look_at_one_test_at_a_time_do_not() {
     }
 }
 
+/// Runs the suite beside this conftest: what plain pytest says of it, and why all tests are collected.
+#[track_caller]
+fn all_collected(conftest: &str, files: &[(&str, &str)], counts: &str, why: &str) {
+    let project = Project::new(files);
+    project.write("conftest.py", conftest);
+    let expected = plain(&project, &[]);
+    expected.assert(0, counts);
+    let told = project.run(&[&["-n", "1", "--"][..], &PYTEST].concat());
+    super::assert_same(&told, &expected);
+    assert_whole(&told, why);
+}
+
+#[test]
+fn hooks_that_keep_what_they_saw_have_all_collected() {
+    let files = [
+        ("test_a.py", "def test_1(needs): assert needs\n"),
+        ("test_b.py", "def test_2(db): pass\n"),
+    ];
+    let why =
+        "conftest.py may reorder or deselect tests across files (pytest_collection_modifyitems)";
+    let fixtures = "import functools, pytest\n\
+        @pytest.fixture\ndef db(): pass\n\
+        @pytest.fixture(scope='session')\ndef needs(request): return request.config.needs_db\n";
+    let on_the_way = "def pytest_collection_modifyitems(config, items):\n\
+        \x20   config.needs_db = False\n\
+        \x20   for item in items:\n\
+        \x20       if 'db' in item.fixturenames: config.needs_db = True\n";
+    let at_the_end = "def pytest_collection_modifyitems(config, items):\n\
+        \x20   needs = []\n\
+        \x20   for item in items:\n\
+        \x20       if 'db' in item.fixturenames: needs.append(item)\n\
+        \x20   config.needs_db = needs\n";
+    let decorated = "def quietly(function):\n\
+        \x20   @functools.wraps(function)\n\
+        \x20   def inner(*args, **keywords): return function(*args, **keywords)\n\
+        \x20   return inner\n\
+        @quietly\n\
+        def pytest_collection_modifyitems(config, items):\n\
+        \x20   config.needs_db = any('db' in item.fixturenames for item in items)\n";
+    for hook in [on_the_way, at_the_end, decorated] {
+        all_collected(&format!("{fixtures}{hook}"), &files, "2 passed", why);
+    }
+}
+
+#[test]
+fn wrappers_that_leave_out_tests_have_all_collected() {
+    let files = [("test_a.py", "def test_1(): pass\n"), ("test_b.py", "def test_2(): assert 0\n")];
+    for (hook, change) in [
+        ("pytest_collection", "yield\n    del session.items[1:]"),
+        ("pytest_runtestloop", "del session.items[1:]\n    yield"),
+    ] {
+        let conftest = format!(
+            "import pytest\n@pytest.hookimpl(hookwrapper=True, tryfirst=True)\ndef {hook}(session):\n    {change}\n"
+        );
+        let why = format!("conftest.py looks at the tests of all files ({hook})");
+        all_collected(&conftest, &files, "1 passed", &why);
+    }
+}
+
+#[test]
+fn fixtures_that_look_at_all_tests_have_all_collected() {
+    let test = "def test_it(tests): assert len(tests) == 2\n";
+    let files = [("test_a.py", test), ("sub/test_b.py", test)];
+    all_collected(
+        "import pytest\n@pytest.fixture(scope='session')\ndef tests(request):\n    return list(request.session.items)\n",
+        &files,
+        "2 passed",
+        "fixture `tests` looks at the tests of all files (session.items)",
+    );
+    all_collected(
+        "import pytest\n@pytest.fixture\ndef tests(): return [1, *{1: 2}.items()]\n\
+         def pytest_runtest_setup(item):\n    assert len(item.session.items) == 2\n",
+        &files,
+        "2 passed",
+        "conftest.py looks at the tests of all files (pytest_runtest_setup)",
+    );
+}
+
 #[test]
 fn what_may_be_selected_is_selected_after_all() {
     // The hook leaves out tests by an option that only some runs are given.

@@ -161,6 +161,41 @@ fn on_one_worker_all_is_in_the_order_of_plain_pytest() {
     }
 }
 
+/// pytest brings the tests of one parameter together, whatever their files.
+#[test]
+fn what_is_parametrized_for_the_session_is_set_up_once_a_parameter() {
+    let test = "def test_it(db): pass\n";
+    let project = Project::new(&[("test_a.py", test), ("test_b.py", test), ("p/test_c.py", test)]);
+    for (scope, params, setups) in
+        [("session", "['a', 'b']", 2), ("package", "['a', 'b']", 4), ("module", "['a', 'b']", 6)]
+    {
+        project.write(
+            "conftest.py",
+            &format!(
+                "import pytest\n@pytest.fixture(scope='{scope}', params={params})\n\
+                 def db(request):\n    with open('log.txt', 'a') as log: log.write(request.param + '\\n')\n"
+            ),
+        );
+        project.write("log.txt", "");
+        plain(&project, &[]).assert(0, "6 passed");
+        let expected = project.read("log.txt");
+        assert_eq!(expected.lines().count(), setups, "{scope}");
+        project.write("log.txt", "");
+        let told = project.run(&["-n", "1"]);
+        told.assert(0, "6 passed");
+        assert_eq!(project.read("log.txt"), expected, "{scope}\n{told}");
+        let why = format!("fixture `db` is parametrized for more than one file (scope {scope})");
+        if scope == "module" {
+            told.says("scheduling tests via StreamScheduling");
+        } else {
+            told.says(&why);
+        }
+    }
+    // In one file the order is that of one file.
+    project.write("conftest.py", &project.read("conftest.py").replace("module", "session"));
+    streamed(&project, "1", &[], &["test_a.py"]).assert(0, "2 passed");
+}
+
 /// Shows the first line that differs.
 fn assert_lines(found: &str, expected: &str, told: &Told) {
     for (found, expected) in found.lines().zip(expected.lines()) {

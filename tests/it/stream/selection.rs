@@ -79,6 +79,23 @@ fn nothing_to_run_is_exit_code_5() {
 }
 
 #[test]
+fn a_worker_that_gets_no_file_has_no_empty_session() {
+    let project = Project::new(&[("test_a.py", "def test_a(): pass\n")]);
+    for empty in ["session.testscollected == 0", "exitstatus == 5"] {
+        let hook = format!(
+            "def pytest_sessionfinish(session, exitstatus):\n    if {empty}: session.exitstatus = 11\n"
+        );
+        project.write("conftest.py", &hook);
+        for workers in ["1", "2", "4"] {
+            streamed(&project, workers, &[], &[]).assert(0, "1 passed");
+        }
+        let told = streamed(&project, "1", &[], &["-k", "nothing"]);
+        assert_same(&told, &plain(&project, &["-k", "nothing"]));
+        assert_eq!(told.code, Some(11), "{told}");
+    }
+}
+
+#[test]
 fn files_without_tests_come_between() {
     let empty = "import pytest\n";
     let project = Project::new(&[

@@ -159,6 +159,10 @@ fn what_forbids_a_fork_is_told_and_changes_nothing() {
             "import os\nos.environ.get('PYTEST_XDIST_WORKER')\n",
             "conftest.py:2 reads `PYTEST_XDIST_WORKER`",
         ),
+        (
+            "import os\nos.getenvb(b'PYTEST_XDIST_WORKER')\n",
+            "conftest.py:2 reads `PYTEST_XDIST_WORKER`",
+        ),
         ("import os\ncopy = dict(os.environ)\n", "conftest.py:2 reads the whole environment"),
         (
             "def pytest_configure(config): config.workerinput['workerid']\n",
@@ -307,6 +311,8 @@ fn what_the_suite_changes_stays_changed() {
              \x20   assert os.environ['MODE'] == 'slow' and 'GONE' not in os.environ\n\
              \x20   assert os.environ['PYTEST_XDIST_TESTRUNUID'] == 'own'\n\
              \x20   assert os.environ['PYTEST_XDIST_WORKER'] == worker_id\n\
+             \x20   assert os.getenvb(b'PYTEST_XDIST_WORKER') == worker_id.encode()\n\
+             \x20   assert dict(os.environb) == {os.fsencode(k): os.fsencode(v) for k, v in os.environ.items()}\n\
              \x20   assert signal.getsignal(signal.SIGUSR1) == signal.SIG_IGN\n",
         ),
     ]);

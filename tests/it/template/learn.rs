@@ -1,6 +1,8 @@
 //! `callsheet preload`: what is worth to be imported once.
 
-use crate::support::Project;
+use nix::sys::signal::Signal;
+
+use crate::support::{Project, Running};
 
 /// An environment of its own that has pytest and, beside it, these modules.
 fn with_installed(files: &[(&str, &str)], modules: &[(&str, &str)]) -> Project {
@@ -70,4 +72,37 @@ fn a_collection_that_fails_is_told() {
     told.says("pytest did not collect everything (exit code 2)");
     let told = project.run(&["preload", "--python", "python9.9"]);
     assert_eq!(told.code, Some(4), "{told}");
+}
+
+/// A collection that hangs, with a process of its own.
+fn hanging() -> Project {
+    Project::new(&[
+        (
+            "conftest.py",
+            "import pathlib, signal, subprocess\nsubprocess.Popen(['sleep', '1000'])\n\
+             pathlib.Path('hangs').touch()\nsignal.pause()\n",
+        ),
+        ("test_it.py", "def test_it(): pass\n"),
+    ])
+}
+
+#[test]
+fn a_collection_that_hangs_is_ended_with_all_that_it_started() {
+    let project = hanging();
+    project.write("callsheet.toml", "deadlines = { collect = '5s' }\n");
+    let told = project.run(&["preload"]);
+    assert_eq!(told.code, Some(7), "{told}");
+    told.says("the collection did not end within 5 s");
+    assert!(project.path().join("hangs").exists(), "{told}");
+}
+
+#[test]
+fn it_ends_with_the_command_whatever_ends_that() {
+    let project = hanging();
+    // What a suite has started by itself is in nobody's hands then.
+    project.write("conftest.py", &project.read("conftest.py").replace("subprocess.Popen", "print"));
+    let running = Running::start(project.command(&["preload"]));
+    running.wait_for(&project.path().join("hangs"));
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.end().code, None);
 }

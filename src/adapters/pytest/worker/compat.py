@@ -28,6 +28,16 @@ def asks_for_next(config):
     return False
 
 
+def known_fixtures(session):
+    """The fixtures that plugins and conftests have defined so far, each with its name; none where pytest keeps them elsewhere."""
+    manager = session._fixturemanager
+    for name, found in getattr(manager, "_arg2fixturedefs", {}).items():
+        yield from ((name, each) for each in found)
+    for kept in ("_arg2node2fixturedefs", "_arg2nodeid2fixturedefs"):
+        for name, places in getattr(manager, kept, {}).items():
+            yield from ((name, each) for found in places.values() for each in found)
+
+
 class Pause:
     """Stops the clocks that plugins set on an item while the item waits for its teardown."""
 

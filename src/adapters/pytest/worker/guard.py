@@ -33,7 +33,7 @@ class Guard:
 
     def begin(self):
         """Watch from now on."""
-        self._data = self._environ._data = _Variables(self._environ._data, self)
+        self._data = self._share(_Variables(self._environ._data, self))
         self._mapped = set(_shared_memory())
         self._random.begin()
         self._is_on = True
@@ -53,8 +53,15 @@ class Guard:
 
     def renew(self):
         """In a worker: its own environment and random numbers, as they stand."""
-        self._environ._data = dict(self._data)
+        self._share(dict(self._data))
         self._random.renew()
+
+    def _share(self, data):
+        """Both views of the environment, that of texts and that of bytes, are of this one."""
+        self._environ._data = data
+        if os.supports_bytes_environ:
+            os.environb._data = data
+        return data
 
     def trip(self, what):
         """Refuse, naming the place in the project or a library."""

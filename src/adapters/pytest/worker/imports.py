@@ -4,15 +4,18 @@ Reads `{"bootstrap": …, "args": […]}` from standard input, writes one JSON o
 the collection took, `modules` [{`names`, `seconds`, `refused`}] with the costliest first, and `exit_code` of pytest.
 """
 
+import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
 STEP = "CALLSHEET_IMPORTS_STEP"
+PR_SET_PDEATHSIG = 1
 
 LEAST = 0.01
 """Seconds below which a package is not worth a line."""
@@ -154,8 +157,23 @@ def _run(ask, step, question, flags, errors):
         env=dict(os.environ, **{STEP: step}),
         stdout=subprocess.PIPE,
         stderr=errors,
+        preexec_fn=_tie(os.getpid()),
     )
     try:
         return json.loads(done.stdout)
     except ValueError:
         return None
+
+
+def _tie(parent):
+    """What a child does before anything else, so that it does not outlive its parent; nothing where the system can not."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def tie():
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie

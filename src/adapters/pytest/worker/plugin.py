@@ -207,6 +207,8 @@ class Worker:
         letters = self._letters(session.config)
         self._loop = Loop(self.channel, session, self._renderer, letters, self._halts, self._writer, self._stream, self._make)
         message = self._loop.run()
+        if self._stream is not None:
+            self._stream.conclude()
         if message is None:
             if session.shouldfail:
                 self.tell_stop(str(session.shouldfail), None, "fail")

@@ -7,7 +7,9 @@ read from its source; what only some configurations reach is watched in one call
 import ast
 import inspect
 import sys
-import textwrap
+import types
+
+from .carried import is_carried, source
 
 ITEMS = "items"
 SESSION = "session"
@@ -25,25 +27,77 @@ class Reach:
 
 
 def of(function):
-    """The reach of a hook's function; without source it is wide."""
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
+    """The reach of a hook's function; without source, or hidden by another one around it, it is wide."""
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)
+    if code is None or hasattr(plain, "__wrapped__") or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
         return Reach(True)
     names = set(code.co_varnames[: code.co_argcount]) & {ITEMS, SESSION}
-    try:
-        lines, first = inspect.getsourcelines(code)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
+    found = source(code)
+    if found is None:
         return Reach(True)
-    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) or tree.name != code.co_name:
-        return Reach(True)
+    first, tree = found
     reader = _Reader(names)
     for statement in tree.body:
         reader.visit(statement)
-    if reader.is_wide or reader.carries():
+    if reader.is_wide or reader.carries() or is_carried(tree, function, reader.is_walk):
         return Reach(True)
     return Reach(False, [line + first - 1 for line in reader.offences], code)
+
+
+def is_over_items(function):
+    """Whether a hook's function, or one of its module that it calls, reads the `items` of anything."""
+    plain = getattr(function, "__func__", function)
+    if not isinstance(plain, types.FunctionType) or hasattr(plain, "__wrapped__"):
+        return True
+    return _reads_items(plain, getattr(function, "__self__", None), lambda _object: True, set())
+
+
+def is_over_session(function, seen):
+    """Whether a fixture's function, or one of its module that it calls, reads `session.items`; those in `seen` do not."""
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    if not isinstance(plain, types.FunctionType):
+        return False
+    return _reads_items(plain, None, lambda node: getattr(node, "id", getattr(node, "attr", None)) == SESSION, seen)
+
+
+def _reads_items(function, owner, is_theirs, seen):
+    code = function.__code__
+    if code in seen:
+        return False
+    seen.add(code)
+    names = set(_names(code))
+    if ITEMS in names:
+        found = source(code)
+        if found is None or any(is_theirs(each) for each in _owners(found[1])):
+            return True
+    for name in names:
+        for helper in (function.__globals__.get(name), inspect.getattr_static(type(owner), name, None)):
+            is_near = isinstance(helper, types.FunctionType) and helper.__globals__ is function.__globals__
+            if is_near and _reads_items(helper, owner, is_theirs, seen):
+                return True
+    return False
+
+
+def _names(code):
+    """The names of globals and attributes in a function and in those inside of it, and its texts."""
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, str):
+            yield each
+        elif hasattr(each, "co_names"):
+            yield from _names(each)
+
+
+def _owners(tree):
+    """The objects whose `items` are read, not called."""
+    called = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Attribute) and each.attr == ITEMS and id(each) not in called:
+            yield each.value
+        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "getattr":
+            if len(each.args) > 1 and isinstance(each.args[1], ast.Constant) and each.args[1].value == ITEMS:
+                yield each.args[0]
 
 
 class _Reader(ast.NodeVisitor):
@@ -76,13 +130,14 @@ class _Reader(ast.NodeVisitor):
             self.is_wide = True
         self.offences.add(node.lineno)
 
-    def _is_walk(self, iterable):
+    def is_walk(self, iterable):
+        """Whether it iterates over the items as they stand."""
         return ITEMS in self._names and isinstance(iterable, ast.Name) and iterable.id == ITEMS
 
     # Loops over the items.
 
     def visit_For(self, node):
-        if not self._is_walk(node.iter):
+        if not self.is_walk(node.iter):
             self._nest(node)
             return
         self._last = max(self._last, node.lineno)
@@ -98,7 +153,7 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Expr(self, node):
         value = node.value
-        if isinstance(value, ast.ListComp) and self._is_walk(value.generators[0].iter):
+        if isinstance(value, ast.ListComp) and self.is_walk(value.generators[0].iter):
             self._last = max(self._last, node.lineno)
             self._loops += 1
             for each in [value.elt] + value.generators[0].ifs + value.generators[1:]:

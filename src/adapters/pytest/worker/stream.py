@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from . import reach
+from . import compat, reach
 
 OPTIONS = (
     ("lf", "--last-failed selects among all tests"),
@@ -56,6 +56,8 @@ def refusal(config):
         for impl in _foreign(config, name):
             if not _is_wrapper(impl):
                 return "%s %s (%s)" % (_origin(config, impl), what, name)
+            if reach.is_over_items(impl.function):
+                return "%s looks at the tests of all files (%s)" % (_origin(config, impl), name)
     for impl in _foreign(config, "pytest_collection_finish"):
         found = reach.of(impl.function)
         if found.is_wide or found.lines:
@@ -66,6 +68,26 @@ def refusal(config):
     return None
 
 
+def fixtures_refusal(session, files):
+    """Why the fixtures and hooks that are known when all files are found need all tests at once, or None."""
+    config, seen = session.config, set()
+    for name, fixture in compat.known_fixtures(session):
+        if _is_ours(fixture.func):
+            continue
+        if fixture.params and fixture.scope in ("session", "package") and files > 1:
+            # pytest orders tests by its parameters, across files.
+            return "fixture `%s` is parametrized for more than one file (scope %s)" % (name, fixture.scope)
+        if reach.is_over_session(fixture.func, seen):
+            return "fixture `%s` looks at the tests of all files (session.items)" % name
+    for hook in vars(config.hook):
+        if hook.startswith("pytest_runtest_") or hook == "pytest_sessionfinish":
+            for impl in _foreign(config, hook):
+                # What plugins do then with the tests of a worker, they do where each has a part of them.
+                if _is_conftest(impl) and reach.is_over_session(impl.function, seen):
+                    return "%s looks at the tests of all files (%s)" % (_origin(config, impl), hook)
+    return None
+
+
 def _selects(config, impl):
     return "%s may reorder or deselect tests across files (%s)" % (_origin(config, impl), MODIFY)
 
@@ -73,9 +95,17 @@ def _selects(config, impl):
 def _foreign(config, name):
     """The implementations of a hook that are neither pytest's nor a worker's."""
     for impl in getattr(config.hook, name).get_hookimpls():
-        module = getattr(impl.function, "__module__", None) or ""
-        if module.split(".")[0] not in ("_pytest", __package__):
+        if not _is_ours(impl.function):
             yield impl
+
+
+def _is_ours(function):
+    module = getattr(function, "__module__", None) or ""
+    return module.split(".")[0] in ("_pytest", __package__)
+
+
+def _is_conftest(impl):
+    return os.path.basename(getattr(impl.plugin, "__file__", None) or "") == "conftest.py"
 
 
 def _is_wrapper(impl):
@@ -83,9 +113,8 @@ def _is_wrapper(impl):
 
 
 def _origin(config, impl):
-    path = getattr(impl.plugin, "__file__", None)
-    if path and os.path.basename(path) == "conftest.py":
-        return os.path.relpath(path, str(config.rootpath))
+    if _is_conftest(impl):
+        return os.path.relpath(impl.plugin.__file__, str(config.rootpath))
     module = (getattr(impl.function, "__module__", None) or impl.plugin_name).split(".")[0]
     for plugin, dist in config.pluginmanager.list_plugin_distinfo():
         if plugin is impl.plugin or getattr(plugin, "__name__", "").split(".")[0] == module:
@@ -143,7 +172,7 @@ class Stream:
             yield
             return
         self._is_settled = True
-        self.whole = refusal(config)
+        self.whole = refusal(config) or fixtures_refusal(session, len({_file_id(node) for node in self._found}))
         if self.whole is not None:
             self._make_all(items)
             yield
@@ -210,6 +239,11 @@ class Stream:
         session.items.extend(items)
         session.testscollected += len(items)
         return items
+
+    def conclude(self):
+        """A worker that others left no file is not a session without tests, which only the run as a whole can be."""
+        if self._session.testscollected == 0 and not all(unit.is_made for unit in self.units):
+            self._session.testscollected = 1
 
     def import_early(self):
         """Import the modules before any file's turn, unless each is to wait for its own."""
