@@ -40,6 +40,32 @@ def pytest_collection_modifyitems(config, items):
         False,
         "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    for item in items:\n        item.add_marker('x')\n",
     ),
+    "marks those that were picked": (
+        False,
+        """
+import inspect, pytest
+def pytest_collection_modifyitems(items):
+    tests = (item for item in items if inspect.iscoroutinefunction(item.obj))
+    mark = pytest.mark.asyncio(loop_scope="session")
+    for each in tests:
+        each.add_marker(mark, append=False)
+    slow = [item for item in items if "slow" in item.keywords]
+    for item in slow:
+        item.add_marker("x")
+""",
+    ),
+    "counts those that were picked": (
+        True,
+        "def pytest_collection_modifyitems(items):\n    picked = [item for item in items if item.name]\n    if len(picked) > 1:\n        picked[0].add_marker('x')\n",
+    ),
+    "runs those that were picked": (
+        True,
+        "def pytest_collection_modifyitems(items):\n    picked = [item for item in items if 'one' in item.name]\n    items[:] = picked\n",
+    ),
+    "picks what is made of them": (
+        True,
+        "def pytest_collection_modifyitems(items):\n    names = {item.name for item in items}\n    for item in items:\n        if len(names) > 1:\n            item.add_marker('x')\n",
+    ),
     "branch taken": (
         True,
         "def pytest_collection_modifyitems(config, items):\n    if config.option.verbose < 7:\n        items.reverse()\n",

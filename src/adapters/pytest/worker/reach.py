@@ -114,6 +114,7 @@ class _Reader(ast.NodeVisitor):
         self._set_inside = set()
         self._read_inside = set()
         self._tests = []
+        self._picked = set()
         self._last = 0
         self.offences = set()
         self.is_wide = False
@@ -131,8 +132,27 @@ class _Reader(ast.NodeVisitor):
         self.offences.add(node.lineno)
 
     def is_walk(self, iterable):
-        """Whether it iterates over the items as they stand."""
-        return ITEMS in self._names and isinstance(iterable, ast.Name) and iterable.id == ITEMS
+        """Whether it iterates over the items as they stand, or over those of them that were picked."""
+        if not isinstance(iterable, ast.Name):
+            return False
+        return iterable.id == ITEMS and ITEMS in self._names or iterable.id in self._picked
+
+    def visit_Assign(self, node):
+        # `picked = [item for item in items if …]`, as the documentation of pytest-asyncio has it: a loop over them follows.
+        value, target = node.value, node.targets[0]
+        is_pick = isinstance(value, (ast.ListComp, ast.GeneratorExp)) and len(value.generators) == len(node.targets) == 1
+        if not (is_pick and isinstance(target, ast.Name) and self.is_walk(value.generators[0].iter)):
+            self.generic_visit(node)
+            return
+        walk = value.generators[0]
+        if ast.dump(value.elt) != ast.dump(walk.target).replace("Store()", "Load()") or target.id in self._set_outside:
+            self.generic_visit(node)
+            return
+        self._loops += 1
+        for each in walk.ifs:
+            self.visit(each)
+        self._loops -= 1
+        self._picked.add(target.id)
 
     # Loops over the items.
 
@@ -229,7 +249,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Name(self, node):
-        if node.id in self._names:
+        if node.id in self._names or node.id in self._picked:
             self._offend(node)
         elif isinstance(node.ctx, ast.Load):
             if self._loops:
