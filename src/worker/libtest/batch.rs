@@ -19,7 +19,11 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) limit: Option<Duration>,
     pub(super) began: Option<Began>,
+    /// When it was over, where what came of it is not known yet.
+    pub(super) over: Option<Instant>,
     pub(super) done: Option<Done>,
+    /// Whether it is run in a process of its own.
+    pub(super) is_alone: bool,
 }
 
 /// When a test began.
@@ -61,12 +65,29 @@ impl Batch {
         (0..self.entries.len()).filter(|place| self.entries[*place].done.is_none()).collect()
     }
 
+    /// Those of them that share the next process: the first, and with it those that may.
+    pub(super) fn next(&self) -> Vec<usize> {
+        let mut left = self.left();
+        if left.first().is_some_and(|first| self.entries[*first].is_alone) {
+            left.truncate(1);
+        } else {
+            left.retain(|place| !self.entries[*place].is_alone);
+        }
+        left
+    }
+
     pub(super) fn began(&mut self, place: usize, at: Instant, epoch: f64) {
-        self.entries[place].began = Some(Began { at, epoch });
+        let entry = &mut self.entries[place];
+        (entry.began, entry.over) = (Some(Began { at, epoch }), None);
+    }
+
+    pub(super) fn over(&mut self, place: usize, at: Instant) {
+        self.entries[place].over = Some(at);
     }
 
     pub(super) fn ended(&mut self, place: usize, verdict: Verdict, at: Instant) {
         let entry = &mut self.entries[place];
+        let at = entry.over.unwrap_or(at);
         let seconds =
             entry.began.map_or(0.0, |began| at.saturating_duration_since(began.at).as_secs_f64());
         entry.done = Some(Done { verdict, seconds });
@@ -174,7 +195,9 @@ mod tests {
             name: format!("t{item}"),
             limit: None,
             began: None,
+            over: None,
             done: None,
+            is_alone: false,
         };
         Batch::new(items.iter().map(entry).collect(), "p/lib", halts, 0.0)
     }
@@ -212,6 +235,19 @@ mod tests {
         batch.ended(0, verdict(Outcome::Crashed), now);
         assert_eq!(told(&mut batch), ["report 5", "end 5 crashed", "start 2", "end 2 passed"]);
         assert!(batch.left().is_empty() && !batch.is_silent());
+    }
+
+    #[test]
+    fn a_test_that_is_to_be_alone_shares_no_process() {
+        let mut batch = batch(&[5, 6, 7], false);
+        assert_eq!(batch.next(), [0, 1, 2]);
+        batch.entries[1].is_alone = true;
+        assert_eq!(batch.next(), [0, 2]);
+        let now = Instant::now();
+        batch.ended(0, verdict(Outcome::Passed), now);
+        assert_eq!(batch.next(), [1]);
+        batch.ended(1, verdict(Outcome::Passed), now);
+        assert_eq!(batch.next(), [2]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod ledger;
 mod pace;
 mod reader;
 mod run;
+mod summary;
 mod verdict;
 
 use std::collections::{HashMap, HashSet};
@@ -279,7 +280,9 @@ impl Session<'_> {
                 name: name.clone(),
                 limit: job.limit(self.shared.timeout),
                 began: None,
+                over: None,
                 done: ignored,
+                is_alone: false,
             });
         }
         let mut batch = Batch::new(entries, &program.id, self.shared.halts, run::epoch());
@@ -298,7 +301,7 @@ impl Session<'_> {
             }
         }
         while !batch.left().is_empty() && !interrupted {
-            let before = batch.left();
+            let before = batch.next();
             let ran = run::run(self.channel, self.shared, program, &mut batch).await?;
             let broken = ran.broken_by.into_iter().chain(ran.leaky);
             self.troublesome.extend(broken.map(|place| batch.entries[place].item));
