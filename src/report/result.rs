@@ -102,8 +102,17 @@ impl Results {
                 }
             }
             RunEvent::TestFinished { worker, lane, index, test, end, .. } => {
-                self.running.remove(worker);
-                let told = self.told.remove(&(*lane, *index)).unwrap_or_default();
+                let place = (*lane, *index);
+                // The worker may have gone on to another while this one waited to be run again.
+                let ran = self.running.get(worker) == Some(&place);
+                if ran {
+                    self.running.remove(worker);
+                }
+                let mut told = self.told.remove(&place).unwrap_or_default();
+                if !ran && end.outcome.is_bad() && told.stories.is_empty() {
+                    // The attempt that was thought to be one before the last was the last.
+                    told.stories.extend(told.retried.pop());
+                }
                 return Some(TestResult {
                     test: test.clone(),
                     lane: *lane,
