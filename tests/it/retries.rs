@@ -346,5 +346,5 @@ fn a_test_that_waits_for_its_next_attempt_when_the_run_stops_says_why_it_failed(
     assert!(xml.contains("message=\"exit code 3") && !xml.contains("the test failed"), "{xml}");
     assert!(!xml.contains("<rerunFailure"), "{xml}");
     let summary = project.read("summary.md");
-    assert!(summary.contains("<code>a</code>: failed</summary>\n\n<pre>exit code 3"), "{summary}");
+    assert!(summary.contains("<pre>$ echo of a; exit 3\nexit code 3"), "{summary}");
 }
