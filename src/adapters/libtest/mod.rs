@@ -108,6 +108,7 @@ impl Libtest {
         let plan = Plan {
             programs,
             places,
+            workspace: metadata.workspace_root.into_std_path_buf(),
             isolation: suite.isolation,
             run_ignored: suite.run_ignored,
             doc_results: None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::location::Sources;
 use super::verdict::Verdict;
 use crate::model::{Durations, Outcome, Phase};
 use crate::worker::{Event, Report};
@@ -47,6 +48,7 @@ pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
     /// The program's id, by which skipped tests are grouped.
     program: String,
+    sources: Sources,
     /// Whether a failure is followed by `halted`.
     halts: bool,
     /// When it was taken, in seconds since the Unix epoch: tests whose own time nobody can tell began then.
@@ -56,8 +58,15 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(entries: Vec<Entry>, program: &str, halts: bool, taken: f64) -> Self {
-        Self { entries, program: program.to_owned(), halts, taken, told: 0, is_started: false }
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        program: &str,
+        sources: Sources,
+        halts: bool,
+        taken: f64,
+    ) -> Self {
+        let program = program.to_owned();
+        Self { entries, program, sources, halts, taken, told: 0, is_started: false }
     }
 
     /// The places of the tests that have not come to their end.
@@ -166,6 +175,10 @@ impl Batch {
             Outcome::Skipped if !brief.is_empty() => &format!("{word} ({brief})"),
             _ => word,
         };
+        let location = match outcome {
+            Outcome::Skipped => self.program.clone(),
+            _ => self.sources.location(&entry.name, text),
+        };
         say(&Event::Report(Report {
             i: entry.item,
             phase: Phase::Call.word(),
@@ -176,7 +189,7 @@ impl Batch {
             headline: if entry.name.is_empty() { &self.program } else { &entry.name },
             text: text.trim_end(),
             brief: if *outcome == Outcome::Skipped && brief.is_empty() { "ignored" } else { brief },
-            location: if *outcome == Outcome::Skipped { &self.program } else { "" },
+            location: &location,
             sections: &[],
             d: done.seconds,
         }));
@@ -199,7 +212,7 @@ mod tests {
             done: None,
             is_alone: false,
         };
-        Batch::new(items.iter().map(entry).collect(), "p/lib", halts, 0.0)
+        Batch::new(items.iter().map(entry).collect(), "p/lib", Sources::default(), halts, 0.0)
     }
 
     fn verdict(outcome: Outcome) -> Verdict {

@@ -4,6 +4,7 @@
 mod batch;
 mod doc;
 mod ledger;
+mod location;
 mod pace;
 mod reader;
 mod run;
@@ -21,6 +22,7 @@ use crate::model::{Isolation, Outcome};
 use batch::{Batch, Done, Entry};
 use doc::Results;
 use ledger::Ledger;
+use location::Sources;
 use pace::Pace;
 use verdict::Verdict;
 
@@ -37,6 +39,7 @@ const ALL: usize = 1024;
 #[derive(Debug)]
 struct Shared {
     plan: Plan,
+    sources: Sources,
     live_output: bool,
     halts: bool,
     timeout: Option<Duration>,
@@ -66,8 +69,13 @@ pub(super) async fn serve(
     version: &str,
     plan: Plan,
 ) -> Result<(), ChannelError> {
+    let sources = Sources {
+        workspace: plan.workspace.clone(),
+        root: std::env::current_dir().unwrap_or_default(),
+    };
     let shared = Shared {
         plan,
+        sources,
         live_output: setup.live_output,
         halts: setup.halt_on_failure,
         timeout: setup.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok()),
@@ -285,7 +293,9 @@ impl Session<'_> {
                 is_alone: false,
             });
         }
-        let mut batch = Batch::new(entries, &program.id, self.shared.halts, run::epoch());
+        let sources = self.shared.sources.clone();
+        let halts = self.shared.halts;
+        let mut batch = Batch::new(entries, &program.id, sources, halts, run::epoch());
         let mut interrupted = false;
         let mut halted = false;
         if program.kind == ProgramKind::Doc {

@@ -82,17 +82,23 @@ pub(super) fn reading(text: &str) -> Reading {
     Reading { verdict: Verdict { outcome, text: told.to_owned(), brief }, is_certain: false }
 }
 
+/// Where the first panic was, and its message.
+pub(super) fn panic_in(text: &str) -> Option<(&str, &str)> {
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.starts_with("thread '") && line.contains(" panicked at "))?;
+    // Before Rust 1.73 the message stood in that line.
+    let old = line.split_once(" panicked at '").and_then(|(_, rest)| rest.rsplit_once("', "));
+    let (message, place) = old.unwrap_or_else(|| {
+        let (_, place) = line.split_once(" panicked at ").unwrap_or_default();
+        (lines.next().unwrap_or_default(), place)
+    });
+    Some((place, message.trim()))
+}
+
 /// The message of the panic or of the error that a test returned.
 pub(super) fn brief(text: &str) -> String {
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if line.starts_with("thread '") && line.contains(" panicked at ") {
-            // Before Rust 1.73 the message stood in that line.
-            let old =
-                line.split_once(" panicked at '").and_then(|(_, rest)| rest.rsplit_once("', "));
-            let message = old.map(|(message, _place)| message).or_else(|| lines.next());
-            return message.unwrap_or_default().trim().to_owned();
-        }
+    if let Some((_, message)) = panic_in(text) {
+        return message.to_owned();
     }
     let error =
         text.lines().rev().find(|line| line.starts_with("Error: ") || line.starts_with("error"));
