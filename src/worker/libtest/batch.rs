@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) limit: Option<Duration>,
     pub(super) began: Option<Began>,
+    /// From when, and until when, it may have run in its process.
+    pub(super) ran: Option<(Instant, Option<Instant>)>,
     /// When it was over, where what came of it is not known yet.
     pub(super) over: Option<Instant>,
     pub(super) done: Option<Done>,
@@ -208,6 +210,7 @@ mod tests {
             name: format!("t{item}"),
             limit: None,
             began: None,
+            ran: None,
             over: None,
             done: None,
             is_alone: false,

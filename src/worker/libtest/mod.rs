@@ -4,6 +4,7 @@
 mod batch;
 mod doc;
 mod ledger;
+mod leftovers;
 mod location;
 mod pace;
 mod reader;
@@ -288,6 +289,7 @@ impl Session<'_> {
                 name: name.clone(),
                 limit: job.limit(self.shared.timeout),
                 began: None,
+                ran: None,
                 over: None,
                 done: ignored,
                 is_alone: false,

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::batch::Batch;
+use super::leftovers;
 use super::reader::{Reader, Seen};
 use super::verdict::{Verdict, brief};
 use crate::adapters::libtest::{Program, ProgramKind};
@@ -243,6 +244,11 @@ impl Watched {
             if self.cut_off {
                 return;
             }
+            if let Seen::Over(local) | Seen::Ended(local, _) = &seen
+                && let Some((_, ended)) = &mut batch.entries[self.left[*local]].ran
+            {
+                ended.get_or_insert(now);
+            }
             match seen {
                 Seen::Began(local) => {
                     if !self.began_any {
@@ -250,6 +256,8 @@ impl Watched {
                         ran.start = at.saturating_duration_since(self.last);
                     }
                     batch.began(self.left[local], at, epoch - (now - at).as_secs_f64());
+                    // Heard of later than it was.
+                    batch.entries[self.left[local]].ran = Some((self.last, None));
                 }
                 Seen::Ended(local, verdict) if is_over(batch, local) => {
                     batch.ended(self.left[local], verdict, at);
@@ -344,21 +352,14 @@ impl Watched {
     ) {
         let now = Instant::now();
         for leftover in process.leftovers() {
-            // The last test that had begun when it was started, as exactly as the system tells.
-            let started = now.checked_sub(leftover.age).unwrap_or(now) + Duration::from_millis(10);
-            let began = |place: &usize| batch.entries[*place].began.map(|began| began.at);
-            let before =
-                self.left.iter().filter(|place| began(place).is_some_and(|at| at <= started));
-            let Some(place) = before.max_by_key(|place| began(place)).or(self.left.first()) else {
-                continue;
-            };
-            let entry = &batch.entries[*place];
-            let text = format!(
-                "it left a process behind, which was killed: {} `{}`",
-                leftover.pid, leftover.command
-            );
-            channel.say(&Event::Warning { stage: "run", id: &entry.id, location: "", text: &text });
-            ran.leaky.push(*place);
+            let started = now.checked_sub(leftover.age).unwrap_or(now);
+            let suspects = leftovers::suspects(&batch.entries, &self.left, started);
+            let ids: Vec<&str> = suspects.iter().map(|place| &*batch.entries[*place].id).collect();
+            let process = format!("{} `{}`", leftover.pid, leftover.command);
+            let text = leftovers::warning(&ids, &process);
+            let id = if let [id] = ids[..] { id } else { "" };
+            channel.say(&Event::Warning { stage: "run", id, location: "", text: &text });
+            ran.leaky.extend(suspects);
         }
     }
 }
