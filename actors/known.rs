@@ -107,7 +107,7 @@ fn rules(
             timeout: terms.timeout,
             slow: terms.slow,
             resources: terms.resources,
-            exclusive: terms.exclusive,
+            exclusive: (terms.exclusive != item.is_exclusive()).then_some(terms.exclusive),
             requires: terms.requires,
             alone: isolation == Isolation::Process,
         }

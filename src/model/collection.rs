@@ -68,6 +68,11 @@ impl Item {
         self.tags.iter().any(|tag| is_need(tag))
     }
 
+    /// Whether its tags say that nothing runs beside it.
+    pub fn is_exclusive(&self) -> bool {
+        self.tags.iter().any(|tag| &**tag == Self::EXCLUSIVE)
+    }
+
     /// The file that holds the test.
     pub fn file(&self) -> &str {
         self.id.split_once("::").map_or(&*self.id, |(file, _)| file)

@@ -25,6 +25,8 @@ pub struct Annotations {
     out: Box<dyn Write + Send>,
     results: Results,
     prefix: String,
+    /// Whether the files that tests' ids begin with are those of the project.
+    ids_name_files: bool,
     lines: String,
     count: usize,
 }
@@ -33,45 +35,43 @@ impl Annotations {
     /// Writes there, which must be an output of the step. `prefix` is what stands before the names of files.
     pub fn new(out: Box<dyn Write + Send>, prefix: &str) -> Self {
         let (results, prefix) = (Results::default(), prefix.to_owned());
-        Self { out, results, prefix, lines: String::new(), count: 0 }
+        Self { out, results, prefix, ids_name_files: true, lines: String::new(), count: 0 }
     }
 
-    fn add(&mut self, title: &str, file: &str, location: &str, text: &str) {
+    fn add(&mut self, title: &str, id: &str, location: &str, text: &str) {
         self.count += 1;
         if self.count > MOST {
             return;
         }
-        let (file, line) = match location.rsplit_once(':') {
-            // What lies outside, in a library say, is none of the repository's.
-            Some((place, line))
-                if line.parse::<u32>().is_ok() && !place.starts_with(['/', '.']) =>
-            {
-                (place, line)
-            }
-            _ => (file, "1"),
-        };
-        let (file, title) = (property(&format!("{}{file}", self.prefix)), property(title));
+        let place = place(location).or_else(|| self.ids_name_files.then(|| (file_of(id), "1")));
+        let place = place.map(|(file, line)| {
+            let file = property(&format!("{}{file}", self.prefix));
+            format!("file={file},line={line},")
+        });
+        let (place, title) = (place.unwrap_or_default(), property(title));
         // Writing to a string does not fail.
-        let _ =
-            writeln!(self.lines, "::error file={file},line={line},title={title}::{}", data(text));
+        let _ = writeln!(self.lines, "::error {place}title={title}::{}", data(text));
     }
 }
 
 impl Report for Annotations {
     fn event(&mut self, event: &RunEvent, _now: SystemTime) -> io::Result<()> {
+        if let RunEvent::SuiteReady(info) = event {
+            self.ids_name_files = info.framework.starts_with("pytest");
+        }
         if let RunEvent::CollectReported { report, .. } = event
             && report.failed
         {
             let title = format!("error collecting {}", report.id);
             let text = if report.brief.is_empty() { &report.text } else { &report.brief };
-            self.add(&title, file_of(&report.id), &report.location, &plain(text));
+            self.add(&title, &report.id, &report.location, &plain(text));
         }
         if let Some(result) = self.results.event(event)
             && is_bad(&result)
         {
             let (location, text) = told(&result);
             let (id, outcome) = (&result.test.id, result.outcome);
-            self.add(&format!("{id} ({outcome})"), file_of(id), &location, &text);
+            self.add(&format!("{id} ({outcome})"), id, &location, &text);
         }
         Ok(())
     }
@@ -196,9 +196,18 @@ fn is_bad(result: &TestResult) -> bool {
     result.outcome.is_bad() && result.not_run.as_ref().is_none_or(|(_, lost)| *lost)
 }
 
+/// The file and the line of a location; `None` if it lies outside, in a library say, or says neither.
+fn place(location: &str) -> Option<(&str, &str)> {
+    let (file, line) = match location.rsplit_once(':') {
+        Some((file, line)) if line.parse::<u32>().is_ok() => (file, line),
+        _ => (location, "1"),
+    };
+    (!file.is_empty() && !file.starts_with(['/', '.'])).then_some((file, line))
+}
+
 /// Where it went wrong, and how.
 fn told(result: &TestResult) -> (String, String) {
-    match (&result.not_run, result.stories.first()) {
+    match (&result.not_run, result.story()) {
         (Some((reason, _)), _) => (String::new(), reason.clone()),
         (None, Some(story)) if story.brief.is_empty() => {
             (story.location.clone(), story.text.clone())

@@ -69,6 +69,7 @@ impl JunitReport {
 
     fn add(&mut self, result: &TestResult) {
         let (file, classname, name) = address(&result.test.id);
+        let name = if name.is_empty() { file } else { &name };
         let mut case = TestCase::new(name, status(result, self.is_pytest));
         case.set_classname(classname);
         case.add_property(Property::new("id", &*result.test.id));
@@ -191,7 +192,7 @@ fn status(result: &TestResult, is_pytest: bool) -> TestCaseStatus {
     let wanted = |story: &&Story| skipped || story.category != "skipped";
     let stories: Vec<&Story> = result.stories.iter().filter(wanted).collect();
     if !passed {
-        let message = match (&result.not_run, stories.first()) {
+        let message = match (&result.not_run, result.story()) {
             (Some((reason, _)), _) => reason.clone(),
             (None, Some(story)) => story.brief.clone(),
             (None, None) => format!("the test {}", result.outcome.word()),
@@ -208,7 +209,7 @@ fn status(result: &TestResult, is_pytest: bool) -> TestCaseStatus {
         status.set_message(message);
     }
     for story in result.retried.iter().filter(|_| !skipped) {
-        status.add_rerun(rerun(story));
+        status.add_rerun(rerun(story, is_pytest));
     }
     status
 }
@@ -232,14 +233,15 @@ fn exception(message: &str) -> &str {
     if is_name { name } else { "AssertionError" }
 }
 
-fn rerun(story: &Story) -> TestRerun {
+fn rerun(story: &Story, is_pytest: bool) -> TestRerun {
     let kind = match &*story.category {
         "error" | "crashed" | "timed-out" => NonSuccessKind::Error,
         _ => NonSuccessKind::Failure,
     };
     let mut rerun = TestRerun::new(kind);
     let ty = match kind {
-        NonSuccessKind::Failure => exception(&story.brief),
+        NonSuccessKind::Failure if is_pytest => exception(&story.brief),
+        NonSuccessKind::Failure => Outcome::Failed.word(),
         NonSuccessKind::Error => &story.category,
     };
     rerun
@@ -272,8 +274,10 @@ fn output(sections: &[Section]) -> (Option<String>, Option<String>) {
 
 /// The file, the name of the class and the name of the test, as pytest's own report has them.
 fn address(id: &str) -> (&str, String, String) {
-    let (plain_id, parameters) = match id.find('[') {
-        Some(at) => id.split_at(at),
+    // A file, or a command, may have any name.
+    let names = id.find("::").unwrap_or(id.len());
+    let (plain_id, parameters) = match id[names..].find('[') {
+        Some(at) => id.split_at(names + at),
         None => (id, ""),
     };
     let mut parts = plain_id.split("::");

@@ -28,6 +28,16 @@ pub(super) struct TestResult {
     pub(super) not_run: Option<(String, bool)>,
 }
 
+impl TestResult {
+    /// What is told of it first: of one that failed what failed in it, not what was expected to, and rather with a line that says why.
+    pub(super) fn story(&self) -> Option<&Story> {
+        let is_bad = |story: &&Story| !["skipped", "xfailed"].contains(&&*story.category);
+        let bad = || self.stories.iter().filter(|story| self.outcome.is_bad() && is_bad(story));
+        let with_reason = bad().find(|story| !story.brief.is_empty());
+        with_reason.or_else(|| bad().next()).or(self.stories.first())
+    }
+}
+
 /// Something that a person or a program may want to read of a test.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
@@ -55,6 +65,8 @@ pub(super) struct Results {
 struct Told {
     stories: Vec<Story>,
     retried: Vec<Story>,
+    /// How many of these are of attempts that are over.
+    closed: usize,
     sections: Vec<Section>,
 }
 
@@ -97,13 +109,23 @@ impl Results {
                 // One that was reported in another way than as a retry belongs to the past as well.
                 let stories = std::mem::take(&mut told.stories);
                 told.retried.extend(stories);
+                told.close_attempt();
                 if let Some(last) = told.retried.last_mut() {
                     last.seconds = end.durations.total();
                 }
             }
             RunEvent::TestFinished { worker, lane, index, test, end, .. } => {
-                self.running.remove(worker);
-                let told = self.told.remove(&(*lane, *index)).unwrap_or_default();
+                let place = (*lane, *index);
+                // The worker may have gone on to another while this one waited to be run again.
+                let ran = self.running.get(worker) == Some(&place);
+                if ran {
+                    self.running.remove(worker);
+                }
+                let mut told = self.told.remove(&place).unwrap_or_default();
+                if !ran && end.outcome.is_bad() && told.stories.is_empty() {
+                    // The attempt that was thought to be one before the last was the last.
+                    told.stories.extend(told.retried.pop());
+                }
                 return Some(TestResult {
                     test: test.clone(),
                     lane: *lane,
@@ -139,6 +161,20 @@ impl Results {
 }
 
 impl Told {
+    /// An attempt is over: what it failed with before its worker died is one story with that.
+    fn close_attempt(&mut self) {
+        let is_death = |story: &Story| ["crashed", "timed-out"].contains(&&*story.category);
+        let own = self.retried.get(self.closed..).unwrap_or_default();
+        if let Some(death) = own.iter().find(|story| is_death(story)).cloned() {
+            let own = self.retried.split_off(self.closed);
+            let brief = own.first().map_or_else(String::new, |story| story.brief.clone());
+            let texts: Vec<&str> = own.iter().map(|story| &*story.text).collect();
+            let text = texts.join("\n\n");
+            self.retried.push(Story { brief, text, ..death });
+        }
+        self.closed = self.retried.len();
+    }
+
     fn report(&mut self, report: &PhaseReport) {
         let story = Story::of(report);
         match &*report.category {

@@ -76,6 +76,8 @@ pub struct Flaky {
 /// What the fold remembers of a test while a worker runs it.
 #[derive(Debug, Default)]
 struct Running {
+    /// Which.
+    test: Option<TestName>,
     /// Whether a report counted for the test proper, rather than for a part, a rerun or its teardown.
     settled: bool,
     /// Whether the test already counts as progress.
@@ -171,8 +173,9 @@ impl Tally {
                 self.files.0 = self.files.1.saturating_sub(*files_left);
             }
             RunEvent::FileNotRun { file, reason, lost } => self.file_given_up(file, reason, *lost),
-            RunEvent::TestStarted { worker, .. } => {
-                self.running.insert(*worker, Running::default());
+            RunEvent::TestStarted { worker, test, .. } => {
+                let running = Running { test: Some(test.clone()), ..Running::default() };
+                self.running.insert(*worker, running);
             }
             RunEvent::TestReported { worker, test, report } => {
                 return self.reported(*worker, test, report);
@@ -181,11 +184,18 @@ impl Tally {
                 self.retried(*worker, test, end.outcome);
             }
             RunEvent::TestFinished { worker, test, end, attempt, alone, .. } => {
-                if *attempt > 1 {
+                // The worker may have gone on to another while this one waited to be run again.
+                let waited = self.first_failures.contains_key(test) && !self.runs(*worker, test);
+                if *attempt > 1 || waited {
                     self.tried_again(test, end.outcome, *alone);
                 }
                 self.slowest.add(test, &end.durations);
                 *self.outcomes.entry(end.outcome).or_default() += 1;
+                if waited {
+                    self.progressed += 1;
+                    self.count(end.outcome.word());
+                    return Some(end.outcome);
+                }
                 return self.finished(*worker, test, end.outcome);
             }
             RunEvent::TestNotRun { test, reason, lost, .. } => self.given_up(test, reason, *lost),
@@ -250,6 +260,10 @@ impl Tally {
             *count -= 1;
         }
         self.categories.retain(|(_, count)| *count > 0);
+    }
+
+    fn runs(&self, worker: WorkerId, test: &TestName) -> bool {
+        self.running.get(&worker).is_some_and(|running| running.test.as_ref() == Some(test))
     }
 
     fn progress(&mut self, worker: WorkerId) {

@@ -108,7 +108,7 @@ impl Ledger {
             }
         }
         if let Some(rules) = rules {
-            needs.exclusive |= rules.exclusive;
+            needs.exclusive = rules.exclusive.unwrap_or(needs.exclusive);
             for (name, count) in &rules.resources {
                 self.add(&mut needs, name, *count)?;
             }
@@ -238,5 +238,24 @@ impl Ledger {
             self.claims.values().filter_map(of).sum()
         };
         self.resources.iter().enumerate().map(|(place, (_, all))| (used(place), *all)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_test_wins_over_its_tags_where_it_says_anything() {
+        let ledger = Ledger::default();
+        let exclusive = |tags: &[&str], said: Option<bool>| {
+            let mut item = Item::from_id("t");
+            item.tags = tags.iter().map(|tag| Arc::from(*tag)).collect();
+            let rules = TestRules { exclusive: said, ..TestRules::default() };
+            let needs = ledger.needs(&item, Some(&rules)).unwrap();
+            needs.is_some_and(|needs| needs.exclusive)
+        };
+        assert!(exclusive(&["exclusive"], None) && exclusive(&[], Some(true)));
+        assert!(!exclusive(&["exclusive"], Some(false)) && !exclusive(&[], None));
     }
 }

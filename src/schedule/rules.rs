@@ -86,8 +86,8 @@ pub struct TestRules {
     /// Units of resources that it needs, beside those of its tags.
     pub resources: Vec<(String, u32)>,
 
-    /// Whether it runs while no other test does.
-    pub exclusive: bool,
+    /// Whether it runs while no other test does; `None`: as its tags say.
+    pub exclusive: Option<bool>,
 
     /// What its host must offer, beside what its tags say.
     pub requires: Vec<String>,

@@ -381,6 +381,24 @@ fn the_last_override_wins_and_needs_add_up() {
 }
 
 #[test]
+fn the_last_override_that_says_it_decides_whether_a_test_is_exclusive() {
+    let says = |exclusive| Settings { exclusive, ..Settings::default() };
+    let own = tags(&["exclusive"]);
+    for (tags, all, expected) in [
+        (&own[..], vec![says(None)], true),
+        (&own, vec![says(Some(false))], false),
+        (&[], vec![says(Some(true)), says(Some(false)), says(None)], false),
+        // As the item comes from a worker, which was told the tags.
+        (&own, vec![says(Some(true)), says(Some(false))], false),
+        (&own, vec![says(Some(false)), says(Some(true))], true),
+    ] {
+        let overrides = overrides(all.into_iter().map(|settings| ("a", settings)).collect());
+        let facts = Facts { id: "a", tags, ..Facts::default() };
+        assert_eq!(overrides.terms(&facts).exclusive, expected, "{overrides:?}");
+    }
+}
+
+#[test]
 fn tags_that_the_configuration_gives_can_be_filtered_by() {
     let overrides = overrides(vec![
         ("file(a.py)", Settings { tags: tags(&["one"]), ..Settings::default() }),

@@ -28,6 +28,11 @@ impl Captured {
         }
     }
 
+    /// Whether something was left out.
+    pub fn is_cut(&self) -> bool {
+        self.cut > 0
+    }
+
     /// The text, with a line in place of what was left out.
     pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();

@@ -1,6 +1,7 @@
 //! Suites of commands: real shells and programs, by a manifest, a list of lines, or a pattern of executables.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
@@ -206,6 +207,30 @@ fn executables_are_tests_named_by_their_paths() {
     let none = project.run(&["-n1", "--manifest", "tests/*.py"]);
     assert_eq!(none.code, Some(4), "{none}");
     none.says("no file matches `tests/*.py`");
+}
+
+#[test]
+fn an_executable_whose_name_is_no_text_is_named_and_nothing_is_run() {
+    let project = project(&[("tests/a.sh", "#!/bin/sh\n"), ("other/b.sh", "#!/bin/sh\n")]);
+    let odd = |name: &[u8]| std::ffi::OsStr::from_bytes(name).to_owned();
+    for path in [project.path().join("tests/a.sh"), project.path().join("other/b.sh")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::write(project.path().join("tests").join(odd(b"c\xff.sh")), "").unwrap();
+    fs::create_dir(project.path().join(odd(b"d\xff"))).unwrap();
+    fs::write(project.path().join(odd(b"d\xff")).join("e.py"), "").unwrap();
+    for (pattern, name) in [
+        ("tests/*.sh", "tests/c\u{fffd}.sh"),
+        ("**/*.sh", "tests/c\u{fffd}.sh"),
+        ("**/e.py", "d\u{fffd}/e.py"),
+        ("d*/*.py", "d\u{fffd}/e.py"),
+    ] {
+        let told = project.run(&["-n1", "--manifest", pattern]);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says(&format!("the name of the file `{name}` is not UTF-8"));
+    }
+    project.run(&["-n1", "--manifest", "**/b.sh"]).assert(0, "1 passed");
+    project.run(&["-n1", "--manifest", "tests/a*"]).assert(0, "1 passed");
 }
 
 #[test]

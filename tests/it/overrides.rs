@@ -134,3 +134,39 @@ fn what_no_host_offers_is_told_with_the_test() {
         told.says("test_a.py::test_gpu[3]").says("test_b.py::test_gpu[3]");
     }
 }
+
+#[test]
+fn the_last_override_decides_whether_a_test_is_exclusive() {
+    // Each ends only if the other runs beside it.
+    let test = |own: &str, other: &str, more: &str| {
+        let command = format!(": > {own}.begun; until [ -e {other}.begun ]; do :; done");
+        format!("[[test]]\nname = '{own}'\ncommand = '{command}'\ntimeout = '60s'\n{more}")
+    };
+    let says = |exclusive| {
+        format!("[[override]]\nfilter = 'name(one) or name(two)'\nexclusive = {exclusive}\n")
+    };
+    for (more, config) in
+        [("exclusive = true\n", says(false)), ("", says(true) + &says(false)), ("", String::new())]
+    {
+        let manifest = test("one", "two", more) + &test("two", "one", more);
+        for dist in ["stream", "load"] {
+            let files = [("callsheet-commands.toml", &*manifest), ("callsheet.toml", &*config)];
+            Project::new(&files).run(&["-n", "2", "--dist", dist]).assert(0, "2 passed");
+        }
+    }
+}
+
+#[test]
+fn an_override_that_does_not_say_it_leaves_a_test_exclusive() {
+    // Whoever finds the other at work fails.
+    let test = |own: &str, other: &str| {
+        format!(
+            "[[test]]\nname = '{own}'\nexclusive = true\n\
+             command = ': > {own}.runs; [ ! -e {other}.runs ]; was=$?; rm {own}.runs; exit $was'\n"
+        )
+    };
+    let manifest = test("one", "two") + &test("two", "one");
+    let config = "[[override]]\nfilter = 'name(one) or name(two)'\ntimeout = '60s'\n";
+    let files = [("callsheet-commands.toml", &*manifest), ("callsheet.toml", config)];
+    Project::new(&files).run(&["-n", "2"]).assert(0, "2 passed");
+}

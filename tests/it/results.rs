@@ -9,6 +9,8 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+mod commands;
+
 use super::support::{Project, Running, Told, assert_valid, lines, schema};
 
 const MIXED: &str = "import os, sys, pytest, warnings

@@ -327,3 +327,24 @@ fn waits(events: &Path, id: &str) -> Vec<f64> {
     let waits = lines(&text).into_iter().filter(retried);
     waits.map(|line| line["delay"].as_f64().unwrap()).collect()
 }
+
+#[test]
+fn a_test_that_waits_for_its_next_attempt_when_the_run_stops_says_why_it_failed() {
+    let manifest = "[[test]]\nname = 'a'\ncommand = 'echo of a; exit 3'\n[[test]]\nname = 'b'\ncommand = 'echo of b; exit 1'\n";
+    let config = "retries = 3\nretry_delay = '1h'\nretry_backoff_max = '1h'\nmaxfail = 1\njunit = 'j.xml'\n\
+                  [[override]]\nfilter = 'name(b)'\nretries = 0\n";
+    let project =
+        Project::new(&[("callsheet-commands.toml", manifest), ("callsheet.toml", config)]);
+    let summary = project.path().join("summary.md");
+    let env = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
+    let told = project.run_with(&env, &["-n", "1", "--dist", "load"]);
+    assert_eq!(told.code, Some(1), "{told}");
+    assert_eq!(told.ids("FAILED"), ["a", "b"], "{told}");
+    told.says("FAILED a - exit code 3").says("of a");
+    told.says("title=a (failed)::exit code 3");
+    let xml = project.read("j.xml");
+    assert!(xml.contains("message=\"exit code 3") && !xml.contains("the test failed"), "{xml}");
+    assert!(!xml.contains("<rerunFailure"), "{xml}");
+    let summary = project.read("summary.md");
+    assert!(summary.contains("<pre>$ echo of a; exit 3\nexit code 3"), "{summary}");
+}

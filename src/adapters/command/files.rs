@@ -8,6 +8,7 @@ use std::path::Path;
 use super::CommandError;
 use super::manifest::SKIP;
 use super::plan::CommandTest;
+use super::untold;
 use super::value::shell;
 use crate::model::CommandSuite;
 
@@ -53,6 +54,10 @@ pub(super) fn of_pattern(suite: &CommandSuite) -> Result<Vec<CommandTest>, Comma
         if !path.is_dir() {
             tests.push(of_executable(&path, &suite.root)?);
         }
+    }
+    if let Some(path) = untold::find(&suite.root, &suite.manifest) {
+        let shown = path.strip_prefix(&suite.root).unwrap_or(&path);
+        return Err(CommandError::NotText(shown.display().to_string()));
     }
     if tests.is_empty() {
         let (pattern, named_by) = (suite.manifest.clone(), suite.named_by.clone());

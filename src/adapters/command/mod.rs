@@ -15,6 +15,7 @@ mod manifest;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod untold;
 mod value;
 
 pub use error::CommandError;

@@ -9,7 +9,7 @@ use cargo_metadata::{Artifact, BuildScript, Message, Metadata};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use super::LibtestError;
+use super::{LibtestError, arguments};
 use crate::adapters::group::Group;
 use crate::launch::tie_to_parent;
 
@@ -81,10 +81,10 @@ impl Cargo {
         self.is_only_doc() || !self.args.iter().any(is_target)
     }
 
-    /// The user's arguments without those that choose packages or `--doc`.
+    /// The user's arguments without those that choose packages or `--doc`, and with every doctest told of.
     pub(super) fn args_of_one_package(&self) -> Vec<String> {
         let mut kept = Vec::new();
-        let mut args = self.args.iter();
+        let mut args = arguments::aloud(&self.args);
         while let Some(arg) = args.next() {
             let name = arg.split_once('=').map_or(arg.as_str(), |(name, _)| name);
             if WITH_VALUE.contains(&arg.as_str()) {
@@ -93,7 +93,7 @@ impl Cargo {
                 || ["--workspace", "--all", "--doc"].contains(&name)
                 || (arg.starts_with("-p") && !arg.starts_with("--")))
             {
-                kept.push(arg.clone());
+                kept.push(arg);
             }
         }
         kept
@@ -136,7 +136,7 @@ impl Cargo {
         progress: &impl Fn(String),
     ) -> Result<(String, String), LibtestError> {
         let mut args = words(&["test", "--doc"]);
-        args.extend(self.args.iter().filter(|arg| *arg != "--doc").cloned());
+        args.extend(arguments::aloud(&self.args).filter(|arg| arg != "--doc"));
         args.extend(words(&["--", "--list", "--format", "terse"]));
         self.call(&args, progress).await
     }

@@ -31,6 +31,12 @@ pub enum LibtestError {
         text: String,
     },
 
+    /// A word that cargo would hand on to test binaries.
+    #[error(
+        "`{0}` among the arguments for cargo (after `--`, or `[libtest] args`) is for test binaries, which callsheet starts itself: it takes options of `cargo test` alone; `callsheet NAME`, `-k` and `--filter` choose tests, `--run-ignored` those that are ignored, and `-s` shows what they write"
+    )]
+    Word(String),
+
     /// Cargo said something that makes no sense.
     #[error("cargo's answer to `{command}` can not be read: {error}")]
     Answer {
@@ -104,11 +110,17 @@ impl LibtestError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Build { .. }
+            | Self::Word(_)
             | Self::Hangs { .. }
             | Self::Listing { .. }
             | Self::Start { .. }
             | Self::Spec(_) => true,
             Self::Cargo { .. } | Self::Answer { .. } | Self::Results { .. } => false,
         }
+    }
+
+    /// Whether cargo finds no library among what was chosen, which alone has doctests.
+    pub(super) fn is_without_library(&self) -> bool {
+        matches!(self, Self::Build { text, .. } if text.contains("no library targets found"))
     }
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{Care, WorkerCommand};
 use crate::model::{Dist, LibtestSuite, SuiteInfo, WorkerId, WorkerInput, WorkerSpec};
 
+mod arguments;
 mod binaries;
 mod cargo;
 mod doctests;
@@ -51,6 +52,7 @@ impl Libtest {
         care: Care,
         progress: &impl Fn(String),
     ) -> Result<(Self, SuiteInfo), LibtestError> {
+        arguments::check(&suite.args)?;
         let root = fs::canonicalize(&suite.root).unwrap_or_else(|_| suite.root.clone());
         let cargo = Cargo { root: root.clone(), args: suite.args.clone(), env: care.env };
         let making = async {
@@ -81,7 +83,12 @@ impl Libtest {
                 return Ok(String::new());
             }
             match tokio::time::timeout(limit, cargo.list_doctests(progress)).await {
-                Ok(listed) => listed.map(|(stdout, _)| stdout),
+                Ok(Ok((stdout, _))) => Ok(stdout),
+                // The user's choice of packages has none, which only cargo knows.
+                Ok(Err(error)) if error.is_without_library() && !cargo.is_only_doc() => {
+                    Ok(String::new())
+                }
+                Ok(Err(error)) => Err(error),
                 Err(_elapsed) => Err(LibtestError::Hangs {
                     id: "doctests".to_owned(),
                     path: "cargo test --doc".to_owned(),
@@ -100,6 +107,7 @@ impl Libtest {
         let plan = Plan {
             programs,
             places,
+            workspace: metadata.workspace_root.into_std_path_buf(),
             isolation: suite.isolation,
             run_ignored: suite.run_ignored,
             doc_results: None,

@@ -15,6 +15,9 @@ pub struct Plan {
     /// Where and in what environment they run.
     pub places: Vec<Place>,
 
+    /// The workspace's root, from which the compiler names files.
+    pub workspace: PathBuf,
+
     /// How many tests share a process.
     pub isolation: Isolation,
 

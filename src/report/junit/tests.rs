@@ -67,6 +67,29 @@ fn a_test_that_passed_at_last_is_flaky() {
 }
 
 #[test]
+fn an_attempt_that_failed_before_its_worker_died_is_one() {
+    let id = "a.py::t";
+    let script = Script::begun(1).start(0, id).tell(0, id, failed("ValueError: one"));
+    let mut script =
+        retried(script.segfault(0, Some(id), "last words"), 0, id, 1, Outcome::Crashed);
+    for (_, event) in &mut script.events {
+        if let RunEvent::WorkerDown { retried, .. } = event {
+            *retried = true;
+        }
+    }
+    let document = written(script.test(1, id, [failure("t", "two", "")], Outcome::Failed));
+    let TestCaseStatus::NonSuccess { reruns, .. } = &document.test_suites[0].test_cases[0].status
+    else {
+        panic!("{document:?}")
+    };
+    assert_eq!(reruns.runs.len(), 1);
+    let run = &reruns.runs[0];
+    let text = |part: &Option<quick_junit::XmlString>| part.as_ref().unwrap().as_str().to_owned();
+    assert_eq!((text(&run.message), text(&run.ty)), ("ValueError: one".into(), "crashed".into()));
+    assert!(text(&run.stack_trace).contains("last words"), "{run:?}");
+}
+
+#[test]
 fn a_test_that_failed_at_last_has_its_attempts_as_reruns() {
     let id = "a.py::t";
     let script = Script::begun(1).start(0, id).tell(0, id, failed("AssertionError: one"));

@@ -219,3 +219,36 @@ fn collections_that_differ_are_errors_only_if_they_stop_the_run() {
     assert_eq!(tally.counted("error"), 1);
     assert_eq!(tally.entries()[0].title(), "ERROR collecting gw1");
 }
+
+#[test]
+fn a_test_that_ends_while_it_waits_to_be_run_again_leaves_the_worker_its_own_test() {
+    let told = |category: &str, id: &str| {
+        let report = report(Phase::Call, category);
+        PhaseReport { brief: format!("why {id}"), ..report }
+    };
+    let script = Script::begun(2).start(0, "a").tell(0, "a", told("rerun", "a"));
+    let script = script.push(RunEvent::TestRetried {
+        worker: WorkerId(0),
+        lane: crate::model::Lane(0),
+        index: crate::model::TestIndex(0),
+        test: crate::report::script::name("a"),
+        attempt: 1,
+        end: crate::model::TestEnd {
+            outcome: Outcome::Failed,
+            durations: crate::model::Durations::default(),
+            started: 0.0,
+        },
+        delay: 60.0,
+    });
+    // The worker has gone on.
+    let script = script.start(0, "b").end(0, "a", Outcome::Failed, 0.0);
+    let script = script.tell(0, "b", told("failed", "b")).end(0, "b", Outcome::Failed, 0.0);
+    let tally = tally(&script);
+    assert!(tally.adds_up());
+    assert_eq!(tally.progressed(), 2);
+    let entries = tally.entries().iter();
+    let entries: Vec<_> = entries.map(|entry| (&*entry.category, &*entry.brief)).collect();
+    assert_eq!(entries, [("failed", "why a"), ("failed", "why b")]);
+    let categories: Vec<_> = tally.categories().collect();
+    assert_eq!(categories, [("rerun", 1), ("failed", 2)]);
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::location::Sources;
 use super::verdict::Verdict;
 use crate::model::{Durations, Outcome, Phase};
 use crate::worker::{Event, Report};
@@ -19,7 +20,13 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) limit: Option<Duration>,
     pub(super) began: Option<Began>,
+    /// From when, and until when, it may have run in its process.
+    pub(super) ran: Option<(Instant, Option<Instant>)>,
+    /// When it was over, where what came of it is not known yet.
+    pub(super) over: Option<Instant>,
     pub(super) done: Option<Done>,
+    /// Whether it is run in a process of its own.
+    pub(super) is_alone: bool,
 }
 
 /// When a test began.
@@ -43,6 +50,7 @@ pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
     /// The program's id, by which skipped tests are grouped.
     program: String,
+    sources: Sources,
     /// Whether a failure is followed by `halted`.
     halts: bool,
     /// When it was taken, in seconds since the Unix epoch: tests whose own time nobody can tell began then.
@@ -52,8 +60,15 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(entries: Vec<Entry>, program: &str, halts: bool, taken: f64) -> Self {
-        Self { entries, program: program.to_owned(), halts, taken, told: 0, is_started: false }
+    pub(super) fn new(
+        entries: Vec<Entry>,
+        program: &str,
+        sources: Sources,
+        halts: bool,
+        taken: f64,
+    ) -> Self {
+        let program = program.to_owned();
+        Self { entries, program, sources, halts, taken, told: 0, is_started: false }
     }
 
     /// The places of the tests that have not come to their end.
@@ -61,12 +76,29 @@ impl Batch {
         (0..self.entries.len()).filter(|place| self.entries[*place].done.is_none()).collect()
     }
 
+    /// Those of them that share the next process: the first, and with it those that may.
+    pub(super) fn next(&self) -> Vec<usize> {
+        let mut left = self.left();
+        if left.first().is_some_and(|first| self.entries[*first].is_alone) {
+            left.truncate(1);
+        } else {
+            left.retain(|place| !self.entries[*place].is_alone);
+        }
+        left
+    }
+
     pub(super) fn began(&mut self, place: usize, at: Instant, epoch: f64) {
-        self.entries[place].began = Some(Began { at, epoch });
+        let entry = &mut self.entries[place];
+        (entry.began, entry.over) = (Some(Began { at, epoch }), None);
+    }
+
+    pub(super) fn over(&mut self, place: usize, at: Instant) {
+        self.entries[place].over = Some(at);
     }
 
     pub(super) fn ended(&mut self, place: usize, verdict: Verdict, at: Instant) {
         let entry = &mut self.entries[place];
+        let at = entry.over.unwrap_or(at);
         let seconds =
             entry.began.map_or(0.0, |began| at.saturating_duration_since(began.at).as_secs_f64());
         entry.done = Some(Done { verdict, seconds });
@@ -145,6 +177,10 @@ impl Batch {
             Outcome::Skipped if !brief.is_empty() => &format!("{word} ({brief})"),
             _ => word,
         };
+        let location = match outcome {
+            Outcome::Skipped => self.program.clone(),
+            _ => self.sources.location(&entry.name, text),
+        };
         say(&Event::Report(Report {
             i: entry.item,
             phase: Phase::Call.word(),
@@ -155,7 +191,7 @@ impl Batch {
             headline: if entry.name.is_empty() { &self.program } else { &entry.name },
             text: text.trim_end(),
             brief: if *outcome == Outcome::Skipped && brief.is_empty() { "ignored" } else { brief },
-            location: if *outcome == Outcome::Skipped { &self.program } else { "" },
+            location: &location,
             sections: &[],
             d: done.seconds,
         }));
@@ -174,9 +210,12 @@ mod tests {
             name: format!("t{item}"),
             limit: None,
             began: None,
+            ran: None,
+            over: None,
             done: None,
+            is_alone: false,
         };
-        Batch::new(items.iter().map(entry).collect(), "p/lib", halts, 0.0)
+        Batch::new(items.iter().map(entry).collect(), "p/lib", Sources::default(), halts, 0.0)
     }
 
     fn verdict(outcome: Outcome) -> Verdict {
@@ -212,6 +251,19 @@ mod tests {
         batch.ended(0, verdict(Outcome::Crashed), now);
         assert_eq!(told(&mut batch), ["report 5", "end 5 crashed", "start 2", "end 2 passed"]);
         assert!(batch.left().is_empty() && !batch.is_silent());
+    }
+
+    #[test]
+    fn a_test_that_is_to_be_alone_shares_no_process() {
+        let mut batch = batch(&[5, 6, 7], false);
+        assert_eq!(batch.next(), [0, 1, 2]);
+        batch.entries[1].is_alone = true;
+        assert_eq!(batch.next(), [0, 2]);
+        let now = Instant::now();
+        batch.ended(0, verdict(Outcome::Passed), now);
+        assert_eq!(batch.next(), [1]);
+        batch.ended(1, verdict(Outcome::Passed), now);
+        assert_eq!(batch.next(), [2]);
     }
 
     #[test]

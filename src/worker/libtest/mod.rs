@@ -4,9 +4,12 @@
 mod batch;
 mod doc;
 mod ledger;
+mod leftovers;
+mod location;
 mod pace;
 mod reader;
 mod run;
+mod summary;
 mod verdict;
 
 use std::collections::{HashMap, HashSet};
@@ -20,6 +23,7 @@ use crate::model::{Isolation, Outcome};
 use batch::{Batch, Done, Entry};
 use doc::Results;
 use ledger::Ledger;
+use location::Sources;
 use pace::Pace;
 use verdict::Verdict;
 
@@ -36,6 +40,7 @@ const ALL: usize = 1024;
 #[derive(Debug)]
 struct Shared {
     plan: Plan,
+    sources: Sources,
     live_output: bool,
     halts: bool,
     timeout: Option<Duration>,
@@ -65,8 +70,13 @@ pub(super) async fn serve(
     version: &str,
     plan: Plan,
 ) -> Result<(), ChannelError> {
+    let sources = Sources {
+        workspace: plan.workspace.clone(),
+        root: std::env::current_dir().unwrap_or_default(),
+    };
     let shared = Shared {
         plan,
+        sources,
         live_output: setup.live_output,
         halts: setup.halt_on_failure,
         timeout: setup.timeout.and_then(|limit| Duration::try_from_secs_f64(limit).ok()),
@@ -279,10 +289,15 @@ impl Session<'_> {
                 name: name.clone(),
                 limit: job.limit(self.shared.timeout),
                 began: None,
+                ran: None,
+                over: None,
                 done: ignored,
+                is_alone: false,
             });
         }
-        let mut batch = Batch::new(entries, &program.id, self.shared.halts, run::epoch());
+        let sources = self.shared.sources.clone();
+        let halts = self.shared.halts;
+        let mut batch = Batch::new(entries, &program.id, sources, halts, run::epoch());
         let mut interrupted = false;
         let mut halted = false;
         if program.kind == ProgramKind::Doc {
@@ -298,7 +313,7 @@ impl Session<'_> {
             }
         }
         while !batch.left().is_empty() && !interrupted {
-            let before = batch.left();
+            let before = batch.next();
             let ran = run::run(self.channel, self.shared, program, &mut batch).await?;
             let broken = ran.broken_by.into_iter().chain(ran.leaky);
             self.troublesome.extend(broken.map(|place| batch.entries[place].item));

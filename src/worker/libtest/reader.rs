@@ -1,17 +1,25 @@
 //! What a test binary prints, test by test.
 //!
 //! It is asked to run one test after the other and to capture nothing. Then it writes `test NAME ... ` before each, and
-//! `ok`, `FAILED` or `ignored` with a newline behind it, and what comes between is what the test has written, on either stream. Pure: bytes
-//! in, what they tell out.
+//! `ok`, `FAILED` or `ignored` with a newline behind it, and what comes between is what the test has written, on either stream. Since
+//! anybody may write such words, and in the middle of the harness's own, what is not certain is settled by what the harness says at its end.
+//! Pure: bytes in, what they tell out.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::{HashMap, HashSet};
 
-use super::verdict::{Verdict, verdict};
+use super::summary::Summary;
+use super::verdict::{Reading, Verdict, reading};
+use crate::model::Outcome;
 use crate::worker::captured::Captured;
 
 const HEAD: &[u8] = b"test ";
-const DOTS: &str = " ... ";
+const DOTS: &[u8] = b" ... ";
+
+/// What a harness writes before its first test.
+const RUNNING: &[u8] = b"running ";
+
+/// The longest such line.
+const RUNNING_LENGTH: usize = 40;
 
 /// What stands between the name of a test and the dots is no longer than this.
 const NOTE: usize = 40;
@@ -24,21 +32,41 @@ const NOT_AS_EXPECTED: &str = " stdout ----\nnote: it is marked `#[should_panic]
 pub(super) enum Seen {
     /// A test has begun; by its place among those that were asked for.
     Began(usize),
+    /// A test is over, and what came of it is told at the end of the process.
+    Over(usize),
     /// A test is over.
     Ended(usize, Verdict),
+}
+
+/// What is left open when a process has ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// The test that ran last with what it has written, if it did not come to its end.
+    pub(super) broken: Option<(usize, String)>,
+    /// Tests that are over, of which nobody can tell what came of them.
+    pub(super) unsettled: Vec<usize>,
 }
 
 /// Reads the output of one process.
 #[derive(Debug)]
 pub(super) struct Reader {
+    names: Vec<String>,
     places: HashMap<String, usize>,
     longest: usize,
-    /// A rustdoc process may have several harnesses, one after the other.
-    has_parts: bool,
+    /// How many tests the harness says it has.
+    tests: Option<usize>,
     current: Option<usize>,
+    /// Those that have begun: none begins twice.
+    begun: HashSet<usize>,
     /// It is marked to panic.
     is_to_panic: bool,
     captured: Captured,
+    /// What the running test has started runs tests of its own: how many are still to come of what it announced.
+    inner: Option<usize>,
+    /// What came of tests is not certain.
+    doubtful: Vec<(usize, Verdict)>,
+    /// Those that have been told to have passed.
+    passed: HashSet<usize>,
     /// What may become the head of a test, from the beginning of a line.
     pending: Vec<u8>,
     is_in_line: bool,
@@ -47,21 +75,20 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new<'a>(
-        names: impl IntoIterator<Item = &'a str>,
-        has_parts: bool,
-        live: bool,
-    ) -> Self {
-        let places: HashMap<String, usize> =
-            names.into_iter().enumerate().map(|(at, name)| (name.to_owned(), at)).collect();
-        let longest = places.keys().map(String::len).max().unwrap_or(0);
+    pub(super) fn new<'a>(names: impl IntoIterator<Item = &'a str>, live: bool) -> Self {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         Self {
-            places,
-            longest,
-            has_parts,
+            places: names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(),
+            longest: names.iter().map(String::len).max().unwrap_or(0),
+            names,
+            tests: None,
             current: None,
+            begun: HashSet::new(),
             is_to_panic: false,
             captured: Captured::default(),
+            inner: None,
+            doubtful: Vec::new(),
+            passed: HashSet::new(),
             pending: Vec::new(),
             is_in_line: false,
             live: live.then(Vec::new),
@@ -95,22 +122,50 @@ impl Reader {
         }
     }
 
-    /// The process has ended, by itself and after its last test or not.
-    ///
-    /// Gives what the test that ran last has written if it did not come to its end, and so did the process.
-    pub(super) fn finish(&mut self, seen: &mut Vec<Seen>) -> Option<(usize, String)> {
+    /// The process has ended, by itself and after its last test or not; by itself, with this exit code.
+    pub(super) fn finish(&mut self, code: Option<i32>, seen: &mut Vec<Seen>) -> Rest {
         self.flush();
-        let current = self.current.take()?;
-        let text = std::mem::take(&mut self.captured).text();
-        match Summary::find(&text) {
-            Some(summary) => {
-                let mut verdict = verdict(&text[..summary.body]);
-                verdict.add_note(&text[summary.notes]);
-                seen.push(Seen::Ended(current, verdict));
-                None
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let Some(current) = self.current.take() else { return Rest::default() };
+        let whole = std::mem::take(&mut self.captured).text();
+        let summary = Summary::find(&whole).filter(|summary| {
+            summary.is_of(self.tests)
+                // It may be that of what the test has started.
+                && (self.inner.is_none() || summary.agrees_with(code))
+        });
+        let Some(summary) = summary else {
+            let unsettled = doubtful.into_iter().map(|(place, _)| place).collect();
+            return Rest { broken: Some((current, whole)), unsettled };
+        };
+        let mut unsettled = Vec::new();
+        for (place, verdict) in doubtful {
+            match summary.settle(&self.names[place], verdict) {
+                Some(verdict) => seen.push(Seen::Ended(place, verdict)),
+                None => unsettled.push(place),
             }
-            None => Some((current, text)),
         }
+        let Reading { mut verdict, is_certain: _ } = reading(&whole[..summary.body]);
+        // Nothing but the words of the harness itself stands behind it.
+        if let Some(settled) = summary.settle(&self.names[current], verdict.clone()) {
+            verdict = settled;
+        }
+        verdict.add_note(&whole[summary.notes.clone()]);
+        if let Some(wrong) = self.wrongly_passed(&summary) {
+            verdict = wrong;
+        }
+        seen.push(Seen::Ended(current, verdict));
+        Rest { broken: None, unsettled }
+    }
+
+    /// What is said where the harness names a test that was told to have passed, which can not be taken back: the run must not pass.
+    fn wrongly_passed(&self, summary: &Summary<'_>) -> Option<Verdict> {
+        let is_passed =
+            |name: &&&str| self.places.get(**name).is_some_and(|place| self.passed.contains(place));
+        let name = summary.failures()?.iter().find(is_passed)?;
+        let brief = format!(
+            "the harness says that `{name}` failed, but `ok` stood in its output; run it with `--isolation process`"
+        );
+        Some(Verdict { outcome: Outcome::Error, text: brief.clone(), brief })
     }
 
     /// What the running test has written so far.
@@ -126,15 +181,30 @@ impl Reader {
 
     fn look_at_line(&mut self, seen: &mut Vec<Seen>) {
         let line = &self.pending;
-        let may_be_head =
-            if line.len() < HEAD.len() { HEAD.starts_with(line) } else { line.starts_with(HEAD) };
-        if !may_be_head || line.len() > HEAD.len() + self.longest + NOTE + DOTS.len() + 4096 {
+        if may_begin_with(line, RUNNING) {
+            if let Some(tests) = announced(line) {
+                match self.current {
+                    Some(_) => self.inner = Some(tests),
+                    None => self.tests = Some(tests),
+                }
+            } else if !line.ends_with(b"\n") && line.len() < RUNNING_LENGTH {
+                return;
+            }
+            return self.flush();
+        }
+        let longest = HEAD.len() + self.longest + NOTE + DOTS.len() + 4096;
+        if !may_begin_with(line, HEAD) || line.len() > longest {
             return self.flush();
         }
         match self.head() {
             Head::Of(place, length) => {
+                if self.is_inner(place) {
+                    return self.flush();
+                }
                 self.end_current(seen);
                 self.current = Some(place);
+                self.begun.insert(place);
+                self.inner = None;
                 self.is_to_panic = self.pending[..length].ends_with(b" - should panic ... ");
                 seen.push(Seen::Began(place));
                 let rest = self.pending.split_off(length);
@@ -143,20 +213,34 @@ impl Reader {
                 self.keep(&rest);
             }
             Head::Open => {}
-            Head::None => self.flush(),
+            Head::None => {
+                if self.pending.starts_with(b"test result: ") {
+                    // Whatever was announced is over; that there was such a thing is remembered.
+                    self.inner = self.inner.map(|_left| 0);
+                }
+                self.flush();
+            }
         }
+    }
+
+    /// Whether the head of a test is not the harness's own, but of one that the running test has started: of a test that has begun
+    /// here, or of one of those that were announced meanwhile.
+    fn is_inner(&mut self, place: usize) -> bool {
+        let announced = self.inner.filter(|left| *left > 0);
+        if let Some(left) = announced {
+            self.inner = Some(left - 1);
+        }
+        announced.is_some() || self.begun.contains(&place)
     }
 
     /// Which test the line is the head of.
     fn head(&self) -> Head {
-        let Ok(line) = std::str::from_utf8(&self.pending[HEAD.len().min(self.pending.len())..])
-        else {
-            return Head::Open;
+        let line = &self.pending[HEAD.len().min(self.pending.len())..];
+        let Some(dots) = line.windows(DOTS.len()).position(|part| part == DOTS) else {
+            return if line.ends_with(b"\n") { Head::None } else { Head::Open };
         };
-        let Some(dots) = line.find(DOTS) else {
-            return if line.ends_with('\n') { Head::None } else { Head::Open };
-        };
-        let name = &line[..dots];
+        // What the test writes behind it may be anything.
+        let Ok(name) = std::str::from_utf8(&line[..dots]) else { return Head::None };
         let plain = name.rsplit_once(" - ").map_or(name, |(plain, _note)| plain);
         let place = self.places.get(name.trim_end()).or_else(|| self.places.get(plain));
         place.map_or(Head::None, |place| Head::Of(*place, HEAD.len() + dots + DOTS.len()))
@@ -165,20 +249,17 @@ impl Reader {
     fn end_current(&mut self, seen: &mut Vec<Seen>) {
         let captured = std::mem::take(&mut self.captured);
         let Some(current) = self.current.take() else { return };
-        let text = captured.text();
-        let summary = if self.has_parts { Summary::find(&text) } else { None };
-        let verdict = match summary {
-            Some(summary) => {
-                let mut verdict = verdict(&text[..summary.body]);
-                verdict.add_note(&text[summary.notes]);
-                verdict
-            }
-            None => verdict(&text),
-        };
-        let mut verdict = verdict;
+        let Reading { mut verdict, is_certain } = reading(&captured.text());
         if self.is_to_panic {
             // The harness says more of it at the end only.
             verdict.add_note(NOT_AS_EXPECTED);
+        }
+        if !is_certain || captured.is_cut() && verdict.outcome == Outcome::Passed {
+            self.doubtful.push((current, verdict));
+            return seen.push(Seen::Over(current));
+        }
+        if verdict.outcome == Outcome::Passed {
+            self.passed.insert(current);
         }
         seen.push(Seen::Ended(current, verdict));
     }
@@ -218,124 +299,17 @@ enum Head {
     None,
 }
 
-/// What the harness prints after its last test.
-#[derive(Debug)]
-struct Summary {
-    /// Where the output of the last test ends.
-    body: usize,
-    /// Where it says more of tests that failed.
-    notes: Range<usize>,
+/// Whether a line of which this is the beginning begins so.
+fn may_begin_with(line: &[u8], word: &[u8]) -> bool {
+    if line.len() < word.len() { word.starts_with(line) } else { line.starts_with(word) }
 }
 
-impl Summary {
-    /// The last one in the text.
-    fn find(text: &str) -> Option<Self> {
-        let end = text.rfind("\ntest result: ")?;
-        // The names of the tests that failed stand before it, and before them what there is to say of them.
-        let names = text[..end].rfind("\nfailures:\n    ").unwrap_or(end);
-        let title = "\nfailures:\n";
-        let is_of_harness = |at: &usize| {
-            let rest = &text[at + title.len()..names];
-            rest.is_empty() || rest.starts_with("\n---- ")
-        };
-        let notes = text[..names].rfind(title).filter(is_of_harness).unwrap_or(names);
-        Some(Self { body: notes, notes: notes..names })
-    }
+/// How many tests a harness says it has: `running 2 tests`.
+fn announced(line: &[u8]) -> Option<usize> {
+    let line = std::str::from_utf8(line.strip_prefix(RUNNING)?).ok()?;
+    let (count, word) = line.strip_suffix('\n')?.split_once(' ')?;
+    ["test", "tests"].contains(&word).then(|| count.parse().ok()).flatten()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::Outcome;
-
-    /// What is seen of an output that comes in pieces of this length, in words.
-    fn read(names: &[&str], output: &str, length: usize) -> Vec<String> {
-        let mut reader = Reader::new(names.iter().copied(), false, false);
-        let mut seen = Vec::new();
-        for piece in output.as_bytes().chunks(length) {
-            reader.feed(piece, &mut seen);
-        }
-        let rest = reader.finish(&mut seen);
-        let mut told: Vec<String> = seen
-            .into_iter()
-            .map(|seen| match seen {
-                Seen::Began(place) => format!("{} begins", names[place]),
-                Seen::Ended(place, verdict) => {
-                    format!("{} {}: {}", names[place], verdict.outcome, verdict.text.trim())
-                }
-            })
-            .collect();
-        told.extend(
-            rest.map(|(place, text)| format!("{} broke off: {}", names[place], text.trim())),
-        );
-        told
-    }
-
-    const OUTPUT: &str = "\nrunning 5 tests\ntest a ... hi from a\nok\ntest b ... err b\n\nthread 'b' panicked at src/lib.rs:3:63:\nboo\nno newline bFAILED\n\
-        test c - should panic ... thread 'c' panicked\nok\ntest d ... ignored, why not\ntest e ... Error: \"bad\"\nFAILED\n\nfailures:\n\nfailures:\n    b\n    e\n\n\
-        test result: FAILED. 3 passed; 3 failed; 1 ignored; 0 measured; 1 filtered out; finished in 0.13s\n\n";
-
-    #[test]
-    fn each_test_has_its_own_output_however_it_comes() {
-        let expected = [
-            "a begins",
-            "a passed: hi from a",
-            "b begins",
-            "b failed: err b\n\nthread 'b' panicked at src/lib.rs:3:63:\nboo\nno newline b",
-            "c begins",
-            "c passed: thread 'c' panicked",
-            "d begins",
-            "d skipped: ",
-            "e begins",
-            "e failed: Error: \"bad\"",
-        ];
-        for length in [1, 2, 3, 7, 64, 100_000] {
-            assert_eq!(read(&["a", "b", "c", "d", "e"], OUTPUT, length), expected, "{length}");
-        }
-    }
-
-    #[test]
-    fn what_looks_like_the_head_of_another_test_is_output() {
-        let output = "test a ... \ntest x ... ok\ntest result: ok\n testing\nok\ntest b ... ok\n\ntest result: ok. 2 passed;\n";
-        let told = read(&["a", "b"], output, 5);
-        assert_eq!(told[1], "a passed: test x ... ok\ntest result: ok\n testing");
-        assert_eq!(told[3], "b passed: ");
-    }
-
-    #[test]
-    fn a_test_that_was_to_panic_and_did_not_says_so() {
-        let output = "test a - should panic ... FAILED\ntest b - should panic ... boo\nok\n\ntest result: FAILED. 1 passed;\n";
-        let told = read(&["a", "b"], output, 100);
-        assert!(told[1].starts_with("a failed: note: it is marked `#[should_panic]`"), "{told:?}");
-        assert_eq!(told[3], "b passed: boo");
-    }
-
-    #[test]
-    fn a_test_that_ends_its_process_broke_off() {
-        for length in [1, 1000] {
-            let told = read(&["a", "b"], "test a ... ok\ntest b ... thread b\nabort", length);
-            assert_eq!(told[1..], ["a passed: ", "b begins", "b broke off: thread b\nabort"]);
-        }
-    }
-
-    #[test]
-    fn what_the_harness_says_of_the_last_failure_is_told_with_it() {
-        let output = "test c - should panic ... other\nFAILED\n\nfailures:\n\n---- c stdout ----\nnote: panic did not contain expected string\n\n\nfailures:\n    c\n\ntest result: FAILED. 0 passed\n";
-        let told = read(&["c"], output, 9);
-        assert_eq!(told[1], "c failed: other\nnote: panic did not contain expected string");
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_that_is_printed_makes_it_fail(output in "[a-c \\.\n]{0,40}(test a \\.\\.\\. )?[a-zé\n\\.]{0,40}", length in 1..50_usize) {
-            let _told = read(&["a", "b"], &output, length);
-        }
-    }
-
-    #[test]
-    fn outcomes_are_read_at_the_end_of_the_output_of_a_test() {
-        assert_eq!(verdict("ok\n").outcome, Outcome::Passed);
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::batch::Batch;
+use super::leftovers;
 use super::reader::{Reader, Seen};
 use super::verdict::{Verdict, brief};
 use crate::adapters::libtest::{Program, ProgramKind};
@@ -44,7 +45,7 @@ pub(super) async fn run(
     program: &Program,
     batch: &mut Batch,
 ) -> Result<Ran, ChannelError> {
-    let mut left = batch.left();
+    let mut left = batch.next();
     if program.kind != ProgramKind::Libtest {
         left.truncate(1);
     }
@@ -75,8 +76,8 @@ pub(super) async fn run(
             return Ok(ran);
         }
     };
-    let reader = (program.kind == ProgramKind::Libtest)
-        .then(|| Reader::new(names, false, shared.live_output));
+    let reader =
+        (program.kind == ProgramKind::Libtest).then(|| Reader::new(names, shared.live_output));
     let mut watch = Watched {
         reader,
         whole: Captured::default(),
@@ -230,13 +231,23 @@ impl Watched {
     /// Takes note of tests that began and ended since something was last heard, which is taken to have been at even distances.
     fn note(&mut self, seen: Vec<Seen>, batch: &mut Batch, ran: &mut Ran) {
         let now = Instant::now();
-        let ended = seen.iter().filter(|seen| matches!(seen, Seen::Ended(..))).count();
+        let is_over = |batch: &Batch, local: usize| batch.entries[self.left[local]].over.is_some();
+        let ended = |seen: &&Seen| match seen {
+            Seen::Began(_) => false,
+            Seen::Over(local) | Seen::Ended(local, _) => !is_over(batch, *local),
+        };
+        let ended = seen.iter().filter(ended).count();
         let step = (now - self.last) / u32::try_from(ended).unwrap_or(u32::MAX).max(1);
         let epoch = epoch();
         let mut at = if ended == 0 { now } else { self.last };
         for seen in seen {
             if self.cut_off {
                 return;
+            }
+            if let Seen::Over(local) | Seen::Ended(local, _) = &seen
+                && let Some((_, ended)) = &mut batch.entries[self.left[*local]].ran
+            {
+                ended.get_or_insert(now);
             }
             match seen {
                 Seen::Began(local) => {
@@ -245,6 +256,16 @@ impl Watched {
                         ran.start = at.saturating_duration_since(self.last);
                     }
                     batch.began(self.left[local], at, epoch - (now - at).as_secs_f64());
+                    // Heard of later than it was.
+                    batch.entries[self.left[local]].ran = Some((self.last, None));
+                }
+                Seen::Ended(local, verdict) if is_over(batch, local) => {
+                    batch.ended(self.left[local], verdict, at);
+                }
+                Seen::Over(local) => {
+                    at += step;
+                    batch.over(self.left[local], at);
+                    self.cut_off = ran.interrupted;
                 }
                 Seen::Ended(local, verdict) => {
                     // Several may have come at once with the first that began.
@@ -290,9 +311,14 @@ impl Watched {
         };
         let so_far = if reader.current().is_none() { reader.so_far() } else { String::new() };
         let mut seen = Vec::new();
-        let broken = reader.finish(&mut seen);
+        let code = status.as_ref().ok().and_then(ExitStatus::code);
+        let rest = reader.finish(code, &mut seen);
         self.note(seen, batch, ran);
-        if let Some((local, text)) = broken {
+        for local in rest.unsettled {
+            // What it writes there is its own.
+            batch.entries[self.left[local]].is_alone = true;
+        }
+        if let Some((local, text)) = rest.broken {
             let place = self.left[local];
             let verdict = match self.over_time {
                 Some((_, limit)) => over_time(limit, &text),
@@ -326,21 +352,14 @@ impl Watched {
     ) {
         let now = Instant::now();
         for leftover in process.leftovers() {
-            // The last test that had begun when it was started, as exactly as the system tells.
-            let started = now.checked_sub(leftover.age).unwrap_or(now) + Duration::from_millis(10);
-            let began = |place: &usize| batch.entries[*place].began.map(|began| began.at);
-            let before =
-                self.left.iter().filter(|place| began(place).is_some_and(|at| at <= started));
-            let Some(place) = before.max_by_key(|place| began(place)).or(self.left.first()) else {
-                continue;
-            };
-            let entry = &batch.entries[*place];
-            let text = format!(
-                "it left a process behind, which was killed: {} `{}`",
-                leftover.pid, leftover.command
-            );
-            channel.say(&Event::Warning { stage: "run", id: &entry.id, location: "", text: &text });
-            ran.leaky.push(*place);
+            let started = now.checked_sub(leftover.age).unwrap_or(now);
+            let suspects = leftovers::suspects(&batch.entries, &self.left, started);
+            let ids: Vec<&str> = suspects.iter().map(|place| &*batch.entries[*place].id).collect();
+            let process = format!("{} `{}`", leftover.pid, leftover.command);
+            let text = leftovers::warning(&ids, &process);
+            let id = if let [id] = ids[..] { id } else { "" };
+            channel.say(&Event::Warning { stage: "run", id, location: "", text: &text });
+            ran.leaky.extend(suspects);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! From what a test has written to its outcome and the sentence that says why.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::Outcome;
+
+/// The word of the harness for a test that failed.
+const FAILED: &str = "FAILED";
 
 /// What came of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,45 +37,68 @@ impl Verdict {
     }
 }
 
+/// What the output of a test says of it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) verdict: Verdict,
+    /// Whether nothing that others may have written beside it could have made it say so.
+    pub(super) is_certain: bool,
+}
+
 /// Reads what came between the head of a test and that of the next one.
-pub(super) fn verdict(text: &str) -> Verdict {
+///
+/// The harness has written its own word somewhere in it. Where that is not plainly at the end, a failure is more likely than a pass:
+/// a false alarm is the lesser evil.
+pub(super) fn reading(text: &str) -> Reading {
     let told = text.trim_end_matches('\n');
     if let Some(body) = told.strip_suffix("ok") {
-        return Verdict { outcome: Outcome::Passed, text: body.to_owned(), brief: String::new() };
-    }
-    if let Some(body) = told.strip_suffix("FAILED") {
-        return Verdict { outcome: Outcome::Failed, text: body.to_owned(), brief: brief(body) };
+        let (text, brief) = (body.to_owned(), String::new());
+        let verdict = Verdict { outcome: Outcome::Passed, text, brief };
+        return Reading { verdict, is_certain: !body.contains(FAILED) };
     }
     let last = told.rsplit('\n').next().unwrap_or(told);
+    if let Some(body) = told.strip_suffix(FAILED) {
+        let (text, brief) = (body.to_owned(), brief(body));
+        let verdict = Verdict { outcome: Outcome::Failed, text, brief };
+        // It may be that of the next test, whose head did not begin a line.
+        return Reading { verdict, is_certain: !last.contains(" ... ") };
+    }
     if let Some(at) = last.rfind("ignored") {
         let reason = &last[at + "ignored".len()..];
         if reason.is_empty() || reason.starts_with(", ") {
             let brief = reason.strip_prefix(", ").unwrap_or_default().to_owned();
-            return Verdict { outcome: Outcome::Skipped, text: String::new(), brief };
+            let verdict = Verdict { outcome: Outcome::Skipped, text: String::new(), brief };
+            return Reading { verdict, is_certain: !told.contains(FAILED) };
         }
     }
     // Another thread has written in the middle of the harness's own line.
-    let word = |word: &str| told.rfind(word).map_or(0, |at| at + 1);
-    let (passed, failed) = (word("ok"), word("FAILED"));
-    let (outcome, brief) = match passed.cmp(&failed) {
-        Ordering::Greater => (Outcome::Passed, String::new()),
-        Ordering::Less => (Outcome::Failed, brief(told)),
-        Ordering::Equal => (Outcome::Error, "the harness did not say how it ended".to_owned()),
+    let (outcome, brief) = if told.contains(FAILED) {
+        (Outcome::Failed, brief(told))
+    } else if told.contains("ok") {
+        (Outcome::Passed, String::new())
+    } else {
+        (Outcome::Error, "the harness did not say how it ended".to_owned())
     };
-    Verdict { outcome, text: told.to_owned(), brief }
+    Reading { verdict: Verdict { outcome, text: told.to_owned(), brief }, is_certain: false }
+}
+
+/// Where the first panic was, and its message.
+pub(super) fn panic_in(text: &str) -> Option<(&str, &str)> {
+    let mut lines = text.lines();
+    let line = lines.find(|line| line.starts_with("thread '") && line.contains(" panicked at "))?;
+    // Before Rust 1.73 the message stood in that line.
+    let old = line.split_once(" panicked at '").and_then(|(_, rest)| rest.rsplit_once("', "));
+    let (message, place) = old.unwrap_or_else(|| {
+        let (_, place) = line.split_once(" panicked at ").unwrap_or_default();
+        (lines.next().unwrap_or_default(), place)
+    });
+    Some((place, message.trim()))
 }
 
 /// The message of the panic or of the error that a test returned.
 pub(super) fn brief(text: &str) -> String {
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if line.starts_with("thread '") && line.contains(" panicked at ") {
-            // Before Rust 1.73 the message stood in that line.
-            let old =
-                line.split_once(" panicked at '").and_then(|(_, rest)| rest.rsplit_once("', "));
-            let message = old.map(|(message, _place)| message).or_else(|| lines.next());
-            return message.unwrap_or_default().trim().to_owned();
-        }
+    if let Some((_, message)) = panic_in(text) {
+        return message.to_owned();
     }
     let error =
         text.lines().rev().find(|line| line.starts_with("Error: ") || line.starts_with("error"));
@@ -99,10 +123,19 @@ mod tests {
 
     #[test]
     fn a_line_that_another_thread_has_written_into_is_read_as_well_as_can_be() {
-        assert_eq!(verdict("oknoise\n").outcome, Outcome::Passed);
-        assert_eq!(verdict("FAILEDnoise\n").outcome, Outcome::Failed);
-        assert_eq!(verdict("noise\n").outcome, Outcome::Error);
-        assert_eq!(verdict("ignored, a reason\n").brief, "a reason");
-        assert_eq!(verdict("ignored\n").outcome, Outcome::Skipped);
+        let read = |text| {
+            let Reading { verdict, is_certain } = reading(text);
+            (verdict.outcome, is_certain)
+        };
+        assert_eq!(read("ok\n"), (Outcome::Passed, true));
+        assert_eq!(read("boo\nFAILED\n"), (Outcome::Failed, true));
+        assert_eq!(read("oknoise\n"), (Outcome::Passed, false));
+        assert_eq!(read("FAILEDnoise\n"), (Outcome::Failed, false));
+        assert_eq!(read("noise\n"), (Outcome::Error, false));
+        assert_eq!(read("boo\nFAILED\na token\n"), (Outcome::Failed, false));
+        assert_eq!(read("boo\nFAILED\n.test g ... ok\n"), (Outcome::Passed, false));
+        assert_eq!(read("ok\n.test g ... FAILED\n"), (Outcome::Failed, false));
+        assert_eq!(reading("ignored, a reason\n").verdict.brief, "a reason");
+        assert_eq!(read("ignored\n"), (Outcome::Skipped, true));
     }
 }

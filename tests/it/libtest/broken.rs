@@ -47,8 +47,17 @@ fn a_test_that_hangs_is_ended_alone_with_all_that_it_started() {
 #[test]
 fn what_a_test_leaves_behind_is_ended_and_told() {
     let body = "std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();";
-    let told = between_forty("leaks", body).run(&["-n", "1"]);
+    let project = between_forty("leaks", body);
+    let told = project.run(&["-n", "1"]);
+    told.assert(0, "41 passed, 1 warning").says("left a process behind").says("sleep 600");
+    let told = project.run(&["-n", "2", "--isolation", "process"]);
     told.assert(0, "41 passed, 1 warning").says("it left a process behind").says("sleep 600");
+    assert!(told.stdout.contains("\nleaks/lib::tests::t20_breaks\n"), "{told}");
+    // Where several ran in the time that the system tells apart, all of them are named.
+    let tests =
+        "#[test] fn a_leak() { LEAKS }\n#[test] fn b() {}\n#[test] fn c() {}\n#[test] fn d() {}";
+    let told = package("grains", &tests.replace("LEAKS", body)).run(&["-n", "1"]);
+    told.assert(0, "4 passed, 1 warning").says("grains/lib::tests::a_leak");
 }
 
 #[test]

@@ -63,3 +63,37 @@ fn a_run_that_stops_at_the_first_failure_begins_nothing_more() {
     let told = package("strict", &tests).run(&["-n", "1", "-x"]);
     told.assert(1, "1 failed, 3 passed, 26 not run");
 }
+
+#[test]
+fn bytes_that_are_no_text_do_not_hide_that_the_test_before_failed() {
+    let tests = r#"
+        #[test] fn a_fails() { panic!("lost") }
+        #[test] fn b_bytes() { std::io::Write::write_all(&mut std::io::stdout(), b"\xff\xfe\n").unwrap(); }
+        #[test] fn c() {}
+    "#;
+    let told = package("bytes", tests).run(&["-n", "1"]);
+    told.assert(1, "1 failed, 2 passed").says("lost");
+    assert_eq!(told.ids("FAILED"), ["bytes/lib::tests::a_fails"]);
+}
+
+#[test]
+fn a_test_may_start_its_own_binary_again() {
+    let tests = r#"
+        fn again(name: &str) {
+            let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+            assert!(own.args(["--exact", name, "--nocapture"]).status().unwrap().success());
+        }
+        #[test] fn a_child() {}
+        #[test] fn b_starts_one_that_is_over() { again("tests::a_child") }
+        #[test] fn c_starts_one_that_is_next() { again("tests::d_child") }
+        #[test] fn d_child() {}
+        #[test] fn e_fails() { again("tests::a_child"); panic!("of e") }
+        #[test] fn f_starts_one_that_is_over() { again("tests::a_child") }
+    "#;
+    let project = package("again", tests);
+    for more in [&["-n", "1"][..], &["-n", "1", "--isolation", "process"]] {
+        let told = project.run(more);
+        told.assert(1, "1 failed, 5 passed").says("of e").is_silent_on("warning");
+        assert_eq!(told.ids("FAILED"), ["again/lib::tests::e_fails"]);
+    }
+}

@@ -1,7 +1,7 @@
 //! What tests find around them is what cargo gives them; and which binaries hold tests.
 
 use super::manifest;
-use crate::support::Project;
+use crate::support::{Project, Running};
 
 #[test]
 fn the_environment_and_the_directory_are_those_of_cargo() {
@@ -100,4 +100,27 @@ fn a_test_without_the_harness_is_one_test() {
     let told = project.run(&["-n", "2"]);
     told.assert(1, "1 failed, 1 passed").says("what a pity").says("it exited with code 3");
     assert_eq!(told.ids("FAILED"), ["plain/tests/bad"]);
+}
+
+#[test]
+fn packages_without_a_library_are_run_beside_one_that_has_one() {
+    let package = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")
+    };
+    let project = Project::cargo(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"2\"\n"),
+        ("a/Cargo.toml", &package("a")),
+        ("a/src/lib.rs", "/// ```\n/// ```\npub fn one() {}\n"),
+        ("b/Cargo.toml", &(package("b") + "[dependencies]\na = { path = \"../a\" }\n")),
+        ("b/src/main.rs", "fn main() { a::one() }\n#[test] fn of_b() {}"),
+    ]);
+    let told = project.run(&["-n", "1", "-v", "--", "-p", "b"]);
+    told.assert(0, "1 passed").says("b/bin/b::of_b");
+    project.run(&["-n", "1"]).assert(0, "2 passed");
+    let mut inside = project.command(&["-n", "1"]);
+    inside.current_dir(project.path().join("b"));
+    Running::start(inside).end().assert(0, "1 passed");
+    let told = project.run(&["-n", "1", "--", "--doc", "-p", "b"]);
+    assert_eq!(told.code, Some(4), "{told}");
+    told.says("no library targets found");
 }

@@ -9,8 +9,12 @@ use serde_json::Value;
 
 use crate::support::{Project, lines};
 
-/// Crates without dependencies that this project depends on itself, so that cargo has their sources, tests included.
-const CRATES: [&str; 2] = ["strsim", "shlex"];
+/// Crates that this project depends on itself, as on all that they need, so that cargo has their sources, tests included. Larger ones
+/// are for `tests/parity_libtest.py`, which is run by hand.
+const CRATES: [&str; 4] = ["strsim", "shlex", "heck", "globset"];
+
+/// What can be left out of them, and is not there.
+const OPTIONAL: &str = "arbitrary";
 
 /// Where cargo keeps the source of one of our own dependencies.
 fn source(name: &str) -> PathBuf {
@@ -51,7 +55,17 @@ fn copy(name: &str) -> Project {
         }
     }
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    project.write("Cargo.toml", &format!("{manifest}\n[workspace]\n"));
+    let mut manifest: toml::Table = manifest.parse().unwrap();
+    for table in ["dependencies", "features"] {
+        if let Some(table) = manifest.get_mut(table).and_then(toml::Value::as_table_mut) {
+            table.remove(OPTIONAL);
+        }
+    }
+    manifest.insert("workspace".to_owned(), toml::Table::new().into());
+    project.write("Cargo.toml", &manifest.to_string());
+    // The versions that are there.
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
+    project.write("Cargo.lock", &fs::read_to_string(lock).unwrap());
     project
 }
 

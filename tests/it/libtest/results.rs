@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::manifest;
-use crate::support::{Project, lines};
+use crate::support::{Project, Running, lines};
 
 const LIBRARY: &str = "/// ```\n/// assert_eq!(shop::one(), 1);\n/// ```\npub fn one() -> u32 { 1 }\n\
     #[cfg(test)]\nmod tests {\n\
@@ -115,4 +115,24 @@ fn a_test_that_took_its_process_down_has_one_of_its_own_from_the_next_run_on() {
     project.write("tamed", "");
     project.run(&["-n", "1"]).assert(0, "8 passed");
     project.run(&["-n", "1", "--no-history"]).assert(1, "1 failed, 7 passed");
+}
+
+#[test]
+fn annotations_stand_where_tests_failed() {
+    let fails = "/// ```\n/// panic!()\n/// ```\npub fn one() {}\n#[test] fn bad() { panic!(\"boo\"); }\n#[test] fn gone() { std::process::abort() }\n";
+    let project = Project::cargo(&[
+        ("Cargo.toml", "[workspace]\nmembers = [\"a\"]\nresolver = \"2\"\n"),
+        ("a/Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+        ("a/src/lib.rs", fails),
+    ]);
+    let variables = [("GITHUB_ACTIONS", "true")];
+    let told = project.run_with(&variables, &["-n", "1"]);
+    told.assert(1, "3 failed")
+        .says("::error file=a/src/lib.rs,line=5,title=a/lib%3A%3Abad (failed)::boo");
+    told.says("::error file=a/src/lib.rs,line=1,title=a/doc%3A%3A");
+    told.says("::error title=a/lib%3A%3Agone (crashed)::its process was killed");
+    let mut inside = project.command(&["-n", "1", "--", "--lib"]);
+    inside.current_dir(project.path().join("a")).envs(variables);
+    let told = Running::start(inside).end();
+    told.says("::error file=src/lib.rs,line=5,title=a/lib%3A%3Abad");
 }

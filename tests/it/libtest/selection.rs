@@ -82,3 +82,25 @@ fn a_thousand_tests_are_run_once_each() {
     // With what the first run took.
     project.run(&["-n", "2"]).assert(0, "1000 passed");
 }
+
+#[test]
+fn what_is_for_test_binaries_is_refused_among_the_arguments_for_cargo() {
+    let library = "/// ```\n/// ```\npub fn one() {}\n#[test] fn unit() {}\n";
+    let project = Project::cargo(&[("Cargo.toml", &manifest("words")), ("src/lib.rs", library)]);
+    for (args, word) in [
+        (&["--", "--", "--nocapture"][..], "`--`"),
+        (&["--", "--", "--skip", "x"], "`--`"),
+        (&["--", "unit"], "`unit`"),
+        (&["--", "-p", "words", "unit"], "`unit`"),
+    ] {
+        let told = project.run(args);
+        assert_eq!(told.code, Some(4), "{told}");
+        told.says(&format!("{word} among the arguments for cargo")).says("`callsheet NAME`");
+    }
+    for args in [&["-q"][..], &["--quiet", "-p", "words"], &["--all-features", "--quiet"]] {
+        project.run(&[&["-n", "1", "--"], args].concat()).assert(0, "2 passed");
+    }
+    project.run_with(&[("CARGO_TERM_QUIET", "true")], &["-n", "1"]).assert(0, "2 passed");
+    project.write(".cargo/config.toml", "[term]\nquiet = true\n");
+    project.run(&["-n", "1"]).assert(0, "2 passed");
+}
