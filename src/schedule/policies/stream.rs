@@ -248,7 +248,7 @@ impl Stream {
     }
 
     /// What a far worker takes from others: it reaches the worker when that is free. Each asks for itself, since what is on its
-    /// way for others does not come again soon; and not for what whoever has it will be done with before it arrives.
+    /// way for others does not come again soon. As long as it has something, it leaves alone what will be done before it arrives.
     fn steal_from_afar(
         &mut self,
         worker: WorkerId,
@@ -259,11 +259,12 @@ impl Stream {
         if view.coming_back_len() == 0 {
             self.asking.clear();
         }
-        let is_hungry = view.is_free(worker) || ahead < 2 * way;
-        if !is_hungry || self.asking.contains(&worker) {
+        let is_free = view.is_free(worker);
+        if !is_free && ahead >= way.saturating_mul(2) || self.asking.contains(&worker) {
             return Vec::new();
         }
-        let is_worth = |victim| self.pace.time(view.weight(victim)) >= 3 * way;
+        let is_worth =
+            |victim| is_free || self.pace.time(view.weight(victim)) >= way.saturating_mul(3);
         let moves = stealing::steal_from(worker, view, is_worth);
         if !moves.is_empty() {
             self.asking.insert(worker);
