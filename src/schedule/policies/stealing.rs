@@ -14,17 +14,8 @@ pub(super) fn steal(worker: WorkerId, view: &View<'_>) -> Vec<Move> {
     if view.coming_back_len() >= view.idle_len().max(1) {
         return Vec::new();
     }
-    steal_from(worker, view, |_| true)
-}
-
-/// The same of those others that it is worth to take from, whatever is on its way back.
-pub(super) fn steal_from(
-    worker: WorkerId,
-    view: &View<'_>,
-    is_worth: impl Fn(WorkerId) -> bool,
-) -> Vec<Move> {
     for (_, victim) in view.heaviest().take(LOOKED_AT) {
-        if victim == worker || !is_worth(victim) {
+        if victim == worker {
             continue;
         }
         // One that has nothing else is about to begin it.

@@ -31,28 +31,6 @@ const SPLIT: f64 = 0.04;
 /// No test of fewer seconds than this is handed out on its own.
 const SPLIT_SECONDS: f64 = 0.05;
 
-/// What tests take in this run, where nothing is recorded and their weights are no more than guesses.
-#[derive(Debug, Default)]
-struct Pace {
-    micros: u64,
-    tests: u64,
-}
-
-impl Pace {
-    fn note(&mut self, seconds: f64) {
-        self.micros = self.micros.saturating_add(micros(seconds));
-        self.tests += 1;
-    }
-
-    /// The time in microseconds that something of this weight takes, if its tests are like those that have run. Quick tests
-    /// are worth their weight: more of them ahead would only be to be taken back.
-    fn time(&self, weight: u64) -> u64 {
-        let unknown = u64::from(UNKNOWN_TEST);
-        let mean = self.micros.checked_div(self.tests).unwrap_or(unknown).max(unknown);
-        weight.saturating_mul(mean) / unknown
-    }
-}
-
 /// Something that a worker is given in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Unit {
@@ -77,11 +55,10 @@ type Rank = (u8, Reverse<u64>, u64);
 /// still. All other tests stay with their file, whose module and class fixtures are then set up once, until a worker has
 /// nothing left and takes the second half of what the busiest one has.
 ///
-/// Where nothing is recorded, tests are taken to be as long as those that have run, and what people say of theirs is the best guess: those that are marked as slow go out first,
+/// Where nothing is recorded, what people say of their tests is the best guess: those that are marked as slow go out first,
 /// those of a scope together.
 pub(in crate::schedule) struct Stream {
     estimates: Arc<Estimates>,
-    pace: Pace,
     workers: usize,
     cap: Option<u32>,
     /// The time in microseconds that the run can not fall below, as far as it is known.
@@ -96,8 +73,6 @@ pub(in crate::schedule) struct Stream {
     promised: HashMap<WorkerId, u32>,
     /// What has become known and was promised.
     due: Vec<Move>,
-    /// The far workers for whom something was asked back and is not there yet.
-    asking: HashSet<WorkerId>,
 }
 
 impl Stream {
@@ -109,7 +84,6 @@ impl Stream {
     ) -> Self {
         Self {
             estimates,
-            pace: Pace::default(),
             workers: workers.max(1),
             cap,
             bound: 0,
@@ -119,7 +93,6 @@ impl Stream {
             claims: HashMap::new(),
             promised: HashMap::new(),
             due: Vec::new(),
-            asking: HashSet::new(),
         }
     }
 
@@ -230,11 +203,7 @@ impl Stream {
         }
         let idle = u64::try_from(view.idle_len().max(1)).unwrap_or(u64::MAX);
         if idle > 1 && self.units.is_empty() && !stealing::is_run_at_once(tests[0], view) {
-            // What is still on its way back is for others of them.
-            let count = u64::try_from(tests.len()).unwrap_or(u64::MAX);
-            let coming = u64::try_from(view.coming_back_len()).unwrap_or(u64::MAX);
-            let weight = weight_of(&tests, view);
-            let fair = (weight + (weight / count).saturating_mul(coming)).div_ceil(idle);
+            let fair = weight_of(&tests, view).div_ceil(idle);
             let mut sum = 0;
             let count = tests.iter().take_while(|test| {
                 let before = sum;
@@ -245,31 +214,6 @@ impl Stream {
             self.queue_tests(rest, view);
         }
         Some(Move::give(worker, tests))
-    }
-
-    /// What a far worker takes from others: it reaches the worker when that is free. Each asks for itself, since what is on its
-    /// way for others does not come again soon. As long as it has something, it leaves alone what will be done before it arrives.
-    fn steal_from_afar(
-        &mut self,
-        worker: WorkerId,
-        way: u64,
-        ahead: u64,
-        view: &View<'_>,
-    ) -> Vec<Move> {
-        if view.coming_back_len() == 0 {
-            self.asking.clear();
-        }
-        let is_free = view.is_free(worker);
-        if !is_free && ahead >= way.saturating_mul(2) || self.asking.contains(&worker) {
-            return Vec::new();
-        }
-        let is_worth =
-            |victim| is_free || self.pace.time(view.weight(victim)) >= way.saturating_mul(3);
-        let moves = stealing::steal_from(worker, view, is_worth);
-        if !moves.is_empty() {
-            self.asking.insert(worker);
-        }
-        moves
     }
 
     /// What of a file that is known now goes to whom.
@@ -395,29 +339,24 @@ impl Policy for Stream {
         }
     }
 
-    fn refill(&mut self, worker: WorkerId, last: Option<f64>, view: &View<'_>) -> Vec<Move> {
-        if let Some(seconds) = last.filter(|_| self.estimates.is_empty()) {
-            self.pace.note(seconds);
-        }
+    fn refill(&mut self, worker: WorkerId, _last: Option<f64>, view: &View<'_>) -> Vec<Move> {
         if !self.due.is_empty() {
             return std::mem::take(&mut self.due);
         }
         // What is in reserve with one worker must not be what another one has to steal at once.
         let way = u64::try_from(view.away(worker).as_micros()).unwrap_or(u64::MAX);
-        let ahead = self.pace.time(view.weight(worker));
-        let has_enough = !view.is_free(worker) && ahead >= RESERVE.saturating_add(way);
+        let has_enough = !view.is_free(worker)
+            && (view.weight(worker) >= RESERVE.saturating_add(way)
+                || self.units.len() <= view.idle_len());
         if has_enough || self.waits(worker, view) {
             return Vec::new();
         }
-        let leaves_them = !view.is_free(worker) && self.units.len() <= view.idle_len();
-        if !leaves_them && let Some(moves) = self.next(worker, view) {
-            self.asking.remove(&worker);
+        if let Some(moves) = self.next(worker, view) {
             return moves;
         }
-        if way == 0 {
-            return if view.is_free(worker) { stealing::steal(worker, view) } else { Vec::new() };
-        }
-        self.steal_from_afar(worker, way, ahead, view)
+        // What is taken from others reaches a far worker when it is free.
+        let free_on_arrival = view.is_free(worker) || view.weight(worker) < way;
+        if free_on_arrival { stealing::steal(worker, view) } else { Vec::new() }
     }
 }
 

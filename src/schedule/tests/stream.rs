@@ -274,49 +274,6 @@ fn a_far_worker_has_ahead_what_it_runs_while_an_order_is_on_its_way() {
     }
 }
 
-/// The orders that two workers without work cause that are so far away, beside two that have a file each.
-fn thefts(away: u64) -> Vec<String> {
-    let mut run = Stream::new(4, &[("a.py", 10), ("b.py", 10)], &[]);
-    for worker in [2, 3] {
-        run.scheduler.worker_is_away(WorkerId(worker), Duration::from_millis(away));
-    }
-    // Each has its file before either takes what there is in reserve.
-    run.lists(0);
-    run.lists(1);
-    for worker in [0, 1] {
-        run.makes(worker, worker, 0, 400, true);
-        run.begins(worker, 0);
-    }
-    [2, 3].into_iter().flat_map(|worker| run.lists(worker)).collect()
-}
-
-#[test]
-fn far_workers_take_from_others_each_for_itself() {
-    let taken = |said: &[String]| {
-        let victim = |line: &String| line.split_whitespace().nth(1).map(str::to_owned);
-        let thefts = said.iter().filter(|line| line.starts_with("withdraw"));
-        thefts.filter_map(victim).collect::<Vec<_>>()
-    };
-    assert_eq!(taken(&thefts(0)), ["gw1"], "half of a file is enough for both");
-    assert_eq!(taken(&thefts(50)), ["gw1", "gw0"]);
-}
-
-#[test]
-fn where_nothing_is_recorded_tests_are_taken_to_be_as_long_as_those_that_have_run() {
-    let names = "a.py b.py c.py d.py e.py f.py g.py h.py";
-    let files: Vec<_> = names.split(' ').map(|name| (name, 10)).collect();
-    // Of a millisecond each, and of a fifth of a second.
-    for (seconds, given) in [(0.001, true), (0.2, false)] {
-        let mut run = Stream::new(2, &files, &[]);
-        run.lists(0);
-        run.lists(1);
-        run.makes(0, 0, 0, 60, true);
-        run.begins(0, 0);
-        let said = lines(run.scheduler.test_ended(WorkerId(0), 0, Outcome::Passed, seconds));
-        assert_eq!(said.iter().any(|line| line.starts_with("make")), given, "{seconds} {said:?}");
-    }
-}
-
 #[test]
 fn what_is_run_at_once_stays_together_also_where_some_is_said_to_be_slow() {
     let mut run = Stream::new(2, &[("a/doc", 90_000), ("b.py", 10)], &[]);
